@@ -1,0 +1,49 @@
+# Everything that is done with this project. `make install` runs first wherever it is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/installed
+
+# Chromium draws the pages that the tests look at; only Debian's package is installed here.
+CHROMIUM := /usr/bin/chromium
+
+.PHONY: install demo test test-quick test-release lint format bench docs clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/timbrel demo
+
+test: install $(CHROMIUM)
+	$(BIN)/python -m pytest --ignore=tests/release
+
+test-quick: install
+	$(BIN)/python -m pytest --ignore=tests/release -m "not slow"
+
+test-release: install
+	$(BIN)/python -m pytest tests/release
+
+lint: install
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/lint-imports --no-cache
+
+format: install
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: install
+	$(BIN)/python benchmarks/prepare.py
+	$(BIN)/python benchmarks/tutorial_training.py
+	$(BIN)/python benchmarks/honesty.py
+
+$(CHROMIUM):
+	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+
+clean:
+	rm -rf .venv build dist out timbrel-demo timbrel-model

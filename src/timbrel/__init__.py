@@ -1,0 +1,68 @@
+"""Timbrel turns a folder of labelled recordings into a small sound classifier you can trust.
+
+Everything public is here, imported when first used: `import timbrel` needs neither Keras nor
+onnxruntime.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+
+_PUBLIC = {
+    "AudioError": "timbrel.errors",
+    "DataError": "timbrel.errors",
+    "InvalidArgument": "timbrel.errors",
+    "MissingExtra": "timbrel.errors",
+    "ModelError": "timbrel.errors",
+    "OutputError": "timbrel.errors",
+    "TimbrelError": "timbrel.errors",
+    "Decoded": "timbrel.audio.decode",
+    "decode": "timbrel.audio.decode",
+    "Cleaned": "timbrel.audio.clean",
+    "clean": "timbrel.audio.clean",
+    "envelope": "timbrel.audio.clean",
+    "Windowing": "timbrel.audio.windows",
+    "consecutive": "timbrel.audio.windows",
+    "Dataset": "timbrel.dataset.manifest",
+    "Recording": "timbrel.dataset.manifest",
+    "read_dataset": "timbrel.dataset.manifest",
+    "hold_out": "timbrel.dataset.splits",
+    "make_synthetic": "timbrel.dataset.synthetic",
+    "LogMel": "timbrel.features.logmel",
+    "MFCC": "timbrel.features.mfcc",
+    "FeatureCache": "timbrel.features.cache",
+    "RECIPES": "timbrel.networks.recipes",
+    "Recipe": "timbrel.networks.recipes",
+    "get_recipe": "timbrel.networks.recipes",
+    "front_end": "timbrel.networks.builders",
+    "network": "timbrel.networks.builders",
+    "Examples": "timbrel.training.examples",
+    "Prepared": "timbrel.training.prepare",
+    "prepare": "timbrel.training.prepare",
+    "draw_windows": "timbrel.training.draw",
+    "balanced_class_weight": "timbrel.training.weights",
+    "fit": "timbrel.training.fit",
+    "Prediction": "timbrel.inference.prediction",
+    "Predictor": "timbrel.inference.predictor",
+    "load": "timbrel.inference.predictor",
+    "demo": "timbrel.workflows.demo",
+    "explore": "timbrel.workflows.explore",
+    "predict": "timbrel.workflows.predict",
+    "summary": "timbrel.workflows.summary",
+    "train": "timbrel.workflows.train",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return metadata.version("timbrel")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'timbrel' has no attribute '{name}'")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

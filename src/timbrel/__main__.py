@@ -1,0 +1,5 @@
+"""`python -m timbrel` is `timbrel`."""
+
+from timbrel.cli.main import main
+
+main()

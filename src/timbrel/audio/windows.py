@@ -1,0 +1,97 @@
+"""From a waveform to the windows that a network hears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from timbrel.audio.clean import Cleaned, clean, uncleaned
+
+
+@dataclass(frozen=True)
+class Windowing:
+    """How a recording becomes windows; part of a recipe and of `model.json`.
+
+    Attributes:
+        rate: sample rate in Hz.
+        window: length of a window in samples.
+        hop: samples from one window to the next when a whole recording is heard.
+        clean_threshold: level of the envelope, in units of full scale, above which sound is kept;
+            None keeps everything.
+        clean_window: length of the envelope's rolling mean in seconds.
+    """
+
+    rate: int
+    window: int
+    hop: int
+    clean_threshold: float | None = None
+    clean_window: float = 0.1
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The consecutive windows of one recording.
+
+    Attributes:
+        samples: float32 `(n, window)`.
+        start, end: float64 `(n,)`, seconds of the original recording.
+    """
+
+    samples: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
+    """Clean a waveform; where nothing would remain, keep all of it.
+
+    Returns:
+        What is kept, and whether cleaning left something.
+    """
+    if windowing.clean_threshold is None:
+        return uncleaned(waveform), True
+    length = int(windowing.rate * windowing.clean_window)
+    cleaned = clean(waveform, windowing.clean_threshold, length)
+    if len(cleaned.waveform) == 0:
+        return uncleaned(waveform), False
+    return cleaned, True
+
+
+def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> tuple[str, ...]:
+    """What a user should know of a recording after `keep`; `left` as it returned it."""
+    warnings = []
+    if not left:
+        warnings.append(
+            "cleaning would leave nothing (its envelope never exceeds "
+            f"{windowing.clean_threshold:g}); it was used uncleaned"
+        )
+    if len(cleaned.waveform) < windowing.window:
+        warnings.append(
+            f"{len(cleaned.waveform) / windowing.rate:.3f} s of sound, shorter than a window; "
+            "it was padded with zeros"
+        )
+    return tuple(warnings)
+
+
+def pad_to_window(waveform: np.ndarray, window: int) -> np.ndarray:
+    """Zero-pad a waveform `(samples,)` at its end to at least one window."""
+    return np.pad(waveform, (0, max(window - len(waveform), 0)))
+
+
+def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
+    """Cut what was kept into consecutive windows, every `hop` samples.
+
+    A remainder shorter than a window is left out; a recording shorter than a window becomes one
+    zero-padded window.
+    """
+    padded = pad_to_window(cleaned.waveform, windowing.window)
+    samples = sliding_window_view(padded, windowing.window)[:: windowing.hop]
+    first = np.arange(len(samples)) * windowing.hop
+    last = np.minimum(first + windowing.window, len(cleaned.waveform)) - 1
+    return Windows(
+        samples=samples,
+        start=cleaned.source_index(first) / windowing.rate,
+        end=(cleaned.source_index(last) + 1) / windowing.rate,
+    )

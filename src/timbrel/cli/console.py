@@ -1,0 +1,119 @@
+"""What every command shares: where text goes, how loud, and how errors end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every warning.")]
+
+_FEW = 5
+
+
+@dataclass
+class Terminal:
+    """Results to stdout, all else to stderr.
+
+    Attributes:
+        quiet: leave out progress and explanation.
+        verbose: name every warning instead of the first few.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    out: Console = field(default_factory=lambda: _console(stderr=False))
+    err: Console = field(default_factory=lambda: _console(stderr=True))
+
+    def say(self, text: str) -> None:
+        """Explain something, unless quiet."""
+        if not self.quiet:
+            self.err.print(text, markup=False)
+
+    def warn(self, warnings: Iterable[object]) -> None:
+        """Print warnings: all when verbose, the first few otherwise."""
+        warnings = list(warnings)
+        shown = warnings if self.verbose else warnings[:_FEW]
+        for warning in shown:
+            self.err.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        if len(warnings) > len(shown):
+            rest = len(warnings) - len(shown)
+            self.err.print(f"… and {rest} more warnings (--verbose names all).", style="yellow")
+
+    def problems(self, problems: Iterable[object]) -> int:
+        """Name every recording that could not be used; return the exit status."""
+        problems = list(problems)
+        for problem in problems:
+            self.err.print(f"Left out: {problem}", style="red", markup=False, soft_wrap=True)
+        if problems:
+            count = len(problems)
+            things = "recording" if count == 1 else "recordings"
+            self.err.print(f"{count} {things} could not be used.", style="red")
+        return 1 if problems else 0
+
+    def progress(self) -> Progress:
+        """A progress bar on stderr, nothing where stderr is not a terminal or quiet was asked."""
+        return Progress(
+            TextColumn("{task.description:>10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.err,
+            disable=self.quiet or not self.err.is_terminal,
+            transient=True,
+        )
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    # A file or a pipe has no width; 80 columns would cut labels short.
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=120)
+
+
+def load_keras(terminal: Terminal) -> None:
+    """Import Keras without its backend's greetings.
+
+    They are printed by native code before any setting is read, so the only way is to hold back the
+    file descriptor while the import runs. If it fails, they are shown.
+    """
+    if "timbrel.features.backend" in sys.modules:
+        return
+    if terminal.err.is_terminal:
+        terminal.say("Loading Keras …")
+    with _held_back_stderr():
+        importlib.import_module("timbrel.features.backend")
+    # It warns of every few networks that are compiled, which is what training does.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # There is no stderr to hold back.
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

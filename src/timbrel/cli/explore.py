@@ -1,0 +1,45 @@
+"""`timbrel explore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
+from timbrel.cli.options import Audio, CleanThreshold, Data
+from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+
+
+def explore(
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path(
+        "explore.html"
+    ),
+    audio: Audio = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="Whose cleaning and front end to show.")
+    ] = DEFAULT_RECIPE,
+    clean_threshold: CleanThreshold = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a data set: class distribution, and per class waveform, spectrum, filter bank, MFCC."""
+    terminal = Terminal(quiet, verbose)
+    load_keras(terminal)
+    from timbrel.workflows import explore as workflow
+
+    with terminal.progress() as bars:
+        task = bars.add_task("exploring", total=None, note="")
+        result = workflow.explore(
+            data,
+            output,
+            audio=audio,
+            recipe=get_recipe(recipe).adjusted(clean_threshold=clean_threshold),
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    terminal.warn(result.notes)
+    status = terminal.problems(result.problems)
+    terminal.out.print(f"{result.path}", markup=False, soft_wrap=True)
+    raise typer.Exit(status)

@@ -1,0 +1,62 @@
+"""The program `timbrel`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+
+from timbrel.cli import demo, explore, predict, summary, train
+from timbrel.errors import TimbrelError
+
+app = typer.Typer(
+    name="timbrel",
+    help="Turn a folder of labelled recordings into a small sound classifier you can trust.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (demo, explore, summary, train, predict):
+    app.command()(getattr(command, command.__name__.rpartition(".")[2]))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from timbrel import __version__
+
+        typer.echo(f"timbrel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Turn a folder of labelled recordings into a small sound classifier you can trust."""
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit: 0 all well, 1 some recordings could not be used, 2 wrong use."""
+    # File names need not be text; what cannot be printed must not end a run.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="surrogateescape" if _is_utf8(stream) else "backslashreplace")
+    errors = Console(stderr=True, highlight=False)
+    try:
+        app(arguments, prog_name="timbrel")
+    except TimbrelError as error:
+        errors.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # Whoever read our output has enough; stdout must not be flushed again at exit.
+        sys.stdout = None
+        sys.exit(0)

@@ -1,0 +1,127 @@
+"""Show a training on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+from rich.progress import Progress, TaskID
+
+from timbrel.cli.console import Terminal
+from timbrel.cli.tables import distribution_table, network_table, weights_table
+from timbrel.dataset.manifest import Dataset
+from timbrel.networks.recipes import Recipe
+from timbrel.training.examples import Examples
+from timbrel.training.prepare import Prepared
+from timbrel.workflows.observer import TrainObserver
+from timbrel.workflows.summary import summary
+
+
+class ConsoleObserver(TrainObserver):
+    """Tables and epochs to stdout, progress and warnings to stderr."""
+
+    def __init__(self, terminal: Terminal, bars: Progress) -> None:
+        self._terminal = terminal
+        self._bars = bars
+        self._task: TaskID | None = None
+        self._stage = ""
+        self._epochs = 0
+
+    def dataset(self, dataset: Dataset) -> None:
+        """Pass on what reading the list of recordings noticed."""
+        self._terminal.warn(dataset.notes)
+        others = sum(item.none_of_these for item in dataset.recordings)
+        if others:
+            self._terminal.say(
+                f"{others} recordings are examples of none of these: they are not trained on, and "
+                "test how unknown sounds are rejected."
+            )
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage."""
+        if stage != self._stage:
+            self._new_task(stage, total)
+        self._bars.update(self._task, completed=done, total=total)
+        if done == total:
+            self._clear()
+
+    def prepared(self, prepared: Prepared) -> None:
+        """Print class distribution, cleaning and shapes."""
+        self._clear()
+        audit, windowing = prepared.audit, prepared.recipe.windowing
+        self._terminal.warn(audit.warnings)
+        note = audit.cleaning_note(windowing.clean_threshold)
+        if note:
+            self._terminal.warn([note])
+        self._show(distribution_table(prepared))
+        if windowing.clean_threshold is not None:
+            kept, read = audit.kept.sum(), audit.seconds.sum()
+            self._show(
+                f"\nCleaning kept {kept:.1f} s of {read:.1f} s ({kept / read:.0%}): where the "
+                f"envelope exceeds {windowing.clean_threshold:g}."
+            )
+        cached = ", from the cache" if prepared.cached else ""
+        examples = prepared.examples
+        self._show(
+            f"{len(examples)} windows of {windowing.window / windowing.rate:g} s{cached}: "
+            f"X {examples.pictures.shape}, y {examples.y.shape}\n"
+        )
+
+    def parts(self, train: Examples, validation: Examples, notes: tuple[str, ...]) -> None:
+        """Print what is learned from and what is not."""
+        self._terminal.warn(notes)
+        self._show(weights_table(train))
+        learned, inner = (len(np.unique(part.recording)) for part in (train, validation))
+        self._show(
+            f"\nLearning from {learned} recordings: X {train.pictures.shape}. Inner hold-out for "
+            f"calibration and val_: {inner} recordings. The rest is held out for the score.\n"
+        )
+
+    def network(self, recipe: Recipe, examples: Examples) -> None:
+        """Print the network."""
+        self._epochs = recipe.epochs
+        self._show(network_table(summary(recipe, classes=len(examples.labels))))
+        self._show("")
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Move the bar of an epoch."""
+        stage = f"epoch {epoch}"
+        if stage != self._stage:
+            self._new_task(stage, total)
+        self._bars.update(self._task, completed=done, total=total)
+
+    def epoch(self, row: dict) -> None:
+        """Print an epoch's line."""
+        self._clear()
+        figures = "  ".join(
+            f"{key} {row[key]:.4f}"
+            for key in ("loss", "acc", "val_loss", "val_acc")
+            if row[key] is not None
+        )
+        self._show(f"Epoch {row['epoch']:>2}/{self._epochs}  {figures}  {row['seconds']:.1f} s")
+
+    def note(self, text: str) -> None:
+        """Print a sentence."""
+        self._terminal.say(text)
+
+    def _show(self, what: object) -> None:
+        if not self._terminal.quiet:
+            self._terminal.out.print(what)
+
+    def _new_task(self, stage: str, total: int) -> None:
+        self._clear()
+        self._stage = stage
+        self._task = self._bars.add_task(stage, total=total, note="")
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task, self._stage = None, ""
+
+
+@contextlib.contextmanager
+def watching(terminal: Terminal) -> Iterator[ConsoleObserver]:
+    """Watch a training from here on."""
+    with terminal.progress() as bars:
+        yield ConsoleObserver(terminal, bars)

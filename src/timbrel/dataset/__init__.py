@@ -1,0 +1,1 @@
+"""Which recordings, which labels, which groups."""

@@ -1,0 +1,71 @@
+"""Every exception that Timbrel raises on purpose.
+
+    TimbrelError
+    ├── InvalidArgument (ValueError)    a parameter breaks its rule
+    ├── DataError (ValueError)          a data set cannot be used as a whole
+    ├── AudioError (ValueError)         one recording cannot be used; has `path` and `reason`
+    ├── ModelError (ValueError)         a model cannot be read, or must not be written
+    ├── OutputError (OSError)           a result cannot be written
+    └── MissingExtra (ImportError)      an optional dependency is not installed
+
+Each message is one sentence or two: what is wrong, with which file or value, and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class TimbrelError(Exception):
+    """Base of all errors that Timbrel raises on purpose."""
+
+
+class InvalidArgument(TimbrelError, ValueError):
+    """A parameter breaks its rule; the message names parameter, rule and value."""
+
+
+class DataError(TimbrelError, ValueError):
+    """A data set cannot be used as a whole."""
+
+
+class AudioError(TimbrelError, ValueError):
+    """One recording cannot be used.
+
+    Attributes:
+        path: the recording, as the user named it.
+        reason: what is wrong and what to do, without the path.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class ModelError(TimbrelError, ValueError):
+    """A model cannot be read, or does not meet what is asked of one that is written."""
+
+
+class OutputError(TimbrelError, OSError):
+    """A result cannot be written."""
+
+    @classmethod
+    def of(cls, path: object, error: OSError) -> OutputError:
+        """Say in one sentence why `path` could not be written."""
+        if error.errno == errno.ENOSPC:
+            return cls(
+                f"Cannot write {path}: the disk is full. Free some space, then run the command "
+                "again; what was there before is untouched."
+            )
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return cls(f"Cannot write {path}: no permission. Choose another folder with -o.")
+        return cls(f"Cannot write {path}: {error.strerror or error}.")
+
+
+class MissingExtra(TimbrelError, ImportError):
+    """An optional dependency is not installed."""
+
+    @classmethod
+    def of(cls, extra: str, purpose: str) -> MissingExtra:
+        """Name the extra to install and what for."""
+        return cls(f'{purpose} needs more packages: pip install "timbrel[{extra}]"')

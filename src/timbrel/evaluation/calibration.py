@@ -1,0 +1,77 @@
+"""Fit what turns scores into probabilities one can believe, on held-out recordings."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+_RANGE = (0.05, 20.0)
+
+
+def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> float:
+    """Temperature that minimises the log loss of files.
+
+    A file's probabilities are the mean over its windows of softmax(logits / temperature). The
+    targets are Platt's: one file in `files` + 2 is taken to be something else. Without that, a
+    few files that are all answered correctly would make every later answer certain.
+
+    Args:
+        windows: float `(n, classes)`, probabilities at temperature 1.
+        file: int `(n,)`, the file of each window, 0 to files − 1, every file present.
+        target: int `(files,)`, class of each file.
+
+    Returns:
+        A temperature between 0.05 and 20; 1 where there is no file.
+
+    Source: Guo et al. (2017), "On calibration of modern neural networks"; Platt (1999),
+    "Probabilistic outputs for support vector machines", for the targets.
+    """
+    if len(target) == 0:
+        return 1.0
+    logits = np.log(np.maximum(windows.astype(np.float64), 1e-30))
+    doubt = 1 / (len(target) + 2)
+    wanted = np.full((len(target), windows.shape[1]), doubt / max(windows.shape[1] - 1, 1))
+    wanted[np.arange(len(target)), target] = 1 - doubt
+
+    def loss(log_temperature: float) -> float:
+        p = file_means(_softmax(logits / np.exp(log_temperature)), file)
+        return float(-(wanted * np.log(np.maximum(p, 1e-15))).sum(axis=1).mean())
+
+    bounds = tuple(np.log(_RANGE))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities `(n, classes)` at another temperature than 1, float64."""
+    return _softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature)
+
+
+def file_means(windows: np.ndarray, file: np.ndarray) -> np.ndarray:
+    """Mean probabilities of each file's windows; float64 `(files, classes)`."""
+    size = np.bincount(file)
+    total = np.stack([np.bincount(file, column) for column in windows.T], axis=1)
+    return total / size[:, None]
+
+
+def fit_threshold(probabilities: np.ndarray, target: np.ndarray, *, accept: float = 0.95) -> float:
+    """Probability that a share `accept` of the correctly answered files reaches.
+
+    Args:
+        probabilities: float `(files, classes)`, calibrated.
+        target: int `(files,)`.
+        accept: the share, 0 to 1.
+
+    Returns:
+        The threshold; 0 where no file was answered correctly.
+    """
+    right = probabilities.argmax(axis=1) == target
+    confidence = np.sort(probabilities.max(axis=1)[right])
+    if len(confidence) == 0:
+        return 0.0
+    return float(confidence[min(int((1 - accept) * len(confidence)), len(confidence) - 1)])
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)

@@ -1,0 +1,69 @@
+"""Log-mel spectrogram as a Keras layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbrel.features.backend import keras
+from timbrel.features.framing import FramedSpectrum
+from timbrel.features.spectrum import area_filters, fourier_matrix
+
+ops = keras.ops
+
+
+@keras.saving.register_keras_serializable(package="timbrel")
+class LogMel(FramedSpectrum):
+    """Natural logarithm of the power in mel bands.
+
+    Frames tapered by a periodic Hann window, no centring (the last frame is zero-padded), power
+    spectrum, mel filters of unit area (HTK scale), logarithm of what exceeds a floor.
+
+    Input: float32 `(batch, samples)`. Output: float32 `(batch, frames, filters)`.
+
+    Source: reference implementation librosa 0.11, `feature.melspectrogram(center=False, htk=True)`.
+
+    Args:
+        rate: sample rate in Hz.
+        frame, hop: length of a frame and step to the next one, in samples.
+        nfft: points of the Fourier transform, at least `frame`.
+        filters: number of mel filters.
+        low, high: lowest and highest frequency in Hz; `high` None means rate / 2.
+        floor: power that stands in for anything below it, above 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: int,
+        frame: int,
+        hop: int,
+        nfft: int,
+        filters: int,
+        low: float = 0.0,
+        high: float | None = None,
+        floor: float = 1e-10,
+        **layer,
+    ) -> None:
+        super().__init__(**layer)
+        self.values = filters
+        self.settings = {
+            "rate": rate,
+            "frame": frame,
+            "hop": hop,
+            "nfft": nfft,
+            "filters": filters,
+            "low": low,
+            "high": high,
+            "floor": floor,
+        }
+        taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+        bank = area_filters(filters, nfft=nfft, rate=rate, low=low, high=high or rate / 2)
+        self._fourier = (taper[:, None] * fourier_matrix(frame, nfft))[:, None].astype("float32")
+        # Squares of the real and of the imaginary parts go through the same filters.
+        self._bank = np.tile(bank.T, (2, 1)).astype("float32")
+
+    def call(self, waveform):
+        """Compute the log-mel picture of a batch of windows."""
+        transform = self.transform(waveform)
+        bands = ops.matmul(ops.square(transform), self._bank)
+        return ops.log(ops.maximum(bands, self.settings["floor"]))

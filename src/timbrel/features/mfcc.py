@@ -1,0 +1,96 @@
+"""Mel-frequency cepstral coefficients, the tutorial's front end, as a Keras layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbrel.features.backend import keras
+from timbrel.features.framing import FramedSpectrum
+from timbrel.features.spectrum import (
+    binned_filters,
+    cosine_matrix,
+    fourier_matrix,
+    lifter_weights,
+)
+
+ops = keras.ops
+
+# What python_speech_features puts in the place of an exact zero before a logarithm.
+_EPSILON = float(np.finfo(np.float64).eps)
+
+# The square of a very quiet sound underflows in float32 and would pass for digital silence. An
+# exact power of two, taken off again as a logarithm, moves the range to amplitudes from 1e-28 to
+# 5e5; it costs nothing, being part of the Fourier matrix.
+_GAIN = 2.0**40
+
+
+@keras.saving.register_keras_serializable(package="timbrel")
+class MFCC(FramedSpectrum):
+    """MFCC of each window alone, as python_speech_features 0.6 computes them.
+
+    Pre-emphasis over the window, frames without a taper (the last one zero-padded), power spectrum,
+    mel filters, logarithm, DCT-II, lifter; the logarithm of the frame's energy takes the place of
+    the first coefficient. Exact zeros, and only those, become float64's eps before a logarithm.
+
+    Input: float32 `(batch, samples)`. Output: float32 `(batch, frames, coefficients)`.
+
+    Source: Davis & Mermelstein (1980), "Comparison of parametric representations for monosyllabic
+    word recognition"; reference implementation python_speech_features 0.6, `mfcc`.
+
+    Args:
+        rate: sample rate in Hz.
+        frame, hop: length of a frame and step to the next one, in samples.
+        nfft: points of the Fourier transform, at least `frame`.
+        filters: number of mel filters.
+        coefficients: number of coefficients kept.
+        preemphasis: coefficient of the first-order high-pass, 0 for none.
+        lifter: length of the lifter, 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: int = 16_000,
+        frame: int = 400,
+        hop: int = 160,
+        nfft: int = 512,
+        filters: int = 26,
+        coefficients: int = 13,
+        preemphasis: float = 0.97,
+        lifter: int = 22,
+        **layer,
+    ) -> None:
+        super().__init__(**layer)
+        self.values = coefficients
+        self.settings = {
+            "rate": rate,
+            "frame": frame,
+            "hop": hop,
+            "nfft": nfft,
+            "filters": filters,
+            "coefficients": coefficients,
+            "preemphasis": preemphasis,
+            "lifter": lifter,
+        }
+        bank = binned_filters(filters, nfft=nfft, rate=rate).T / nfft
+        energy = np.full((len(bank), 1), 1 / nfft)
+        lifted = cosine_matrix(filters, coefficients) * lifter_weights(coefficients, lifter)
+        # The first cosine coefficient gives way to the energy, which comes as one more "filter".
+        lifted[:, 0] = 0.0
+        energy_row = np.eye(1, coefficients)
+        self._fourier = (_GAIN * fourier_matrix(frame, nfft))[:, None].astype("float32")
+        # Squares of the real and of the imaginary parts go through the same filters.
+        self._bank = np.tile(np.concatenate([bank, energy], axis=1), (2, 1)).astype("float32")
+        self._cosine = np.concatenate([lifted, energy_row]).astype("float32")
+
+    def call(self, waveform):
+        """Compute the coefficients of a batch of windows."""
+        # The difference of neighbouring samples is exact in float32 where the sound is low, so this
+        # form of x[n] - p x[n-1] keeps faint high bands that the plain form drowns in rounding.
+        before = ops.pad(waveform[:, :-1], [(0, 0), (1, 0)])
+        emphasised = (waveform - before) + (1 - self.settings["preemphasis"]) * before
+        transform = self.transform(emphasised)
+        bands = ops.matmul(ops.square(transform), self._bank)
+        silent = ops.equal(bands, 0.0)
+        level = ops.log(ops.where(silent, 1.0, bands)) - float(2 * np.log(_GAIN))
+        return ops.matmul(ops.where(silent, float(np.log(_EPSILON)), level), self._cosine)

@@ -1,0 +1,54 @@
+"""Write a file under a temporary name and rename it, so that no half of one is ever found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from timbrel.errors import OutputError
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` when the block ends well.
+
+    The temporary file is made at once, so a place that cannot be written is found before the work
+    is done. When the block raises, the temporary file is removed and `path` is as it was.
+
+    Raises:
+        OutputError: the file, or the folder around it, cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        if target.is_dir():
+            raise OutputError(f"Cannot write {path}: it is a folder. Name a file in it.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        try:
+            yield temporary
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError.of(path, error) from error
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written; what was there before is untouched.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8; what UTF-8 cannot hold (odd bytes of a file name) becomes `?`."""
+    path.write_text(text, encoding="utf-8", errors="replace", newline="\n")

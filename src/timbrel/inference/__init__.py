@@ -1,0 +1,1 @@
+"""Predict with a finished model; needs onnxruntime, not Keras."""

@@ -1,0 +1,1 @@
+"""The model directory: export, write, read, run."""

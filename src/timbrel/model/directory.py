@@ -1,0 +1,139 @@
+"""The model directory: write it whole, read it with suspicion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from timbrel.errors import InvalidArgument, ModelError, OutputError
+from timbrel.model.metadata import check_graph, check_metadata
+from timbrel.model.runtime import Session
+
+GRAPH = "model.onnx"
+DESCRIPTION = "model.json"
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model read from disk.
+
+    Attributes:
+        name: what the user named.
+        metadata: the content of `model.json`, or of its copy inside `model.onnx`.
+        session: runs the graph.
+    """
+
+    name: str
+    metadata: dict
+    session: Session
+
+
+def load_model(model: str | os.PathLike, *, threads: int = 0) -> LoadedModel:
+    """Read a model directory or a `model.onnx` alone.
+
+    Raises:
+        ModelError: there is none, it is damaged, of a newer schema, or its parts do not belong
+            together.
+    """
+    path = Path(model)
+    if path.is_dir():
+        return _load_directory(path, threads)
+    if not path.exists():
+        raise ModelError(f"There is no model '{model}'.")
+    session = Session(_read(path), f"'{model}'", threads=threads)
+    return _checked(str(model), session.metadata, session)
+
+
+def _load_directory(folder: Path, threads: int) -> LoadedModel:
+    if not (folder / DESCRIPTION).is_file() or not (folder / GRAPH).is_file():
+        if (folder / CHECKPOINT).is_dir():
+            raise ModelError(
+                f"The training of the model '{folder}' was not finished. "
+                "Go on with timbrel train --resume."
+            )
+        raise ModelError(f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}.")
+    try:
+        metadata = json.loads(_read(folder / DESCRIPTION))
+    except ValueError as error:
+        raise ModelError(f"'{folder / DESCRIPTION}' is not JSON; the model is damaged.") from error
+    graph = _read(folder / GRAPH)
+    metadata = check_metadata(metadata, f"'{folder / DESCRIPTION}'")
+    expected = metadata.get("files", {}).get(GRAPH)
+    if expected != hashlib.sha256(graph).hexdigest():
+        raise ModelError(
+            f"'{folder / GRAPH}' is not the file that {DESCRIPTION} describes (SHA-256 differs). "
+            "Copy the model again, or train it again."
+        )
+    return _checked(str(folder), metadata, Session(graph, f"'{folder / GRAPH}'", threads=threads))
+
+
+def _checked(name: str, metadata: dict, session: Session) -> LoadedModel:
+    check_metadata(metadata, f"'{name}'")
+    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{name}'")
+    return LoadedModel(name, metadata, session)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def check_output(folder: str | os.PathLike) -> Path:
+    """Make sure that a model can be written to `folder`, creating it where needed.
+
+    Raises:
+        InvalidArgument: the path holds something that is not a model.
+        OutputError: no permission.
+    """
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise InvalidArgument(f"'{path}' exists and is a file. Choose another folder with -o.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        content = {entry.name for entry in path.iterdir()}
+        if content and not content & {DESCRIPTION, CHECKPOINT}:
+            raise InvalidArgument(
+                f"'{path}' exists and is not a Timbrel model. Choose another folder with -o."
+            )
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OutputError.of(path, error) from error
+    return path
+
+
+def write_model(folder: Path, files: dict[str, bytes], metadata: dict) -> None:
+    """Write a model: everything to temporary names first, then renamed, `model.json` last.
+
+    Args:
+        folder: what `check_output` returned.
+        files: content by name, `model.onnx` among them.
+        metadata: the description; the SHA-256 of the files is added to it.
+
+    Raises:
+        OutputError: disk full, no permission; what was there before is untouched.
+    """
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    description = json.dumps({**metadata, "files": sums}, indent=2, ensure_ascii=False) + "\n"
+    everything = {**files, DESCRIPTION: description.encode()}
+    partial = {name: folder / f".{name}.partial" for name in everything}
+    try:
+        for name, content in everything.items():
+            with open(partial[name], "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for name, path in partial.items():
+            os.replace(path, folder / name)
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)

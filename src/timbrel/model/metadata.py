@@ -1,0 +1,89 @@
+"""What `model.json` says, and whether it can be believed."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata as packages
+
+import numpy as np
+
+from timbrel.audio.windows import Windowing
+from timbrel.errors import ModelError
+
+SCHEMA = 1
+
+_REQUIRED = {
+    "schema": int,
+    "labels": list,
+    "rate": int,
+    "window": int,
+    "hop": int,
+    "cleaning": dict,
+    "aggregation": str,
+    "thresholds": dict,
+    "recipe": dict,
+}
+
+
+def windowing_of(metadata: dict) -> Windowing:
+    """How recordings become windows for this model."""
+    return Windowing(
+        rate=metadata["rate"],
+        window=metadata["window"],
+        hop=metadata["hop"],
+        clean_threshold=metadata["cleaning"]["threshold"],
+        clean_window=metadata["cleaning"]["window"],
+    )
+
+
+def check_metadata(metadata: object, name: str) -> dict:
+    """Return metadata that fits the schema.
+
+    Raises:
+        ModelError: a key is missing or of the wrong type, or the schema is newer than this
+            version of Timbrel reads.
+    """
+    if not isinstance(metadata, dict):
+        raise ModelError(f"{name}: its description is not a JSON object.")
+    for key, kind in _REQUIRED.items():
+        if not isinstance(metadata.get(key), kind):
+            raise ModelError(
+                f"{name}: '{key}' must be of type {kind.__name__}. Got {metadata.get(key)!r}."
+            )
+    if metadata["schema"] > SCHEMA:
+        raise ModelError(
+            f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
+            f"reads up to {SCHEMA}). Upgrade with: pip install --upgrade timbrel"
+        )
+    cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
+    if not {"threshold", "window"} <= set(cleaning) or not isinstance(threshold, int | float):
+        raise ModelError(f"{name}: its description of cleaning or thresholds is incomplete.")
+    return metadata
+
+
+def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None:
+    """Raise ModelError where metadata and graph do not belong together."""
+    if metadata["window"] != window or len(metadata["labels"]) != classes:
+        raise ModelError(
+            f"{name} does not fit its description: the graph takes windows of {window} samples and "
+            f"knows {classes} classes, the description says {metadata['window']} and "
+            f"{len(metadata['labels'])}."
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that made the model."""
+    found = {"python": platform.python_version()}
+    for name in ("timbrel", "numpy", "soundfile", "soxr", "keras", "onnxruntime"):
+        found[name] = packages.version(name)
+    for name in ("tensorflow", "tensorflow-cpu", "torch", "jax"):
+        try:
+            found[name] = packages.version(name)
+        except packages.PackageNotFoundError:
+            continue
+    return found
+
+
+def class_counts(labels: list[str], target: np.ndarray) -> dict[str, int]:
+    """Recordings of each class."""
+    return {label: int((target == number).sum()) for number, label in enumerate(labels)}

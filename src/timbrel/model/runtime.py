@@ -1,0 +1,80 @@
+"""Run a finished model with onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
+
+from timbrel.errors import ModelError
+
+# What onnxruntime raises for a file that it cannot make sense of; they share no base class.
+_REFUSALS = (
+    onnxruntime_state.Fail,
+    onnxruntime_state.InvalidArgument,
+    onnxruntime_state.InvalidGraph,
+    onnxruntime_state.InvalidProtobuf,
+    onnxruntime_state.NotImplemented,
+    onnxruntime_state.RuntimeException,
+)
+
+METADATA_KEY = "timbrel"
+_BATCH = 256
+
+
+class Session:
+    """A loaded `model.onnx`.
+
+    Args:
+        model: the file's bytes.
+        name: what to call the model in messages.
+        threads: threads for one run; 0 means one per core.
+
+    Raises:
+        ModelError: the bytes are not a model of Timbrel's.
+    """
+
+    def __init__(self, model: bytes, name: str, *, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except _REFUSALS as error:
+            raise ModelError(f"{name} is not an ONNX model, or it is damaged.") from error
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        outputs = {output.name for output in self._session.get_outputs()}
+        if text is None or not {"probabilities", "embedding"} <= outputs:
+            raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made.")
+        self.metadata: dict = json.loads(text)
+        self.window = int(self._session.get_inputs()[0].shape[1])
+        self.classes = int(self._output("probabilities").shape[1])
+        self.dimensions = int(self._output("embedding").shape[1])
+
+    def _output(self, name: str) -> onnxruntime.NodeArg:
+        return next(output for output in self._session.get_outputs() if output.name == name)
+
+    def run(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Classify windows.
+
+        Args:
+            windows: float32 `(n, window)`, n may be 0.
+
+        Returns:
+            Calibrated probabilities `(n, classes)` and embeddings `(n, d)`, float32 both.
+        """
+        probabilities = np.empty((len(windows), self.classes), dtype=np.float32)
+        embedding = np.empty((len(windows), self.dimensions), dtype=np.float32)
+        for start in range(0, len(windows), _BATCH):
+            part = slice(start, start + _BATCH)
+            batch = np.ascontiguousarray(windows[part], dtype=np.float32)
+            probabilities[part], embedding[part] = self._session.run(
+                ["probabilities", "embedding"], {"waveform": batch}
+            )
+        return probabilities, embedding

@@ -1,0 +1,1 @@
+"""Recipes, and the networks that they name."""

@@ -1,0 +1,49 @@
+"""A network layer by layer: shapes, parameters, and where the parameters sit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from timbrel.features.backend import keras
+from timbrel.networks.builders import front_end, network
+from timbrel.networks.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a network.
+
+    Attributes:
+        name: the layer's name.
+        kind: its class.
+        output_shape: without the batch.
+        parameters: trained and fixed.
+        share: of all parameters of the network, 0 to 1.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    share: float
+
+
+def layer_table(model: keras.Model) -> list[LayerRow]:
+    """List the layers of a built model."""
+    total = model.count_params()
+    return [
+        LayerRow(
+            name=layer.name,
+            kind=type(layer).__name__,
+            output_shape=tuple(layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            share=layer.count_params() / total if total else 0.0,
+        )
+        for layer in model.layers
+    ]
+
+
+def untrained(recipe: Recipe, classes: int) -> keras.Sequential:
+    """Build a recipe's network, untrained, with the input shape that its front end gives."""
+    shape = tuple(front_end(recipe).output_shape[1:])
+    return network(recipe, shape, classes)

@@ -1,0 +1,76 @@
+"""Numbers as a reader wants them: `72.7 %`, `25 min 22 s`, `44.1 kHz`."""
+
+from __future__ import annotations
+
+import math
+
+# Between a number and its unit: no line break.
+_SPACE = "\u00a0"
+_NOTHING = "–"
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a number: not None, not NaN."""
+    return value is not None and not math.isnan(value)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share, 0 to 1, in percent."""
+    return f"{100 * share:.{digits}f}{_SPACE}%" if known(share) else _NOTHING
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number with so many digits after the point."""
+    return f"{value:.{digits}f}" if known(value) else _NOTHING
+
+
+def count(value: float | None) -> str:
+    """Write a whole number with a comma at every thousand."""
+    return f"{round(value):,}" if known(value) else _NOTHING
+
+
+def times(ratio: float) -> str:
+    """Write how many times as large something is."""
+    return number(ratio, 1) if ratio < 10 else count(ratio)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time in the units that suit it."""
+    if not known(seconds):
+        return _NOTHING
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.3g}{_SPACE}ms"
+    if seconds < 9.95:
+        return f"{seconds:.{2 if seconds < 0.995 else 1}f}{_SPACE}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{_SPACE}s"
+    if whole < 3600:
+        return f"{whole // 60}{_SPACE}min{_SPACE}{whole % 60}{_SPACE}s"
+    return f"{whole // 3600:,}{_SPACE}h{_SPACE}{whole % 3600 // 60}{_SPACE}min"
+
+
+def frequency(hertz: float) -> str:
+    """Write a sample rate."""
+    return f"{hertz / 1000:g}{_SPACE}kHz" if hertz >= 1000 else f"{hertz:g}{_SPACE}Hz"
+
+
+def channels(number_of_channels: int) -> str:
+    """Name a number of channels."""
+    return {1: "mono", 2: "stereo"}.get(number_of_channels, f"{number_of_channels} channels")
+
+
+def plural(number_of: float, word: str) -> str:
+    """Write a count and its noun, with an s where there is not one of it."""
+    return f"{count(number_of)}{_SPACE}{word}{'' if round(number_of) == 1 else 's'}"
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a text to a length, with an ellipsis in the place of what is left out."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """Write a number with a real minus sign, and none before a zero."""
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")

@@ -1,0 +1,1 @@
+"""From recordings to a trained network: windows, class weights, fit, checkpoint."""

@@ -1,0 +1,78 @@
+"""What an interrupted training needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from timbrel.errors import ModelError
+from timbrel.features.backend import keras
+from timbrel.features.cache import load_arrays
+from timbrel.files import replacing
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a training between two epochs, in one file of a folder.
+
+    Attributes:
+        folder: `checkpoint/` in the model directory.
+        identity: what is trained on what (JSON data); only the same can be resumed.
+    """
+
+    folder: Path
+    identity: dict
+
+    @property
+    def file(self) -> Path:
+        """The one file, replaced as a whole after every epoch."""
+        return self.folder / "state.npz"
+
+    def save(self, model: keras.Model, history: list[dict]) -> None:
+        """Write weights, optimiser state and history.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        variables = [*model.variables, *model.optimizer.variables]
+        arrays = {
+            f"variable_{number}": keras.ops.convert_to_numpy(variable)
+            for number, variable in enumerate(variables)
+        }
+        said = json.dumps({"identity": self.identity, "history": history})
+        with replacing(self.file) as temporary, open(temporary, "wb") as file:
+            np.savez(file, said=np.array(said), **arrays)
+
+    def restore(self, model: keras.Model) -> list[dict]:
+        """Put the state into a compiled model; return the history, empty where there is none.
+
+        Raises:
+            ModelError: the checkpoint is damaged, or belongs to another training.
+        """
+        try:
+            arrays = load_arrays(self.file)
+            said = json.loads(str(arrays.pop("said")))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"The checkpoint {self.file} is damaged. Start again without --resume."
+            ) from error
+        for name, value in json.loads(json.dumps(self.identity)).items():
+            if said["identity"].get(name) != value:
+                raise ModelError(
+                    f"The checkpoint in {self.folder} belongs to a training with another {name}. "
+                    "Resume with the same data and options, or start again without --resume."
+                )
+        variables = [*model.variables, *model.optimizer.variables]
+        for number, variable in enumerate(variables):
+            variable.assign(arrays[f"variable_{number}"])
+        return said["history"]
+
+    def remove(self) -> None:
+        """Remove the folder, where there is one."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""Pictures with their classes: the tutorial's `X`, `y` and what belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from timbrel.errors import InvalidArgument
+from timbrel.training.weights import balanced_class_weight
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Drawn windows as pictures, ready for `fit`.
+
+    Attributes:
+        pictures: float32 `(n, …)`, as the front end gives them, for instance `(n, 13, 9, 1)`.
+        y_flat: int64 `(n,)`, class of each picture, an index into `labels`.
+        recording: int64 `(n,)`, the recording that each window was drawn from.
+        start: int64 `(n,)`, first sample of each window in the cleaned recording.
+        labels: the classes, sorted.
+        scale: minimum and maximum that become 0 and 1; the pictures' own by default.
+    """
+
+    pictures: np.ndarray
+    y_flat: np.ndarray
+    recording: np.ndarray
+    start: np.ndarray
+    labels: tuple[str, ...]
+    scale: tuple[float, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Minimum and maximum that become 0 and 1 in `X`."""
+        if self.scale is not None:
+            return self.scale
+        return float(self.pictures.min()), float(self.pictures.max())
+
+    @property
+    def X(self) -> np.ndarray:  # noqa: N802 - the tutorial's name, and everyone's
+        """Scaled pictures, float32 `(n, …)`; 0 to 1 for those that the scale was taken from."""
+        low, high = self.value_range
+        return (self.pictures - np.float32(low)) / np.float32(max(high - low, 1e-30))
+
+    @property
+    def y(self) -> np.ndarray:
+        """One-hot classes, float32 `(n, classes)`."""
+        return np.eye(len(self.labels), dtype=np.float32)[self.y_flat]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one picture."""
+        return self.pictures.shape[1:]
+
+    @property
+    def class_weight(self) -> dict[int, float]:
+        """Balanced class weights, as `fit` takes them."""
+        return balanced_class_weight(self.y_flat)
+
+    def select(self, chosen: np.ndarray) -> Examples:
+        """Return the pictures at a mask or at positions, scaled as here.
+
+        Args:
+            chosen: bool or int `(…,)`.
+        """
+        return replace(
+            self,
+            scale=self.value_range if len(self) else self.scale,
+            pictures=self.pictures[chosen],
+            y_flat=self.y_flat[chosen],
+            recording=self.recording[chosen],
+            start=self.start[chosen],
+        )
+
+    def split(self, held_out: np.ndarray) -> tuple[Examples, Examples]:
+        """Split by recording, and take the scale from the training part alone.
+
+        Args:
+            held_out: bool `(recordings,)`, which recordings are not trained on.
+
+        Returns:
+            The training part and the held-out part, both scaled by the training part's range.
+
+        Raises:
+            InvalidArgument: the mask leaves nothing to train on.
+        """
+        held_out = np.asarray(held_out, dtype=bool)
+        aside = held_out[self.recording]
+        if aside.all():
+            raise InvalidArgument("`held_out` must leave recordings to train on. Got all of them.")
+        train = replace(self.select(~aside), scale=None)
+        train = replace(train, scale=train.value_range)
+        return train, replace(self.select(aside), scale=train.scale)

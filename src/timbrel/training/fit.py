@@ -1,0 +1,152 @@
+"""Train a recipe's network on examples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from timbrel.features.backend import keras
+from timbrel.networks.builders import network
+from timbrel.networks.recipes import Recipe
+from timbrel.training.checkpoint import Checkpoint
+from timbrel.training.examples import Examples
+from timbrel.training.precision import training_policy
+
+# Batches that Keras hands to the backend at a time: fewer returns to Python, the same arithmetic.
+_STEPS_AT_ONCE = 16
+_VALIDATION_BATCH = 512
+
+HISTORY_KEYS = ("epoch", "loss", "acc", "val_loss", "val_acc", "seconds")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how training goes.
+
+    Attributes:
+        on_steps: called during an epoch with the epoch, the batches done and the batches in all.
+        on_epoch: called after an epoch with its row of the history.
+    """
+
+    on_steps: Callable[[int, int, int], None] = lambda epoch, done, total: None
+    on_epoch: Callable[[dict], None] = lambda row: None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network.
+
+    Attributes:
+        network: in float32, whatever it was trained in.
+        scale: minimum and maximum of the training pictures, which became 0 and 1.
+        history: a row an epoch with `HISTORY_KEYS`; `val_` values are None without validation.
+        policy: Keras dtype policy that it was trained with.
+    """
+
+    network: keras.Sequential
+    scale: tuple[float, float]
+    history: list[dict]
+    policy: str
+
+
+def compile_network(model: keras.Model) -> keras.Model:
+    """Compile a network as the tutorial does: categorical cross-entropy, Adam, accuracy."""
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer="adam",
+        metrics=["acc"],
+        steps_per_execution=_STEPS_AT_ONCE,
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    return model
+
+
+def fit(
+    train: Examples,
+    recipe: Recipe,
+    *,
+    validation: Examples | None = None,
+    seed: int = 0,
+    policy: str | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: bool = False,
+    listener: Listener | None = None,
+) -> Fitted:
+    """Train a network from scratch, or on from a checkpoint.
+
+    The order of the examples and the dropout of an epoch derive from the seed and the epoch alone,
+    so that a resumed training ends where an undisturbed one does. No global random state is used.
+
+    Args:
+        train: what to learn from; class weights are balanced over it.
+        recipe: names the network, the epochs and the batch size.
+        validation: what the `val_` figures are computed on; nothing is chosen by them.
+        seed: of weights, order and dropout.
+        policy: Keras dtype policy; by default what `training_policy` finds fastest.
+        checkpoint: where to keep the state after every epoch.
+        resume: go on from the checkpoint, where there is one.
+        listener: who is told.
+
+    Raises:
+        ModelError: the checkpoint is damaged or belongs to another training.
+        OutputError: the checkpoint cannot be written.
+    """
+    policy = policy or training_policy(recipe.network)
+    listener = listener or Listener()
+    shape, classes = train.input_shape, len(train.labels)
+    model = compile_network(network(recipe, shape, classes, seed=seed, dtype=policy))
+    model.optimizer.build(model.trainable_variables)
+    history = checkpoint.restore(model) if checkpoint and resume else []
+    x, y, weights = train.X, train.y, train.class_weight
+    held_out = (validation.X, validation.y) if validation is not None and len(validation) else None
+    for epoch in range(len(history), recipe.epochs):
+        started = time.perf_counter()
+        order = np.random.default_rng([seed, epoch]).permutation(len(x))
+        _reseed_dropout(model, seed, epoch)
+        logs = model.fit(
+            x[order],
+            y[order],
+            batch_size=recipe.batch_size,
+            epochs=epoch + 1,
+            initial_epoch=epoch,
+            shuffle=False,
+            class_weight=weights,
+            validation_data=held_out,
+            validation_batch_size=_VALIDATION_BATCH,
+            callbacks=[_Steps(listener.on_steps)],
+            verbose=0,
+        ).history
+        row = {key: float(logs[key][0]) if key in logs else None for key in HISTORY_KEYS[1:5]}
+        row = {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 3)}
+        history.append(row)
+        if checkpoint:
+            checkpoint.save(model, history)
+        listener.on_epoch(row)
+    exact = network(recipe, shape, classes, seed=seed, dtype="float32")
+    exact.set_weights(model.get_weights())
+    return Fitted(network=exact, scale=train.value_range, history=history, policy=policy)
+
+
+def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = np.random.default_rng([seed, epoch, number]).integers(1, 2**31, size=2)
+            generator.state.assign(state.astype("uint32"))
+
+
+class _Steps(keras.callbacks.Callback):
+    def __init__(self, tell: Callable[[int, int, int], None]) -> None:
+        super().__init__()
+        self.tell = tell
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        # Keras counts the last group of batches as a full one.
+        self.tell(self.epoch, min(batch + 1, self.params["steps"]), self.params["steps"])

@@ -1,0 +1,267 @@
+"""From recordings to pictures: decode, clean, draw windows, MFCC; computed once, then cached."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from timbrel.audio.decode import decode
+from timbrel.audio.spool import WaveformSpool
+from timbrel.audio.windows import Windowing, cleaning_warnings, keep
+from timbrel.dataset.fingerprint import recording_sha256
+from timbrel.dataset.manifest import Dataset, Problem, Recording
+from timbrel.errors import AudioError, DataError, OutputError
+from timbrel.features.backend import keras
+from timbrel.features.cache import FeatureCache, default_folder
+from timbrel.networks.builders import front_end
+from timbrel.networks.recipes import Recipe, get_recipe
+from timbrel.training.draw import draw_windows
+from timbrel.training.examples import Examples
+
+# Part of every cache key: raise it when the same settings give other pictures.
+_CACHE_VERSION = 1
+_BATCH = 512
+_CACHED = {
+    *("pictures", "recording", "start", "used"),
+    *("seconds", "kept", "emptied", "level", "said"),
+}
+
+# When to say that the cleaning threshold looks wrong, and what to propose: the tutorial's 0.005 is
+# about this share of the mean level of its recordings.
+_LITTLE_KEPT = 0.2
+_MANY_EMPTIED = 0.1
+_SUGGESTED_SHARE = 0.1
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What reading and cleaning found, recording by recording.
+
+    Attributes:
+        seconds: float64 `(recordings,)`, length as read.
+        kept: float64 `(recordings,)`, length after cleaning.
+        emptied: bool `(recordings,)`, cleaning left nothing and the sound was used uncleaned.
+        level: float64 `(recordings,)`, mean of |x| as read, in units of full scale.
+        warnings: recordings that are odd but used.
+        problems: recordings that cannot be used.
+    """
+
+    seconds: np.ndarray
+    kept: np.ndarray
+    emptied: np.ndarray
+    level: np.ndarray
+    warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+
+    def cleaning_note(self, threshold: float | None) -> str | None:
+        """Say so where cleaning took so much that its threshold looks wrong; else None."""
+        if threshold is None or len(self.seconds) == 0:
+            return None
+        share = self.kept[~self.emptied].sum() / self.seconds.sum()
+        if share >= _LITTLE_KEPT and self.emptied.mean() <= _MANY_EMPTIED:
+            return None
+        better = f"{_SUGGESTED_SHARE * float(np.median(self.level)):.1g}"
+        return (
+            f"Cleaning kept {self.kept[~self.emptied].sum():.1f} s of {self.seconds.sum():.1f} s "
+            f"({share:.0%}) and would have left nothing of {self.emptied.sum()} of "
+            f"{len(self.emptied)} recordings, which were used uncleaned: the threshold "
+            f"{threshold:g} looks too high for recordings this quiet. "
+            f"Lower it, for instance with --clean-threshold {better}."
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set as pictures.
+
+    Attributes:
+        examples: the pictures of all drawn windows with their classes.
+        recordings: the recordings in use, examples of none of these not among them.
+        sha256: of each recording's file.
+        audit: what reading and cleaning found.
+        recipe: how all this was made.
+        cached: whether it came from the cache.
+    """
+
+    examples: Examples
+    recordings: tuple[Recording, ...]
+    sha256: tuple[str, ...]
+    audit: Audit
+    recipe: Recipe
+    cached: bool
+
+
+def prepare(
+    dataset: Dataset,
+    recipe: str | Recipe = "tutorial-cnn",
+    *,
+    seed: int = 0,
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Read, clean and cut a data set and compute its pictures.
+
+    Args:
+        dataset: what `read_dataset` gave.
+        recipe: a recipe or its name.
+        seed: of the drawing of windows.
+        cache: where pictures are kept; the platform's cache folder by default.
+        progress: called with the stage, and what is done of how much.
+
+    Raises:
+        DataError: fewer than two classes have a recording that can be used.
+    """
+    recipe = get_recipe(recipe)
+    cache = FeatureCache(default_folder()) if cache is None else cache
+    tell = progress or (lambda stage, done, total: None)
+    recordings = [item for item in dataset.recordings if not item.none_of_these]
+    sums = recording_sha256(recordings)
+    key = _key(recordings, sums, (recipe, seed))
+    arrays = cache.get(key)
+    if arrays is not None and set(arrays) != _CACHED:
+        arrays = None
+    cached, unkept = arrays is not None, ()
+    if arrays is None:
+        arrays = _compute(recordings, recipe, (seed, tell))
+        try:
+            cache.put(key, arrays)
+        except OutputError as error:
+            unkept = (Problem(str(cache.folder), f"the features were not cached. {error}"),)
+    return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=unkept)
+
+
+def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, int]) -> str:
+    recipe, seed = how
+    return FeatureCache.key(
+        version=_CACHE_VERSION,
+        backend=keras.backend.backend(),
+        windowing=asdict(recipe.windowing),
+        front_end=asdict(recipe.front_end),
+        picture=type(recipe.network).__name__,
+        seed=seed,
+        recordings=[
+            [item.name, digest, item.label, item.start, item.end]
+            for item, digest in zip(recordings, sums, strict=True)
+        ],
+    )
+
+
+def _compute(
+    recordings: list[Recording], recipe: Recipe, how: tuple[int, Progress]
+) -> dict[str, np.ndarray]:
+    """All that is cached, as arrays; recordings are numbered as in the data set."""
+    seed, tell = how
+    windowing = recipe.windowing
+    with WaveformSpool() as spool:
+        used, facts, warnings, problems = [], [], [], []
+        workers = os.cpu_count() or 1
+        with ThreadPoolExecutor(workers) as pool:
+            heard = pool.map(lambda item: _hear(item, windowing), recordings)
+            for number, result in enumerate(heard):
+                if isinstance(result, str):
+                    problems.append([recordings[number].name, result])
+                else:
+                    waveform, fact, odd = result
+                    spool.add(waveform)
+                    used.append(number)
+                    facts.append(fact)
+                    warnings += [[recordings[number].name, text] for text in odd]
+                tell("reading", number + 1, len(recordings))
+        target = _targets([recordings[number] for number in used], problems)
+        samples = np.array([fact[0] for fact in facts])
+        recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
+        pictures = _pictures(spool, recipe, (recording, start, tell))
+    return {
+        "pictures": pictures,
+        "recording": recording,
+        "start": start,
+        "used": np.array(used),
+        "seconds": np.array([fact[1] for fact in facts]),
+        "kept": samples / windowing.rate,
+        "emptied": np.array([fact[2] for fact in facts]),
+        "level": np.array([fact[3] for fact in facts]),
+        "said": np.array(json.dumps([warnings, problems])),
+    }
+
+
+def _hear(item: Recording, windowing: Windowing) -> str | tuple[np.ndarray, tuple, list[str]]:
+    """Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong."""
+    try:
+        decoded = decode(item.file, windowing.rate, start=item.start, end=item.end, name=item.name)
+    except AudioError as error:
+        return error.reason
+    if decoded.silent:
+        return "every sample is zero (digital silence); record it again or take it out"
+    cleaned, left = keep(decoded.waveform, windowing)
+    warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
+    level = float(np.abs(decoded.waveform).mean())
+    return cleaned.waveform, (len(cleaned.waveform), decoded.seconds, not left, level), warnings
+
+
+def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarray:
+    labels = sorted({item.label for item in recordings})
+    if len(labels) < 2:
+        found = f"one class only, '{labels[0]}'" if labels else "no class"
+        reason = f" First problem: {problems[0][0]}: {problems[0][1]}." if problems else ""
+        raise DataError(
+            f"A classifier needs at least two classes; the recordings that can be used "
+            f"hold {found}.{reason}"
+        )
+    return np.array([labels.index(item.label) for item in recordings])
+
+
+def _pictures(
+    spool: WaveformSpool, recipe: Recipe, what: tuple[np.ndarray, np.ndarray, Progress]
+) -> np.ndarray:
+    recording, start, tell = what
+    model = front_end(recipe)
+    shape = (len(recording), *model.output_shape[1:])
+    pictures = np.empty(shape, dtype=np.float32)
+    for first in range(0, len(recording), _BATCH):
+        part = slice(first, first + _BATCH)
+        windows = spool.windows(recording[part], start[part], window=recipe.windowing.window)
+        pictures[part] = keras.ops.convert_to_numpy(model.predict_on_batch(windows))
+        tell("computing", min(first + _BATCH, len(recording)), len(recording))
+    return pictures
+
+
+def _assemble(
+    arrays: dict[str, np.ndarray],
+    what: tuple[list[Recording], list[str], Recipe],
+    *,
+    cached: bool,
+    more: tuple[Problem, ...],
+) -> Prepared:
+    recordings, sums, recipe = what
+    used = [recordings[number] for number in arrays["used"]]
+    labels = tuple(sorted({item.label for item in used}))
+    target = np.array([labels.index(item.label) for item in used])
+    warnings, problems = json.loads(str(arrays["said"]))
+    return Prepared(
+        examples=Examples(
+            pictures=arrays["pictures"],
+            y_flat=target[arrays["recording"]],
+            recording=arrays["recording"],
+            start=arrays["start"],
+            labels=labels,
+        ),
+        recordings=tuple(used),
+        sha256=tuple(sums[number] for number in arrays["used"]),
+        audit=Audit(
+            seconds=arrays["seconds"],
+            kept=arrays["kept"],
+            emptied=arrays["emptied"],
+            level=arrays["level"],
+            warnings=(*(Problem(*said) for said in warnings), *more),
+            problems=tuple(Problem(*said) for said in problems),
+        ),
+        recipe=recipe,
+        cached=cached,
+    )

@@ -1,0 +1,1 @@
+"""One module a verb that puts the pieces together."""

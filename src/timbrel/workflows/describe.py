@@ -1,0 +1,241 @@
+"""What a finished training says of itself: `evaluation.json`, `model.json` and the files beside."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from timbrel.audio.decode import decode
+from timbrel.dataset.manifest import Dataset, Recording
+from timbrel.evaluation.calibration import file_means, tempered
+from timbrel.evaluation.metrics import auroc
+from timbrel.evaluation.record import Scored, evaluation_record
+from timbrel.model.directory import GRAPH
+from timbrel.model.export import Trained, with_metadata
+from timbrel.model.metadata import SCHEMA, class_counts, versions
+from timbrel.model.runtime import Session
+from timbrel.report.audio import player_uri
+from timbrel.report.curves import draw_curves
+from timbrel.report.page import write_report
+from timbrel.training.fit import HISTORY_KEYS, Fitted
+from timbrel.training.prepare import Prepared
+from timbrel.workflows.held_out import Aside, NoneOfThese
+
+_MISTAKES = 12
+_PLAYER_SECONDS = 5
+
+
+@dataclass
+class Times:
+    """Seconds that each part of a training took."""
+
+    started: float = field(default_factory=time.perf_counter)
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Count the time of a block under a name."""
+        before = time.perf_counter()
+        yield
+        self.spent[name] = round(time.perf_counter() - before, 3)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the seconds so far, `total` among them."""
+        return {**self.spent, "total": round(time.perf_counter() - self.started, 3)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A training that went well, before anything is written.
+
+    Attributes:
+        dataset, prepared: what it learned from.
+        fitted: the scored network and its history.
+        trained: what is exported.
+        graph: `trained` as ONNX.
+        threshold: for *unknown*.
+        parity: largest difference between Keras and ONNX, and on how many windows.
+        trained_on: bool `(recordings,)`, recordings that shaped the model in any way.
+        notes: what a reader of the score should know.
+        grouped: whether every group lies on one side.
+        seed: of everything.
+        data_sha256: of the data set.
+    """
+
+    dataset: Dataset
+    prepared: Prepared
+    fitted: Fitted
+    trained: Trained
+    graph: bytes
+    threshold: float
+    parity: tuple[float, int]
+    trained_on: np.ndarray
+    notes: tuple[str, ...]
+    grouped: bool
+    seed: int
+    data_sha256: str
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, in the order of the probabilities."""
+        return list(self.prepared.examples.labels)
+
+    @property
+    def data(self) -> dict:
+        """The `data` part of `evaluation.json` and `model.json`."""
+        recordings = self.prepared.recordings
+        return {
+            "files": len(recordings),
+            "groups": len({item.group for item in recordings}),
+            "seconds": round(float(self.prepared.audit.seconds.sum()), 3),
+            "sha256": self.data_sha256,
+        }
+
+
+def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Times]) -> dict:
+    """Score the exported graph on the held-out recordings; the content of `evaluation.json`."""
+    others, times = more
+    with times.measure("predict"):
+        session = Session(outcome.graph, "The exported model")
+        windows, _ = session.run(held_out.windows)
+        drawn, _ = session.run(held_out.drawn)
+        files = file_means(windows, held_out.file)
+        unknown = _unknown(outcome.threshold, session, (files, others))
+    scored = Scored(
+        recordings=held_out.recordings,
+        target=held_out.target,
+        files=files,
+        windows=drawn,
+        window_file=held_out.drawn_file,
+    )
+    temperature = outcome.trained.temperature
+    problems = (
+        *outcome.dataset.problems,
+        *outcome.prepared.audit.problems,
+        *others.problems,
+    )
+    return evaluation_record(
+        scored,
+        outcome.labels,
+        temperature=temperature,
+        uncalibrated=file_means(tempered(windows, 1 / temperature), held_out.file),
+        facts={
+            "recipe": outcome.prepared.recipe.name,
+            "data": outcome.data,
+            "protocol": {
+                "folds": 1,
+                "repeats": 1,
+                "seed": outcome.seed,
+                "grouped": outcome.grouped,
+                "notes": list(outcome.notes),
+            },
+            "unknown": unknown,
+            "seconds": times.to_dict(),
+            "excluded": [{"path": item.path, "reason": item.message} for item in problems],
+        },
+    )
+
+
+def _unknown(
+    threshold: float, session: Session, heard: tuple[np.ndarray, NoneOfThese]
+) -> dict | None:
+    """How examples of none of these, which are never trained on, fare at the threshold."""
+    files, others = heard
+    if not others.windows:
+        return None
+    confidence = np.array([session.run(part)[0].mean(axis=0).max() for part in others.windows])
+    return {
+        "threshold": threshold,
+        "auroc": auroc(files.max(axis=1), confidence),
+        "accept_rate": float((confidence >= threshold).mean()),
+    }
+
+
+def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
+    """The content of `model.json`, but for the sums of the files."""
+    prepared, trained = outcome.prepared, outcome.trained
+    windowing = prepared.recipe.windowing
+    sums = sorted({prepared.sha256[number] for number in np.flatnonzero(outcome.trained_on)})
+    target = np.array([outcome.labels.index(item.label) for item in prepared.recordings])
+    return {
+        "schema": SCHEMA,
+        "labels": outcome.labels,
+        "rate": windowing.rate,
+        "window": windowing.window,
+        "hop": windowing.hop,
+        "cleaning": {"threshold": windowing.clean_threshold, "window": windowing.clean_window},
+        "aggregation": "mean",
+        "thresholds": {"unknown": outcome.threshold},
+        "temperature": trained.temperature,
+        "scale": list(trained.scale),
+        "recipe": prepared.recipe.to_dict(),
+        "scores": {
+            "file": evaluation["file"],
+            "window": evaluation["window"],
+            "calibration": evaluation["calibration"],
+            "unknown": evaluation["unknown"],
+            "held_out_files": len(evaluation["predictions"]),
+            "protocol": evaluation["protocol"],
+        },
+        "refit": refit,
+        "class_counts": class_counts(outcome.labels, target),
+        "data": outcome.data,
+        "recordings": sums,
+        "parity": {"max_difference": outcome.parity[0], "windows": outcome.parity[1]},
+        "trained_in": outcome.fitted.policy,
+        "seed": outcome.seed,
+        "versions": versions(),
+    }
+
+
+def model_files(outcome: Outcome, evaluation: dict, metadata: dict) -> dict[str, bytes]:
+    """Content of every file of the model directory but `model.json`."""
+    history = outcome.fitted.history
+    recordings = {item.name: item for item in outcome.prepared.recordings}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        outcome.trained.network.save_weights(folder / "network.weights.h5")
+        draw_curves(history, folder / "history.png")
+        players = _mistakes(evaluation, recordings, outcome.prepared.recipe.windowing.rate)
+        write_report(
+            folder / "report.html",
+            evaluation=evaluation,
+            history=history,
+            model=metadata,
+            players=players,
+        )
+        made = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    table = io.StringIO()
+    writer = csv.DictWriter(table, HISTORY_KEYS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    record = json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n"
+    return {
+        GRAPH: with_metadata(outcome.graph, metadata),
+        "history.csv": table.getvalue().encode(),
+        "evaluation.json": record.encode(),
+        **made,
+    }
+
+
+def _mistakes(evaluation: dict, recordings: dict[str, Recording], rate: int) -> list[tuple]:
+    """The wrong answers given with the most confidence, ready to be played."""
+    wrong = [row for row in evaluation["predictions"] if row["predicted"] != row["label"]]
+    wrong.sort(key=lambda row: -max(row["probabilities"]))
+    rows = []
+    for row in wrong[:_MISTAKES]:
+        item = recordings[row["path"]]
+        sound = decode(item.file, rate, start=item.start, end=item.end).waveform
+        player = player_uri(sound[: _PLAYER_SECONDS * rate], rate)
+        confidence = max(row["probabilities"])
+        rows.append((row["path"], row["label"], row["predicted"], confidence, player))
+    return rows

@@ -1,0 +1,36 @@
+"""What a long-running verb tells whoever watches."""
+
+from __future__ import annotations
+
+from timbrel.dataset.manifest import Dataset
+from timbrel.networks.recipes import Recipe
+from timbrel.training.examples import Examples
+from timbrel.training.prepare import Prepared
+
+
+class TrainObserver:
+    """Told how a training goes, in this order; each method does nothing unless overridden."""
+
+    def dataset(self, dataset: Dataset) -> None:
+        """The data set was read; no sound yet."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """A stage ("reading", "computing", "scoring") has done so much of so much."""
+
+    def prepared(self, prepared: Prepared) -> None:
+        """Recordings are decoded, cleaned, cut and pictured."""
+
+    def parts(self, train: Examples, validation: Examples, notes: tuple[str, ...]) -> None:
+        """The data set was split; notes say what a reader of the score should know."""
+
+    def network(self, recipe: Recipe, examples: Examples) -> None:
+        """Training begins."""
+
+    def steps(self, epoch: int, done: int, total: int) -> None:
+        """Batches done in an epoch (1, 2, …)."""
+
+    def epoch(self, row: dict) -> None:
+        """An epoch is over; `row` is its line of the history."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, in a sentence."""

@@ -1,0 +1,41 @@
+"""`timbrel predict`: files and folders to predictions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from timbrel.dataset.manifest import find_recordings
+from timbrel.inference.prediction import Prediction
+from timbrel.inference.predictor import Predictor
+
+
+def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
+    """Replace every folder by the recordings in it, sorted; a folder without any stays.
+
+    Returns:
+        Paths joined with `/`, in the order given.
+    """
+    files = []
+    for path in paths:
+        folder = Path(path)
+        found = list(find_recordings(folder)) if folder.is_dir() else []
+        files += [file.as_posix() for file in found] or [os.fspath(path).replace("\\", "/")]
+    return files
+
+
+def predict(
+    paths: Iterable[str | os.PathLike], predictor: Predictor, *, level: str = "file"
+) -> Iterator[Prediction]:
+    """Classify files and folders, in order.
+
+    A recording that cannot be used, and a folder that holds none, give a prediction with `error`.
+
+    Args:
+        paths: files and folders.
+        predictor: what `timbrel.load` gave.
+        level: "file" or "window".
+    """
+    for found in predictor.predict_many(expand(paths), level):
+        yield from found

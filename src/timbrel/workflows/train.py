@@ -1,0 +1,269 @@
+"""`timbrel train`: from labelled recordings to a finished model with its honest score."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from timbrel.dataset.fingerprint import dataset_sha256
+from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.dataset.splits import hold_out
+from timbrel.errors import DataError
+from timbrel.evaluation.calibration import file_means, fit_temperature, fit_threshold, tempered
+from timbrel.features.cache import FeatureCache
+from timbrel.model.directory import CHECKPOINT, check_output, write_model
+from timbrel.model.export import (
+    Trained,
+    export_onnx,
+    measure_parity,
+    probabilities,
+    whole_model,
+)
+from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.training.checkpoint import Checkpoint
+from timbrel.training.examples import Examples
+from timbrel.training.fit import Fitted, Listener, fit
+from timbrel.training.prepare import Prepared, prepare
+from timbrel.workflows.describe import Outcome, Times, describe, evaluate_outcome, model_files
+from timbrel.workflows.held_out import Aside, hear_aside, hear_none_of_these
+from timbrel.workflows.observer import TrainObserver
+
+# The inner hold-out is small: what it takes, the network does not learn from.
+_INNER_FOLDS = 8
+
+# Held-out windows on which the export is compared with the Keras model.
+_PARITY_WINDOWS = 2048
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What `train` made.
+
+    Attributes:
+        path: the model directory.
+        evaluation: the content of `evaluation.json`.
+        metadata: the content of `model.json`, without the sums of the files.
+        problems: recordings that could not be used.
+    """
+
+    path: Path
+    evaluation: dict
+    metadata: dict
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Which recordings serve what; bool `(recordings,)` both."""
+
+    held_out: np.ndarray
+    inner: np.ndarray
+    notes: tuple[str, ...]
+    grouped: bool
+
+
+def train(
+    data: str | os.PathLike,
+    output: str | os.PathLike = "timbrel-model",
+    *,
+    audio: str | os.PathLike | None = None,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    clean_threshold: float | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    refit: bool = False,
+    cache: FeatureCache | None = None,
+    observer: TrainObserver | None = None,
+) -> TrainResult:
+    """Train a model on labelled recordings and score it on recordings that it never heard.
+
+    One of five folds of whole groups is held out and only ever scored. An eighth of the rest is the
+    inner hold-out, on which temperature, threshold and the `val_` figures are computed. The
+    network learns from what remains.
+
+    Args:
+        data: a folder with one sub-folder per class, or a CSV.
+        output: the model directory; an existing model is replaced when the new one is whole.
+        audio: folder that the CSV's paths are relative to.
+        recipe: a recipe or its name.
+        epochs, batch_size: in place of the recipe's.
+        clean_threshold: in place of the recipe's.
+        seed: of drawing, splitting, weights, order and dropout.
+        resume: go on from the checkpoint of an interrupted training.
+        refit: train once more, on everything, after scoring.
+        cache: where features are kept; the platform's cache folder by default.
+        observer: told how it goes.
+
+    Raises:
+        TimbrelError: see its sub-classes; the message says what to do.
+    """
+    observer = observer or TrainObserver()
+    times = Times()
+    chosen = get_recipe(recipe).adjusted(
+        epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
+    )
+    dataset = read_dataset(data, audio)
+    folder = check_output(output)
+    try:
+        return _train(dataset, folder, (chosen, seed, times), _How(resume, refit, cache, observer))
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+@dataclass(frozen=True)
+class _How:
+    resume: bool
+    refit: bool
+    cache: FeatureCache | None
+    observer: TrainObserver
+
+
+def _train(
+    dataset: Dataset, folder: Path, what: tuple[Recipe, int, Times], how: _How
+) -> TrainResult:
+    recipe, seed, times = what
+    observer = how.observer
+    observer.dataset(dataset)
+    with times.measure("prepare"):
+        prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
+    observer.prepared(prepared)
+    parts = _split(prepared, seed)
+    learn, rest = prepared.examples.split(parts.held_out | parts.inner)
+    inner = rest.select(parts.inner[rest.recording])
+    observer.parts(learn, inner, parts.notes)
+    with times.measure("train"):
+        fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
+        held_out, calibration = _hear_parts(prepared, parts, observer)
+        trained, threshold = _calibrate(recipe, fitted, calibration)
+        graph = export_onnx(trained)
+        parity = measure_parity(whole_model(trained), graph, held_out.drawn[:_PARITY_WINDOWS])
+    outcome = Outcome(
+        dataset=dataset,
+        prepared=prepared,
+        fitted=fitted,
+        trained=trained,
+        graph=graph,
+        threshold=threshold,
+        parity=(parity, len(held_out.drawn[:_PARITY_WINDOWS])),
+        trained_on=~parts.held_out,
+        notes=parts.notes,
+        grouped=parts.grouped,
+        seed=seed,
+        data_sha256=dataset_sha256(prepared.recordings, prepared.sha256),
+    )
+    others = hear_none_of_these(dataset.recordings, recipe.windowing)
+    evaluation = evaluate_outcome(outcome, held_out, (others, times))
+    if how.refit:
+        outcome = _refit(outcome, held_out, folder, how)
+    metadata = describe(outcome, evaluation, refit=how.refit)
+    write_model(folder, model_files(outcome, evaluation, metadata), metadata)
+    Checkpoint(folder / CHECKPOINT, {}).remove()
+    problems = (*dataset.problems, *prepared.audit.problems, *others.problems)
+    return TrainResult(folder, evaluation, metadata, problems)
+
+
+def _split(prepared: Prepared, seed: int) -> _Parts:
+    """Outer hold-out for the score, inner hold-out for calibration."""
+    recordings = prepared.recordings
+    outer = hold_out(recordings, seed=seed)
+    left = np.flatnonzero(~outer.held_out)
+    notes = outer.notes
+    inner_mask = np.zeros(len(recordings), dtype=bool)
+    foldless = [dataclasses.replace(recordings[number], fold=None) for number in left]
+    try:
+        inner = hold_out(foldless, folds=_INNER_FOLDS, seed=seed)
+    except DataError:
+        notes = (
+            *notes,
+            "Too few recordings for an inner hold-out: probabilities are not calibrated, and "
+            "no sound is called unknown.",
+        )
+    else:
+        inner_mask[left[inner.held_out]] = True
+    return _Parts(outer.held_out, inner_mask, notes, outer.grouped)
+
+
+def _fit(
+    examples: tuple[Examples, Examples],
+    prepared: Prepared,
+    where: tuple[Path, str, int],
+    how: _How,
+) -> Fitted:
+    learn, inner = examples
+    folder, phase, seed = where
+    identity = {
+        "recipe": prepared.recipe.to_dict(),
+        "seed": seed,
+        "data": dataset_sha256(prepared.recordings, prepared.sha256),
+    }
+    checkpoint = Checkpoint(folder / CHECKPOINT / phase, identity)
+    if not how.resume:
+        if phase == "scored" and checkpoint.file.exists():
+            how.observer.note(
+                "An interrupted training lies here; it is started anew (--resume goes on)."
+            )
+        checkpoint.remove()
+    how.observer.network(prepared.recipe, learn)
+    return fit(
+        learn,
+        prepared.recipe,
+        validation=inner,
+        seed=seed,
+        checkpoint=checkpoint,
+        resume=how.resume,
+        listener=Listener(on_steps=how.observer.steps, on_epoch=how.observer.epoch),
+    )
+
+
+def _hear_parts(prepared: Prepared, parts: _Parts, observer: TrainObserver) -> tuple[Aside, Aside]:
+    """Hear the held-out recordings and those of the inner hold-out."""
+    numbers = np.concatenate([np.flatnonzero(parts.held_out), np.flatnonzero(parts.inner)])
+    size = int(parts.held_out.sum())
+
+    def hear(chosen: np.ndarray, before: int) -> Aside:
+        return hear_aside(
+            prepared.recordings,
+            prepared.examples,
+            prepared.recipe.windowing,
+            chosen=chosen,
+            progress=lambda done, total: observer.progress("scoring", before + done, len(numbers)),
+        )
+
+    return hear(numbers[:size], 0), hear(numbers[size:], size)
+
+
+def _calibrate(recipe: Recipe, fitted: Fitted, inner: Aside) -> tuple[Trained, float]:
+    """Temperature and threshold from the inner hold-out, at the level of files."""
+    plain = Trained(recipe, fitted.network, fitted.scale)
+    if len(inner.target) == 0:
+        return plain, 0.0
+    raw = probabilities(whole_model(plain), inner.windows)
+    temperature = fit_temperature(raw, inner.file, inner.target)
+    files = file_means(tempered(raw, temperature), inner.file)
+    trained = dataclasses.replace(plain, temperature=temperature)
+    return trained, fit_threshold(files, inner.target)
+
+
+def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
+    """Train once more on everything; temperature and threshold stay those of the scored run."""
+    how.observer.note("Training once more, on all recordings.")
+    prepared = outcome.prepared
+    everything, nothing = prepared.examples.split(np.zeros(len(prepared.recordings), dtype=bool))
+    fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
+    trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
+    graph = export_onnx(trained)
+    parity = measure_parity(whole_model(trained), graph, held_out.drawn[:_PARITY_WINDOWS])
+    return dataclasses.replace(
+        outcome,
+        trained=trained,
+        graph=graph,
+        parity=(parity, len(held_out.drawn[:_PARITY_WINDOWS])),
+        trained_on=np.ones_like(outcome.trained_on),
+    )

@@ -1,0 +1,71 @@
+"""What the tests share: the real recordings, a tiny data set, a tiny model."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+# Tests may import Keras before Timbrel does.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+ROOT = Path(__file__).parents[1]
+RATE = 16_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    os.environ["TIMBREL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder with the real recordings; tests that need it are skipped without."""
+    folder = Path(os.environ.get("TIMBREL_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data" / "instruments" / "instruments.csv").is_file():
+        pytest.skip("the real recordings are not here (set TIMBREL_SHARED to their folder)")
+    return folder
+
+
+def sound(kind, seconds, rng, *, rate=RATE):
+    """A sound of one of three kinds that are easy to tell apart, float32."""
+    time = np.arange(int(seconds * rate)) / rate
+    if kind == "hiss":
+        waveform = rng.normal(size=len(time)) * 0.1
+    elif kind == "hum":
+        pitch = rng.uniform(80, 160)
+        waveform = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)) * 0.2
+    else:
+        waveform = np.sin(2 * np.pi * rng.uniform(1800, 2600) * time) * 0.3
+    return np.float32(waveform * rng.uniform(0.3, 1) + rng.normal(size=len(time)) * 1e-3)
+
+
+def write_folder(folder, *, kinds=("hiss", "hum", "whistle"), recordings=8, seconds=0.5):
+    """A data set of one folder per kind."""
+    for number, kind in enumerate(kinds):
+        (folder / kind).mkdir(parents=True)
+        for take in range(recordings):
+            rng = np.random.default_rng([number, take])
+            soundfile.write(folder / kind / f"{take}.wav", sound(kind, seconds, rng), RATE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """Three easy classes of eight half-second recordings each; read only."""
+    return write_folder(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_training(tiny_data, tmp_path_factory):
+    """The result of training on `tiny_data`; read only."""
+    from timbrel.workflows.train import train
+
+    return train(tiny_data, tmp_path_factory.mktemp("models") / "tiny", epochs=6)
+
+
+@pytest.fixture
+def tiny_model(tiny_training):
+    """The model directory of `tiny_training`; read only."""
+    return tiny_training.path

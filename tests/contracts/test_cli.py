@@ -1,0 +1,214 @@
+"""The program as a user meets it: text, streams and exit status."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, write_folder
+from timbrel.cli.main import main
+
+
+@pytest.fixture
+def call(capfd):
+    """Run `timbrel …`; return exit status, stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return stopped.value.code or 0, out, err
+
+    return run
+
+
+def test_help_names_the_commands_that_exist(call):
+    status, out, _ = call("--help")
+    assert status == 0
+    listed = re.findall(r"^│ (\w+) ", out, flags=re.MULTILINE)
+    assert {"demo", "explore", "summary", "train", "predict"} <= set(listed)
+    assert not {"serve", "export", "evaluate", "tune"} & set(listed)
+
+
+@pytest.mark.parametrize("command", ["demo", "explore", "summary", "train", "predict"])
+def test_every_option_has_help(command, call):
+    status, out, _ = call(command, "--help")
+    assert status == 0
+    assert "--help" in out
+
+
+def test_version(call):
+    status, out, _ = call("--version")
+    assert status == 0
+    assert re.fullmatch(r"timbrel \d+\.\d+\.\d+\S*\n", out)
+
+
+def test_summary_shows_layers_and_parameters(call, tmp_path):
+    status, out, _ = call("summary", "tutorial-cnn", "-o", tmp_path / "network.png")
+    assert status == 0
+    assert "504,170 parameters" in out
+    assert re.search(r"dense_1 \(Dense\)\s+\(128\)\s+393,344\s+78\.0%", out)
+    assert (tmp_path / "network.png").read_bytes()[:4] == b"\x89PNG"
+    assert "499,402 parameters" in call("summary", "tutorial-cnn-16")[1]
+    assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
+
+
+def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
+    status, out, err = call("train", tiny_data, "-o", tmp_path / "model", "--epochs", "2")
+    assert status == 0, err
+    for expected in (
+        r"Class distribution",
+        r"hum\s+8\s+4\.0\s+4\.0",
+        r"Cleaning kept 12\.0 s of 12\.0 s \(100%\)",
+        r"240 windows of 0\.1 s.*X \(240, 13, 9, 1\), y \(240, 3\)",
+        r"Class weights",
+        r"tutorial-cnn: input \(13, 9, 1\), 503,715 parameters",
+        r"Epoch  2/2  loss \d\.\d+  acc \d\.\d+  val_loss \d\.\d+  val_acc \d\.\d+",
+        r"On 5 recordings it never heard:\n  files    \d+\.\d% right \(95 % interval",
+        r"model\.onnx agrees with the Keras model to \d\.\de-\d\d",
+    ):
+        assert re.search(expected, out), expected
+    assert err == ""
+
+
+def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
+    status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
+    assert status == 0
+    assert "Epoch" not in out
+    assert "recordings it never heard" in out
+    assert err == ""
+
+
+def test_predict_writes_csv_with_the_promised_header(call, tiny_model, tiny_data):
+    status, out, err = call("predict", tiny_data / "hum", "-m", tiny_model)
+    assert (status, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert out.splitlines()[0] == "path,label,predicted,probability,accepted,seconds,error"
+    assert [row["predicted"] for row in rows] == ["hum"] * 8
+    assert rows[0]["path"] == (tiny_data / "hum" / "0.wav").as_posix()
+
+
+def test_predict_writes_windows_and_json_lines(call, tiny_model, tiny_data, tmp_path):
+    path = tiny_data / "hiss" / "0.wav"
+    _, out, _ = call("predict", path, "-m", tiny_model, "--level", "window")
+    assert (
+        out.splitlines()[0] == "path,start,end,label,predicted,probability,accepted,seconds,error"
+    )
+    assert len(out.splitlines()) == 6
+    target = tmp_path / "new" / "out.jsonl"
+    _, out, _ = call("predict", path, "-m", tiny_model, "-f", "jsonl", "--top", "2", "-o", target)
+    assert out == ""
+    row = json.loads(target.read_text())
+    assert list(row) == [
+        "path", "start", "end", "label", "predicted", "probability", "accepted", "top", "seconds",
+        "error",
+    ]  # fmt: skip
+    assert len(row["top"]) == 2
+    assert row["start"] is None
+
+
+def test_recordings_that_cannot_be_used_are_named_twice_and_the_status_is_1(
+    call, tiny_model, tiny_data, tmp_path
+):
+    (tmp_path / "words.wav").write_text("words")
+    soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
+    status, out, err = call("predict", tmp_path, tiny_data / "hum" / "0.wav", "-m", tiny_model)
+    assert status == 1
+    silence, words, hum = csv.DictReader(io.StringIO(out))
+    assert (silence["label"], silence["predicted"], silence["accepted"]) == ("unknown", "", "false")
+    assert words["label"] == ""
+    assert "cannot be read as a sound file" in words["error"]
+    assert hum["predicted"] == "hum"
+    assert "words.wav" in err
+    assert "silence" not in err
+
+
+def _csv(folder, text, name="list.csv"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def wrong_uses(tmp_path, tiny_model):
+    """Arguments, and what the one sentence says."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    taken = tmp_path / "taken"
+    _csv(taken, "x", "thesis.txt")
+    no_label = _csv(tmp_path / "a", "path,colour\n1.wav,red\n")
+    header_only = _csv(tmp_path / "b", "path,label\n")
+    missing = _csv(tmp_path / "c", "path,label\nno.wav,a\nnone.wav,b\n")
+    one = write_folder(tmp_path / "one", kinds=("hum",), recordings=2)
+    good = write_folder(tmp_path / "good", recordings=2, seconds=0.2)
+    return [
+        (["train", tmp_path / "nowhere"], "There is no file or folder '"),
+        (["train", empty], "There are no recordings in"),
+        (["train", no_label], "has no column for the label. Expected one of label, category"),
+        (["train", header_only], "There are no recordings in"),
+        (["train", missing, "-o", tmp_path / "m"], "no.wav: there is no such file"),
+        (["train", one, "-o", tmp_path / "m"], "one class only, 'hum'"),
+        (["train", good, "-o", taken], "exists and is not a Timbrel model"),
+        (["train", good, "-o", taken / "thesis.txt"], "exists and is a file"),
+        (["train", good, "-o", "/proc/timbrel"], "Cannot write /proc/timbrel"),
+        (["train", good, "-r", "cnn"], "`recipe` must be one of 'tutorial-cnn'"),
+        (["train", good, "--epochs", "0"], "`epochs` must be at least 1. Got 0."),
+        (["train", good, "--audio", empty], "--audio goes with a CSV"),
+        (["train", no_label, "--audio", tmp_path / "no"], "--audio: there is no folder"),
+        (["train", good, "--colour", "red"], "No such option"),
+        (["summary", "cnn"], "`recipe` must be one of"),
+        (["summary", "tutorial-cnn", "--classes", "1"], "`classes` must be at least 2. Got 1."),
+        (["summary", "tutorial-cnn", "-o", tmp_path / "x.doc"], ".png"),
+        (["explore", tmp_path / "nowhere"], "There is no file or folder"),
+        (["predict", "x.wav"], "No model given; pass -m MODEL."),
+        (["predict", "x.wav", "-m", tmp_path / "no"], "There is no model"),
+        (["predict", "x.wav", "-m", empty], "is not a Timbrel model"),
+        (["predict", "x.wav", "-m", tiny_model, "--threshold", "2"], "between 0 and 1. Got 2.0"),
+        (["predict", "x.wav", "-m", tiny_model, "--top", "0"], "`top` must be at least 1"),
+        (["predict", "x.wav", "-m", tiny_model, "-f", "xml"], "'xml' is not one of"),
+        (["predict", one, "-m", tiny_model, "-o", empty], "it is a folder"),
+        (["demo", "-o", taken], "was not made by timbrel demo"),
+    ]
+
+
+def test_wrong_use_is_one_sentence_and_status_2(call, tmp_path, tiny_model):
+    for arguments, sentence in wrong_uses(tmp_path, tiny_model):
+        status, out, err = call(*arguments)
+        said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", err).split())
+        assert status == 2, (arguments, err)
+        assert sentence in said, (arguments, said)
+        assert out == "", arguments
+    assert not (tmp_path / "m").exists()
+
+
+def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
+    data = write_folder(tmp_path / "data", recordings=6)
+    soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
+    (data / "hum" / "empty.wav").touch()
+    status, _, err = call("train", data, "-o", tmp_path / "model", "--epochs", "1")
+    assert status == 1
+    assert "hum/silent.wav: every sample is zero" in err
+    assert "hum/empty.wav: the file is empty (0 bytes)" in err
+    assert "2 recordings could not be used." in err
+    assert (tmp_path / "model" / "model.onnx").is_file()
+
+
+def test_explore_writes_a_page(call, tiny_data, tmp_path):
+    status, out, _ = call("explore", tiny_data, "-o", tmp_path / "explore.html")
+    assert status == 0
+    assert out.strip() == str(tmp_path / "explore.html")
+    assert "whistle" in (tmp_path / "explore.html").read_text(encoding="utf-8")
+
+
+def test_an_interruption_says_how_to_go_on(call, tiny_data, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("timbrel.workflows.train.train", interrupted)
+    status, _, err = call("train", tiny_data, "-o", tmp_path / "model")
+    assert status == 130
+    assert "--resume" in err

@@ -1,0 +1,112 @@
+"""Layers, public names, docstrings, and what is imported when."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import timbrel
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("keras", "tensorflow", "onnxruntime", "matplotlib", "sklearn", "jinja2", "scipy", "pandas")
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_imports_point_downward():
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_public_names_exist_and_explain_themselves():
+    for name in timbrel.__all__:
+        thing = getattr(timbrel, name)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert thing.__name__ == name
+            assert inspect.getdoc(thing), name
+    assert set(timbrel.__all__) <= set(dir(timbrel))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = timbrel.nonsense
+
+
+def test_public_functions_take_three_positional_arguments_at_most():
+    for name in timbrel.__all__:
+        thing = getattr(timbrel, name)
+        if inspect.isfunction(thing):
+            positional = [
+                parameter
+                for parameter in inspect.signature(thing).parameters.values()
+                if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            ]
+            assert len(positional) <= 3, name
+
+
+@pytest.mark.parametrize("code", ["import timbrel", "from timbrel.cli.main import app"])
+def test_importing_the_package_and_the_program_loads_nothing_heavy(code):
+    heavy = f"[m for m in {HEAVY} if m in sys.modules]"
+    done = run(f"{code}\nimport sys\nprint({heavy})")
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+BLOCK = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+sys.meta_path.insert(0, Block())
+"""
+TRAIN_ONLY = {
+    "keras", "tensorflow", "sklearn", "scipy", "onnx", "tf2onnx", "matplotlib", "jinja2", "pandas"
+}  # fmt: skip
+
+
+def test_predicting_works_without_keras(tiny_model, tiny_data):
+    code = BLOCK.format(blocked=TRAIN_ONLY) + (
+        "from timbrel.cli.main import main\n"
+        f"main(['predict', {str(tiny_data / 'hum')!r}, '-m', {str(tiny_model)!r}])"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    assert rows[0] == "path,label,predicted,probability,accepted,seconds,error"
+    assert len(rows) == 9
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "DATA"], ["explore", "DATA"], ["summary", "tutorial-cnn"]]
+)
+def test_a_missing_extra_is_one_sentence(arguments, tiny_data):
+    arguments = [str(tiny_data) if word == "DATA" else word for word in arguments]
+    code = BLOCK.format(blocked=TRAIN_ONLY) + (
+        f"from timbrel.cli.main import main\nmain({arguments!r})"
+    )
+    done = run(code)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1] == (
+        'Error: Training and feature extraction needs more packages: pip install "timbrel[train]"'
+    )
+
+
+def test_modules_and_functions_keep_their_size():
+    import ast
+
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                body = node.end_lineno - node.body[0].lineno
+                assert body <= 60, f"{path}: {node.name}"

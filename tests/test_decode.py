@@ -1,0 +1,360 @@
+"""Sound files to samples: the same samples as librosa, and a sentence for what cannot be read."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from timbrel.audio.decode import EXTENSIONS, decode, resample
+from timbrel.errors import AudioError, InvalidArgument, TimbrelError
+
+RATE = 16_000
+
+# What soundfile is told where an extension is not also the name of its format.
+CONTAINERS = {
+    ".wave": ("WAV", "PCM_16"),
+    ".oga": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".aif": ("AIFF", "PCM_16"),
+    ".aifc": ("AIFF", "FLOAT"),
+    ".snd": ("AU", "PCM_16"),
+    ".sf": ("IRCAM", "PCM_16"),
+}
+
+
+def noise(samples, *, channels=1, seed=0):
+    shape = samples if channels == 1 else (samples, channels)
+    return np.float32(np.random.default_rng(seed).uniform(-0.5, 0.5, shape))
+
+
+def write(path, waveform, rate=RATE, subtype="FLOAT", **how):
+    soundfile.write(path, waveform, rate, subtype=subtype, **how)
+    return path
+
+
+def reason(path, **how):
+    """What `decode` says is wrong with a file."""
+    with pytest.raises(AudioError) as caught:
+        decode(path, RATE, **how)
+    assert str(caught.value) == f"{caught.value.path}: {caught.value.reason}"
+    return caught.value.reason
+
+
+# The same samples as librosa's; what librosa imports is deprecated in part.
+as_librosa = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def assert_as_librosa(path):
+    """Equal samples; librosa may round the length up by one."""
+    got = decode(path, RATE)
+    expected, _ = librosa.load(path, sr=RATE)
+    assert got.waveform.dtype == np.float32
+    assert len(expected) - len(got.waveform) in (0, 1)
+    np.testing.assert_array_equal(got.waveform, expected[: len(got.waveform)])
+    return got
+
+
+@as_librosa
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000, 96_000])
+def test_decoding_and_resampling_equal_librosa(tmp_path, rate, channels):
+    path = write(tmp_path / "x.wav", noise(7777, channels=channels), rate)
+    got = assert_as_librosa(path)
+    assert (got.rate, got.source_rate, got.channels) == (RATE, rate, channels)
+    assert got.seconds == 7777 / rate
+    assert got.warnings == ()
+
+
+@as_librosa
+def test_real_recordings_equal_librosa(shared):
+    for path in sorted((shared / "data/instruments/wavfiles").glob("*.wav"))[::25]:
+        assert assert_as_librosa(path).warnings == ()
+    for path in sorted((shared / "data/elsewhere").glob("*/*.mp3"))[::40]:
+        assert_as_librosa(path)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "step"),
+    [
+        ("PCM_U8", 2**-7),
+        ("PCM_16", 2**-15),
+        ("PCM_24", 2**-23),
+        ("PCM_32", 2**-25),
+        ("FLOAT", 0),
+        ("DOUBLE", 0),
+    ],
+)
+def test_sample_formats_come_back_within_one_step(tmp_path, subtype, step):
+    waveform = noise(1000)
+    got = decode(write(tmp_path / "x.wav", waveform, subtype=subtype), RATE)
+    assert np.abs(got.waveform - waveform).max() <= step
+
+
+@pytest.mark.parametrize("extension", sorted(EXTENSIONS))
+def test_every_extension_that_folders_are_searched_for_can_be_read(tmp_path, extension):
+    form, subtype = CONTAINERS.get(extension, (extension[1:].upper(), None))
+    path = write(tmp_path / f"x{extension}", noise(8000), subtype=subtype, format=form)
+    assert len(decode(path, RATE).waveform) == 8000
+
+
+def test_channels_are_averaged(tmp_path):
+    levels = np.float32([0.5, 0.25, 0.0, -0.25, -1.0])
+    path = write(tmp_path / "x.wav", np.tile(levels, (100, 1)))
+    np.testing.assert_allclose(decode(path, RATE).waveform, levels.mean(), rtol=1e-6)
+
+
+def test_paths_as_text_and_as_objects_give_the_same(tmp_path):
+    path = write(tmp_path / "é ü, 1.wav", noise(100))
+    np.testing.assert_array_equal(decode(path, RATE).waveform, decode(str(path), RATE).waveform)
+
+
+def test_threads_do_not_disturb_each_other(tmp_path):
+    paths = [write(tmp_path / f"{n}.wav", noise(20_000, seed=n), 44_100) for n in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda path: decode(path, RATE).waveform, paths * 4))
+    for number, waveform in enumerate(together):
+        np.testing.assert_array_equal(waveform, decode(paths[number % 8], RATE).waveform)
+
+
+# Resampling
+
+
+def test_resampling_keeps_what_fits_and_takes_out_what_would_alias():
+    time = np.arange(44_100) / 44_100
+    kept = resample(np.float32(np.sin(2 * np.pi * 1000 * time)), 44_100, RATE)
+    gone = resample(np.float32(np.sin(2 * np.pi * 12_000 * time)), 44_100, RATE)
+    expected = np.sin(2 * np.pi * 1000 * np.arange(len(kept)) / RATE)
+    assert len(kept) == RATE
+    assert np.abs(kept - expected)[1000:-1000].max() < 1e-3
+    assert np.abs(gone)[1000:-1000].max() < 1e-4
+
+
+def test_resampling_to_the_same_rate_changes_nothing():
+    waveform = noise(100)
+    np.testing.assert_array_equal(resample(waveform, RATE, RATE), waveform)
+
+
+@pytest.mark.parametrize("rates", [(0, 16_000), (16_000, 0), (16_000, -1)])
+def test_rates_that_are_not_above_zero_are_named(rates):
+    with pytest.raises(InvalidArgument, match=f"above 0 Hz. Got {rates[0]} and {rates[1]}"):
+        resample(noise(10), *rates)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100, 96_000, 192_000])
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_the_shortest_recordings_keep_a_sample(tmp_path, samples, rate):
+    got = decode(write(tmp_path / "x.wav", noise(samples), rate), RATE)
+    assert 1 <= len(got.waveform) <= 2 * samples
+    assert np.isfinite(got.waveform).all()
+    assert got.seconds == samples / rate
+
+
+# Stretches
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (None, None, (0, 16_000)),
+        (0.0, 1.0, (0, 16_000)),
+        (0.25, None, (4000, 16_000)),
+        (None, 0.75, (0, 12_000)),
+        (0.25, 0.75, (4000, 12_000)),
+        (0.75, 99.0, (12_000, 16_000)),
+        (0.5, float("inf"), (8000, 16_000)),
+    ],
+)
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_a_stretch_is_that_part_of_the_file(tmp_path, extension, start, end, expected):
+    path = write(tmp_path / f"x.{extension}", noise(16_000), subtype="PCM_16")
+    got = decode(path, RATE, start=start, end=end)
+    np.testing.assert_array_equal(got.waveform, decode(path, RATE).waveform[slice(*expected)])
+    assert got.seconds == (expected[1] - expected[0]) / RATE
+    assert got.warnings == ()
+
+
+def test_a_stretch_is_cut_at_the_rate_of_the_file(tmp_path):
+    path = write(tmp_path / "x.wav", noise(44_100), 44_100)
+    got = decode(path, RATE, start=0.5, end=0.7)
+    samples, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(got.waveform, resample(samples[22_050:30_870], 44_100, RATE))
+
+
+@pytest.mark.parametrize("start", [1.0, 5.0])
+def test_a_stretch_beyond_the_end_is_named_with_both_times(tmp_path, start):
+    path = write(tmp_path / "x.wav", noise(16_000))
+    expected = f"its stretch starts at {start:g} s, but the file ends at 1.000 s"
+    assert reason(path, start=start, end=9.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0.5, 0.5), (0.5, 0.2), (-1.0, None), (float("nan"), None)]
+)
+def test_a_stretch_that_is_none_is_said_to_be_at_fault(tmp_path, start, end):
+    path = write(tmp_path / "x.wav", noise(16_000))
+    with pytest.raises(TimbrelError, match="start"):
+        decode(path, RATE, start=start, end=end)
+
+
+# What cannot be used
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(AudioError) as caught:
+        decode(tmp_path / "gone.wav", RATE)
+    assert str(caught.value) == f"{tmp_path / 'gone.wav'}: there is no such file"
+
+
+def test_the_name_is_what_messages_call_the_file(tmp_path):
+    with pytest.raises(AudioError) as caught:
+        decode(tmp_path / "gone.wav", RATE, name="birds/1.wav [0–1 s]")
+    assert caught.value.path == "birds/1.wav [0–1 s]"
+    assert str(caught.value) == "birds/1.wav [0–1 s]: there is no such file"
+
+
+def test_a_folder_is_not_a_recording(tmp_path):
+    assert reason(tmp_path) == "this is a folder, not a recording"
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path):
+    (tmp_path / "x.wav").touch()
+    assert reason(tmp_path / "x.wav") == "the file is empty (0 bytes)"
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "raw"])
+def test_text_named_like_sound_is_not_a_sound_file(tmp_path, extension):
+    path = tmp_path / f"x.{extension}"
+    path.write_text("To be, or not to be, that is the question.\n" * 20)
+    assert "cannot be read as a sound file" in reason(path)
+
+
+def test_a_header_without_its_end_is_not_a_sound_file(tmp_path):
+    whole = write(tmp_path / "x.wav", noise(100)).read_bytes()
+    (tmp_path / "x.wav").write_bytes(whole[:20])
+    assert "cannot be read as a sound file" in reason(tmp_path / "x.wav")
+
+
+@pytest.mark.parametrize("extension", ["wav", "w64", "aiff"])
+def test_a_file_without_samples_is_said_to_hold_none(tmp_path, extension):
+    path = write(tmp_path / f"x.{extension}", noise(0), subtype="PCM_16")
+    assert reason(path) == "it holds no samples"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
+    waveform = noise(16_000)
+    waveform[[4000, 4001, 12_000]] = value
+    assert reason(write(tmp_path / "x.wav", waveform, 8000)) == (
+        "3 of 16000 samples are NaN or infinite, the first at 0.500 s; export the recording again"
+    )
+
+
+def test_infinities_that_cancel_between_channels_are_found(tmp_path):
+    waveform = noise(16_000, channels=2)
+    waveform[4000] = np.inf, -np.inf
+    assert "1 of 16000 samples are NaN or infinite, the first at 0.250 s" in reason(
+        write(tmp_path / "x.wav", waveform)
+    )
+
+
+def test_a_stretch_does_not_suffer_from_what_lies_outside(tmp_path):
+    waveform = noise(16_000)
+    waveform[0] = np.nan
+    path = write(tmp_path / "x.wav", waveform)
+    np.testing.assert_array_equal(decode(path, RATE, start=0.5).waveform, waveform[8000:])
+
+
+# What is odd
+
+
+def test_silence_is_exact_zeros_and_nothing_else(tmp_path):
+    waveform = np.zeros(1000, dtype=np.float32)
+    assert decode(write(tmp_path / "x.wav", waveform), RATE).silent
+    waveform[500] = 1e-30
+    assert not decode(write(tmp_path / "x.wav", waveform), RATE).silent
+
+
+@pytest.mark.parametrize("peak", [-2.5, 2.5])
+def test_samples_beyond_full_scale_are_used_and_named(tmp_path, peak):
+    waveform = noise(100)
+    waveform[10] = peak
+    got = decode(write(tmp_path / "x.wav", waveform), RATE)
+    np.testing.assert_array_equal(got.waveform, waveform)
+    (warning,) = got.warnings
+    assert "peaks at 2.5 times full scale" in warning
+    assert "normalise the file" in warning
+
+
+def test_full_scale_itself_is_not_odd(tmp_path):
+    waveform = np.float32([-1.0, 1.0] * 50)
+    assert decode(write(tmp_path / "x.wav", waveform), RATE).warnings == ()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+@pytest.mark.parametrize("extension", ["wav", "aiff", "flac", "mp3"])
+def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path, extension, share):
+    path = write(tmp_path / f"x.{extension}", noise(80_000), subtype=None)
+    whole = decode(path, RATE).waveform
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    got = decode(path, RATE)
+    assert share * 80_000 - 10_000 < len(got.waveform) < share * 80_000 + 10_000
+    # The last frame of a compressed file may come out damaged.
+    sure = len(got.waveform) - 5000
+    np.testing.assert_allclose(got.waveform[:sure], whole[:sure], atol=1e-4)
+    # Nor need a damaged frame stay below full scale.
+    (warning,) = [text for text in got.warnings if "full scale" not in text]
+    assert "shorter than its header says (truncated)" in warning
+    assert f"the {len(got.waveform) / RATE:.2f} s that are there were used" in warning
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_a_stretch_that_a_truncated_file_cuts_short_is_named(tmp_path, extension):
+    path = write(tmp_path / f"x.{extension}", noise(80_000), subtype="PCM_16")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    got = decode(path, RATE, start=0.5, end=4.5)
+    assert 24_000 < len(got.waveform) < 34_000
+    assert any("truncated" in warning for warning in got.warnings)
+
+
+def test_a_stretch_before_the_truncation_is_as_good_as_ever(tmp_path):
+    path = write(tmp_path / "x.wav", noise(80_000))
+    whole, content = decode(path, RATE).waveform, path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    got = decode(path, RATE, start=0.5, end=1.5)
+    np.testing.assert_array_equal(got.waveform, whole[8000:24_000])
+    assert got.warnings == ()
+
+
+def test_whole_mp3_files_without_a_length_in_their_header_are_not_called_truncated(shared):
+    paths = sorted((shared / "data/elsewhere/orchestra").glob("*.mp3"))[::20]
+    assert paths
+    for path in paths:
+        assert decode(path, RATE).warnings == ()
+
+
+@pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_file_that_was_streamed_is_read_whole(tmp_path, size):
+    path = write(tmp_path / "x.wav", noise(8000), subtype="PCM_16")
+    whole, content = decode(path, RATE).waveform, bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    got = decode(path, RATE)
+    np.testing.assert_array_equal(got.waveform, whole)
+    assert got.warnings == ()
+
+
+def test_a_flac_file_that_was_streamed_is_read_whole(tmp_path):
+    path = write(tmp_path / "x.flac", noise(8000), subtype="PCM_16")
+    whole, content = decode(path, RATE).waveform, bytearray(path.read_bytes())
+    # The 36 bits of STREAMINFO that hold the number of samples; 0 means not known.
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    got = decode(path, RATE)
+    np.testing.assert_array_equal(got.waveform, whole)
+    assert got.warnings == ()

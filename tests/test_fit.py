@@ -1,0 +1,126 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from timbrel.errors import ModelError
+from timbrel.networks.recipes import get_recipe
+from timbrel.training.checkpoint import Checkpoint
+from timbrel.training.examples import Examples
+from timbrel.training.fit import HISTORY_KEYS, Listener, fit
+from timbrel.training.precision import training_policy
+
+
+def examples(n=150, *, sequence=False):
+    rng = np.random.default_rng(0)
+    y_flat = rng.integers(0, 3, n)
+    pictures = rng.normal(size=(n, 13, 9, 1)).astype("float32") + 2 * y_flat[:, None, None, None]
+    if sequence:
+        pictures = np.ascontiguousarray(pictures[..., 0].transpose(0, 2, 1))
+    return Examples(pictures, y_flat, np.arange(n), np.zeros(n, dtype=int), ("a", "b", "c"))
+
+
+RECIPE = get_recipe("tutorial-cnn").adjusted(epochs=3)
+
+
+def same(one, two):
+    pairs = zip(one.network.get_weights(), two.network.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(policy):
+    first = fit(examples(), RECIPE, policy=policy)
+    assert same(first, fit(examples(), RECIPE, policy=policy))
+    assert not same(first, fit(examples(), RECIPE, policy=policy, seed=1))
+
+
+@pytest.mark.parametrize("name", ["tutorial-cnn", "tutorial-rnn"])
+def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
+    recipe = get_recipe(name).adjusted(epochs=3)
+    data = examples(sequence=name == "tutorial-rnn")
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {"of": "this test"})
+    undisturbed = fit(data, recipe)
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(row):
+        if row["epoch"] == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(data, recipe, checkpoint=checkpoint, listener=Listener(on_epoch=stop_after_two))
+    resumed = fit(data, recipe, checkpoint=checkpoint, resume=True)
+    assert same(undisturbed, resumed)
+    for one, two in zip(undisturbed.history, resumed.history, strict=True):
+        assert one | {"seconds": 0} == two | {"seconds": 0}
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    folder = tmp_path / "checkpoint"
+    fit(examples(), RECIPE, checkpoint=Checkpoint(folder, {"seed": 0}))
+    with pytest.raises(ModelError, match="another seed"):
+        fit(examples(), RECIPE, checkpoint=Checkpoint(folder, {"seed": 1}), resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {})
+    fit(examples(), RECIPE, checkpoint=checkpoint)
+    checkpoint.file.write_bytes(checkpoint.file.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="damaged"):
+        fit(examples(), RECIPE, checkpoint=checkpoint, resume=True)
+
+
+def test_every_example_is_seen_once_an_epoch_also_in_a_last_short_batch():
+    seen = []
+    listener = Listener(on_steps=lambda epoch, done, total: seen.append((epoch, done, total)))
+    fit(examples(n=32 * 19 + 5), RECIPE.adjusted(epochs=2), listener=listener)
+    assert seen[-1] == (2, 20, 20)
+    assert [row for row in seen if row[1] == row[2]] == [(1, 20, 20), (2, 20, 20)]
+
+
+def test_history_has_the_figures_of_the_validation_part():
+    data = examples()
+    train, held_out = data.split(np.arange(len(data)) % 5 == 0)
+    fitted = fit(train, RECIPE, validation=held_out, policy="float32")
+    assert [tuple(row) for row in fitted.history] == [HISTORY_KEYS] * 3
+    p = np.asarray(fitted.network(held_out.X))
+    last = fitted.history[-1]
+    assert last["val_acc"] == pytest.approx((p.argmax(1) == held_out.y_flat).mean(), abs=1e-6)
+    own = p[np.arange(len(p)), held_out.y_flat]
+    assert last["val_loss"] == pytest.approx(-np.log(own).mean(), abs=1e-4)
+
+
+def test_class_weights_count():
+    data = examples(n=300)
+    rare = np.flatnonzero((data.y_flat != 2) | (np.arange(300) % 20 == 0))
+    unbalanced = data.select(rare)
+    noise = np.random.default_rng(1).normal(size=unbalanced.pictures.shape).astype("float32")
+    unbalanced = dataclasses.replace(unbalanced, pictures=unbalanced.pictures + 4 * noise)
+    fitted = fit(unbalanced, RECIPE.adjusted(epochs=1), policy="float32")
+    mean = np.asarray(fitted.network(unbalanced.X)).mean(axis=0)
+    share = (unbalanced.y_flat == 2).mean()
+    assert mean[2] > 2 * share
+
+
+def test_the_scale_is_the_training_parts():
+    data = examples()
+    fitted = fit(data, RECIPE.adjusted(epochs=1))
+    assert fitted.scale == (float(data.pictures.min()), float(data.pictures.max()))
+
+
+def test_the_fitted_network_is_float32_whatever_it_was_trained_in():
+    fitted = fit(examples(), RECIPE.adjusted(epochs=1), policy="mixed_bfloat16")
+    assert fitted.policy == "mixed_bfloat16"
+    assert {layer.compute_dtype for layer in fitted.network.layers} == {"float32"}
+
+
+def test_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()
+    fit(examples(), RECIPE.adjusted(epochs=1))
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+def test_recurrent_networks_are_trained_in_float32():
+    assert training_policy(get_recipe("tutorial-rnn").network) == "float32"

@@ -1,0 +1,433 @@
+"""Folders and CSV files to recordings, and a sentence for each row that cannot be used."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from timbrel.dataset.manifest import Recording, find_recordings, read_dataset
+from timbrel.errors import DataError
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a CSV and read it."""
+
+    def read(content, **how):
+        file = tmp_path / "data.csv"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_dataset(file, **how)
+
+    return read
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make empty files in a folder and read it."""
+
+    def read(*paths):
+        for path in paths:
+            file = tmp_path / "data" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return read_dataset(tmp_path / "data")
+
+    return read
+
+
+def pairs(dataset):
+    return [(item.path, item.label) for item in dataset.recordings]
+
+
+def problems(dataset):
+    return [str(problem) for problem in dataset.problems]
+
+
+def message(read, *arguments, **how):
+    with pytest.raises(DataError) as caught:
+        read(*arguments, **how)
+    return str(caught.value)
+
+
+# CSV files
+
+
+def test_a_table_of_paths_and_labels(table, tmp_path):
+    dataset = table("path,label\nb/1.wav,Flute\na.wav,Oboe\n")
+    assert pairs(dataset) == [("b/1.wav", "Flute"), ("a.wav", "Oboe")]
+    assert [item.file for item in dataset.recordings] == [
+        tmp_path / "b/1.wav",
+        tmp_path / "a.wav",
+    ]
+    assert dataset.labels == ["Flute", "Oboe"]
+    assert dataset.counts() == {"Flute": 1, "Oboe": 1}
+    assert (dataset.problems, dataset.notes) == ((), ())
+    first = dataset.recordings[0]
+    assert (first.group, first.fold, first.start, first.end) == ("b/1.wav", None, None, None)
+
+
+@pytest.mark.parametrize("path", ["path", "fname", "filename", "file", "FName"])
+@pytest.mark.parametrize("label", ["label", "category", "class", "target", " Label "])
+def test_other_names_of_columns(table, path, label):
+    assert pairs(table(f"{label},take,{path}\nFlute,1,a.wav\n")) == [("a.wav", "Flute")]
+
+
+@pytest.mark.parametrize("name", ["group", "speaker", "site", "src_file"])
+def test_other_names_of_the_group(table, name):
+    dataset = table(f"path,label,{name}\na.wav,x, G 1 \nb.wav,x,\n")
+    assert [item.group for item in dataset.recordings] == ["G 1", "b.wav"]
+
+
+def test_the_name_that_stands_first_in_the_list_wins(table):
+    dataset = table("target,category,src_file,group,file,path\n7,dog,s,g,f.wav,p.wav\n")
+    assert pairs(dataset) == [("p.wav", "dog")]
+    assert dataset.recordings[0].group == "g"
+
+
+def test_folds_and_stretches(table):
+    dataset = table("path,label,fold,start,end\na.wav,x,10,0.5,2\na.wav,y,9,,0.25\na.wav,z,,2,\n")
+    rows = [(item.fold, item.start, item.end, item.name) for item in dataset.recordings]
+    assert rows == [
+        ("10", 0.5, 2.0, "a.wav [0.5–2 s]"),
+        ("9", None, 0.25, "a.wav [0–0.25 s]"),
+        (None, 2.0, None, "a.wav [2–end s]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfpath,label\na.wav,x\n",
+        b"path,label\r\na.wav,x\r\n",
+        b"path,label\ra.wav,x\r",
+        b"path,label\na.wav,x",
+        b"path;label\na.wav;x\n",
+        b"path\tlabel\na.wav\tx\n",
+        b'"path","label"\n"a.wav","x"\n',
+        b'"path";"label"\n"a.wav";"x"\n',
+        b"path,label\n a.wav , x \n",
+        b"path,label\n\n,\na.wav,x\n\n",
+        b"path,label,note\na.wav,x\n",
+        b"path,label\na.wav,x,,\n",
+    ],
+    ids=[
+        "byte order mark",
+        "Windows lines",
+        "old Mac lines",
+        "no last line end",
+        "semicolons",
+        "tabs",
+        "quotes",
+        "quotes and semicolons",
+        "spaces",
+        "blank rows",
+        "a short row",
+        "empty cells at the end",
+    ],
+)
+def test_every_way_to_write_a_table_is_read_alike(table, content):
+    dataset = table(content)
+    assert pairs(dataset) == [("a.wav", "x")]
+    assert (dataset.problems, dataset.notes) == ((), ())
+
+
+def test_labels_are_text(table):
+    content = 'path,label\na.wav,0\nb.wav,NA\nc.wav,"Drum, ""big"""\nd.wav,Hi hat\ne.wav,Größe\n'
+    content += "f.wav,太鼓\ng.wav,None\nh.wav,1.0\ni.wav,true\n"
+    expected = ["0", "NA", 'Drum, "big"', "Hi hat", "Größe", "太鼓", "None", "1.0", "true"]
+    dataset = table(content)
+    assert [item.label for item in dataset.recordings] == expected
+    assert dataset.labels == sorted(expected)
+
+
+def test_paths_with_commas_spaces_and_other_letters(table, tmp_path):
+    (item,) = table('path,label\n"ä ö/Take 1, loud.wav",x\n').recordings
+    assert item.path == "ä ö/Take 1, loud.wav"
+    assert item.file == tmp_path / "ä ö" / "Take 1, loud.wav"
+
+
+def test_backslashes_of_windows_are_slashes(table, tmp_path):
+    (item,) = table("path,label\na\\b\\c.wav,x\n").recordings
+    assert (item.path, item.group) == ("a/b/c.wav", "a/b/c.wav")
+    assert item.file == tmp_path / "a" / "b" / "c.wav"
+
+
+def test_paths_are_relative_to_the_audio_folder(table, tmp_path):
+    (tmp_path / "wav").mkdir()
+    absolute = tmp_path / "other" / "b.wav"
+    dataset = table(f"path,label\na.wav,x\n{absolute},x\n", audio=tmp_path / "wav")
+    assert [item.file for item in dataset.recordings] == [tmp_path / "wav" / "a.wav", absolute]
+    assert dataset.recordings[0].path == "a.wav"
+
+
+def test_a_missing_sound_file_is_not_looked_for_here(table):
+    assert pairs(table("path,label\ngone.wav,x\n")) == [("gone.wav", "x")]
+
+
+def test_the_real_tables(shared):
+    instruments = read_dataset(shared / "data/instruments/instruments.csv")
+    assert len(instruments.recordings) == 300
+    assert set(instruments.counts().values()) == {30}
+    digits = read_dataset(shared / "data/digits/digits.csv")
+    assert digits.labels == list("0123456789")
+    assert len({item.group for item in digits.recordings}) == 6
+    elsewhere = read_dataset(shared / "data/elsewhere/elsewhere.csv")
+    assert "unknown" not in elsewhere.labels
+    assert elsewhere.counts()["unknown"] == 36
+    for dataset in (instruments, digits, elsewhere):
+        assert (dataset.problems, dataset.notes) == ((), ())
+
+
+# Rows that cannot be used
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("a.wav,,,", "it has no label; fill it in or delete the row"),
+        ("a.wav", "it has no label; fill it in or delete the row"),
+        (",x,,", "it has no path; fill it in or delete the row"),
+        ("a.wav,x,soon,", "its start must be a number of seconds. Got 'soon'"),
+        ("a.wav,x,0,1:30", "its end must be a number of seconds. Got '1:30'"),
+        ("a.wav,x,2,1", "its start must be at least 0 and before its end. Got 2.0 and 1.0"),
+        ("a.wav,x,1,1", "its start must be at least 0 and before its end. Got 1.0 and 1.0"),
+        ("a.wav,x,-1,1", "its start must be at least 0 and before its end. Got -1.0 and 1.0"),
+        ("a.wav,x,nan,1", "its start must be at least 0 and before its end. Got nan and 1.0"),
+        ("a.wav,x,0,nan", "its start must be at least 0 and before its end. Got 0.0 and nan"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_are_used(table, row, sentence):
+    dataset = table(f"path,label,start,end\nb.wav,y,,\n\n{row}\nc.wav,z,,\n")
+    assert problems(dataset) == [f"data.csv, row 4: {sentence}"]
+    assert pairs(dataset) == [("b.wav", "y"), ("c.wav", "z")]
+
+
+def test_a_row_with_more_cells_than_the_header_is_named(table):
+    dataset = table("path,label\nTake 1, loud.wav,x\nb.wav,y\n")
+    assert pairs(dataset) == [("b.wav", "y")]
+    assert len(dataset.problems) == 1
+    assert dataset.problems[0].path == "data.csv, row 2"
+
+
+def test_two_labels_for_overlapping_times_contradict_each_other(table):
+    dataset = table("path,label\na.wav,x\nb.wav,y\na.wav,z\n")
+    assert pairs(dataset) == [("b.wav", "y")]
+    assert problems(dataset) == [
+        "a.wav: it is labelled both 'x' and 'z' for overlapping times; keep one of the rows"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("0,1", "1,2", False),
+        ("1,2", "0,1", False),
+        ("0,1", "5,", False),
+        ("5,", ",5", False),
+        ("0,1", "0.9,2", True),
+        ("0.9,2", "0,1", True),
+        ("0,9", "3,4", True),
+        ("3,4", "0,9", True),
+        ("3,", "4,5", True),
+        (",4", "3,", True),
+        (",", "8,9", True),
+        ("0,1", "0,1", True),
+    ],
+)
+def test_two_labels_for_one_file_need_times_that_are_apart(table, one, other, overlap):
+    dataset = table(f"path,label,start,end\na.wav,x,{one}\na.wav,z,{other}\nb.wav,y,,\n")
+    assert len(dataset.recordings) == (1 if overlap else 3)
+    assert len(dataset.problems) == overlap
+
+
+def test_one_label_may_overlap_itself(table):
+    dataset = table("path,label,start,end\na.wav,x,0,2\na.wav,x,1,3\n")
+    assert len(dataset.recordings) == 2
+    assert dataset.problems == ()
+
+
+def test_rows_of_one_path_share_a_group(table):
+    dataset = table("path,label,start,end\na.wav,x,0,1\na.wav,y,1,2\nb.wav,y,,\n")
+    assert [item.group for item in dataset.recordings] == ["a.wav", "a.wav", "b.wav"]
+
+
+def test_repeated_rows_count_once(table):
+    dataset = table("path,label\na.wav,x\nb.wav,y\na.wav,x\na.wav,x\n")
+    assert pairs(dataset) == [("a.wav", "x"), ("b.wav", "y")]
+    assert dataset.notes == ("2 rows repeat another row and are left out.",)
+    assert dataset.problems == ()
+
+
+# Tables that cannot be used
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "file name,label\na.wav,x\n",
+            "no column for the path. Expected one of path, fname, filename, file in its header. "
+            "Got file name, label.",
+        ),
+        (
+            "path,kind\na.wav,x\n",
+            "no column for the label. Expected one of label, category, class, target in its "
+            "header. Got path, kind.",
+        ),
+        ("a.wav,Flute\nb.wav,Oboe\n", "Got a.wav, flute."),
+        ("", "Got nothing."),
+        ("\n\n", "Got nothing."),
+    ],
+)
+def test_a_missing_column_is_named_with_what_is_there(table, tmp_path, content, expected):
+    sentence = message(table, content)
+    assert sentence.startswith(f"'{tmp_path / 'data.csv'}' has ")
+    assert sentence.endswith(expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_other_encodings_are_named_with_what_to_do(table, tmp_path, encoding):
+    sentence = message(table, "path,label\na.wav,Flöte\n".encode(encoding))
+    assert str(tmp_path / "data.csv") in sentence
+    assert "not a CSV in UTF-8" in sentence
+    assert "Save it as CSV UTF-8" in sentence
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_the_table(table):
+    sentence = message(table, 'path,label\na.wav,x\nb.wav,"y\nc.wav,z\nd.wav,x\n')
+    assert "is not a CSV" in sentence
+
+
+def test_a_table_without_rows_says_what_was_expected(table, tmp_path):
+    assert message(table, "path,label\n") == (
+        f"There are no recordings in '{tmp_path / 'data.csv'}'. Expected one sub-folder per class "
+        "with sound files in it, or a CSV with the columns path and label."
+    )
+
+
+def test_a_table_of_bad_rows_gives_the_first(table, tmp_path):
+    assert message(table, "path,label\na.wav,\nb.wav,\n") == (
+        f"No recording in '{tmp_path / 'data.csv'}' can be used. First: data.csv, row 2: "
+        "it has no label; fill it in or delete the row."
+    )
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    gone = tmp_path / "gone.csv"
+    assert message(read_dataset, gone) == f"There is no file or folder '{gone}'."
+
+
+def test_an_audio_folder_that_is_not_there_is_named(table, tmp_path):
+    gone = tmp_path / "gone"
+    assert message(table, "path,label\na.wav,x\n", audio=gone) == (
+        f"--audio: there is no folder '{gone}'."
+    )
+
+
+def test_an_audio_folder_goes_with_a_table(tmp_path):
+    assert message(read_dataset, tmp_path, audio=tmp_path) == (
+        f"--audio goes with a CSV, but '{tmp_path}' is a folder of recordings."
+    )
+
+
+# Folders
+
+
+def test_a_folder_of_classes(folder, tmp_path):
+    dataset = folder("Oboe/1.wav", "Flute/2.wav", "Flute/1.wav")
+    assert pairs(dataset) == [
+        ("Flute/1.wav", "Flute"),
+        ("Flute/2.wav", "Flute"),
+        ("Oboe/1.wav", "Oboe"),
+    ]
+    assert dataset.recordings[0].file == tmp_path / "data" / "Flute" / "1.wav"
+    assert dataset.source == str(tmp_path / "data")
+    assert dataset.notes == ()
+
+
+def test_the_first_folder_is_the_class_however_deep_a_recording_lies(folder):
+    dataset = folder("Flute/a/b/c/1.wav", "Flute/1.wav", "Hi hat, ö/Oboe/1.wav")
+    assert sorted(pairs(dataset)) == [
+        ("Flute/1.wav", "Flute"),
+        ("Flute/a/b/c/1.wav", "Flute"),
+        ("Hi hat, ö/Oboe/1.wav", "Hi hat, ö"),
+    ]
+
+
+def test_recordings_of_a_folder_are_sorted_by_path(folder):
+    dataset = folder("b/z.wav", "b/a/1.wav", "a/2.wav", "a/10.wav", "b/c.wav")
+    paths = [item.path for item in dataset.recordings]
+    assert paths == sorted(paths)
+
+
+def test_each_file_of_a_folder_is_its_own_group(folder):
+    dataset = folder("Flute/1.wav", "Oboe/1.wav", "Oboe/deep/1.wav")
+    assert len({item.group for item in dataset.recordings}) == 3
+
+
+def test_extensions_are_read_in_any_case_and_others_passed_over(folder):
+    dataset = folder("x/a.WAV", "x/b.Flac", "x/c.mp3", "x/d.txt", "x/e.wav.bak", "x/wav")
+    assert [item.path for item in dataset.recordings] == ["x/a.WAV", "x/b.Flac", "x/c.mp3"]
+
+
+def test_hidden_files_and_folders_are_passed_over(folder):
+    dataset = folder("x/a.wav", "x/._a.wav", "x/.trash/b.wav", ".git/c.wav", ".d.wav")
+    assert pairs(dataset) == [("x/a.wav", "x")]
+    assert dataset.notes == ()
+
+
+def test_loose_recordings_are_counted_and_left_out(folder, tmp_path):
+    dataset = folder("x/a.wav", "b.wav", "c.wav", "notes.txt")
+    assert pairs(dataset) == [("x/a.wav", "x")]
+    assert dataset.notes == (
+        f"2 recordings lie directly in '{tmp_path / 'data'}', in no class folder, "
+        "and are left out.",
+    )
+
+
+@pytest.mark.parametrize("paths", [["a.wav"], ["x/notes.txt"], [".hidden/a.wav"]])
+def test_a_folder_without_classes_says_what_was_expected(folder, paths):
+    assert "Expected one sub-folder per class with sound files in it" in message(folder, *paths)
+
+
+def test_a_folder_may_be_named_by_text_and_by_a_relative_path(folder, tmp_path, monkeypatch):
+    whole = folder("x/a.wav")
+    monkeypatch.chdir(tmp_path)
+    relative = read_dataset("data")
+    assert pairs(relative) == pairs(whole)
+    assert relative.recordings[0].file == Path("data/x/a.wav")
+
+
+def test_recordings_are_found_whatever_their_depth(tmp_path):
+    for path in ("b.wav", "a/c.ogg", "a/.h.wav", "a/d.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    found = [os.path.relpath(path, tmp_path) for path in find_recordings(tmp_path)]
+    assert sorted(found) == [os.path.join("a", "c.ogg"), "b.wav"]
+
+
+# None of these
+
+
+@pytest.mark.parametrize("name", ["noise", "Silence", "BACKGROUND", "unknown"])
+def test_examples_of_none_of_these_are_recordings_and_no_class(folder, table, name):
+    for dataset in (
+        folder("Flute/1.wav", f"{name}/1.wav"),
+        table(f"path,label\nFlute/1.wav,Flute\n{name}/1.wav, {name}\n"),
+    ):
+        assert dataset.labels == ["Flute"]
+        assert dataset.counts()[name] == 1
+        assert [item.none_of_these for item in dataset.recordings] == [
+            item.label == name for item in dataset.recordings
+        ]
+
+
+@pytest.mark.parametrize("label", ["noises", "white noise", "other", "un known"])
+def test_labels_that_only_look_like_none_of_these_are_classes(label):
+    assert not Recording("a.wav", Path("a.wav"), label, "a.wav").none_of_these
+
+
+def test_examples_of_none_of_these_alone_are_no_data_set(table, tmp_path):
+    assert message(table, "path,label\na.wav,noise\n") == (
+        f"'{tmp_path / 'data.csv'}' holds examples of none of these only, and no class."
+    )

@@ -1,0 +1,93 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from timbrel.errors import InvalidArgument
+from timbrel.networks.builders import front_end, network
+from timbrel.networks.recipes import RECIPES, Recipe, get_recipe
+from timbrel.networks.summary import layer_table, untrained
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "picture"),
+    [
+        ("tutorial-cnn", 504_170, (13, 9, 1)),
+        ("tutorial-cnn-16", 499_402, (13, 9, 1)),
+        # LSTM: 4·128·(13 + 128 + 1) and 4·128·(128 + 128 + 1); dense layers on each of 9 frames.
+        ("tutorial-rnn", 72_704 + 131_584 + 8_256 + 2_080 + 528 + 136 + 730, (9, 13)),
+    ],
+)
+def test_the_networks_are_the_tutorials(name, parameters, picture):
+    model = untrained(get_recipe(name), 10)
+    assert isinstance(model, keras.Sequential)
+    assert model.count_params() == parameters
+    assert model.input_shape == (None, *picture)
+    assert model.output_shape == (None, 10)
+
+
+def test_the_convolutional_network_layer_by_layer():
+    kinds = [layer.__class__.__name__ for layer in untrained(get_recipe("tutorial-cnn"), 10).layers]
+    assert kinds == ["Conv2D"] * 4 + ["MaxPooling2D", "Dropout", "Flatten"] + ["Dense"] * 3
+    convolution = untrained(get_recipe("tutorial-cnn"), 10).layers[0]
+    assert convolution.kernel_size == (3, 3)
+    assert convolution.strides == (1, 1)
+    assert convolution.padding == "same"
+
+
+def test_the_table_accounts_for_every_parameter():
+    rows = layer_table(untrained(get_recipe("tutorial-cnn"), 10))
+    assert sum(row.parameters for row in rows) == 504_170
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    biggest = max(rows, key=lambda row: row.share)
+    assert (biggest.name, biggest.output_shape) == ("dense_1", (128,))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_seed_decides_the_weights_and_nothing_global_does(name):
+    recipe = get_recipe(name)
+    shape = front_end(recipe).output_shape[1:]
+    first = network(recipe, shape, 4, seed=1).get_weights()
+    before = np.random.get_state()[1].copy()
+    again = network(recipe, shape, 4, seed=1).get_weights()
+    other = network(recipe, shape, 4, seed=2).get_weights()
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_low_precision_changes_arithmetic_and_not_the_weights(name):
+    recipe = get_recipe(name)
+    shape = front_end(recipe).output_shape[1:]
+    exact = network(recipe, shape, 4, seed=1)
+    low = network(recipe, shape, 4, seed=1, dtype="mixed_bfloat16")
+    assert all(keras.backend.standardize_dtype(w.dtype) == "float32" for w in low.trainable_weights)
+    assert keras.backend.standardize_dtype(low.layers[0].compute_dtype) == "bfloat16"
+    low.set_weights(exact.get_weights())
+    pictures = np.random.default_rng(0).random((5, *shape), dtype=np.float32)
+    np.testing.assert_allclose(np.asarray(low(pictures)), np.asarray(exact(pictures)), atol=0.02)
+    assert keras.backend.standardize_dtype(low(pictures).dtype) == "float32"
+
+
+def test_pictures_are_transposed_for_the_convolutional_network():
+    window = np.random.default_rng(0).normal(size=(1, 1600)).astype("float32")
+    image = np.asarray(front_end(get_recipe("tutorial-cnn"))(window))[0, :, :, 0]
+    sequence = np.asarray(front_end(get_recipe("tutorial-rnn"))(window))[0]
+    np.testing.assert_array_equal(image, sequence.T)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_survives_json(name):
+    recipe = get_recipe(name).adjusted(epochs=3)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_wrong_recipes_are_refused_with_the_value():
+    with pytest.raises(InvalidArgument, match=r"must be one of 'tutorial-cnn', .* Got 'cnn'\."):
+        get_recipe("cnn")
+    with pytest.raises(InvalidArgument, match=r"`epochs` must be at least 1\. Got 0\."):
+        get_recipe("tutorial-cnn").adjusted(epochs=0)
+    with pytest.raises(InvalidArgument, match="must have the keys"):
+        Recipe.from_dict({"name": "half"})

@@ -1,0 +1,542 @@
+from __future__ import annotations
+
+import copy
+import io
+import itertools
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("matplotlib", reason="the train extra is not installed")
+pytest.importorskip("jinja2", reason="the train extra is not installed")
+
+import base64
+
+import matplotlib
+
+from timbrel.errors import InvalidArgument, OutputError
+from timbrel.files import replacing
+from timbrel.networks.recipes import get_recipe
+from timbrel.report import wording
+from timbrel.report.audio import player_uri
+from timbrel.report.charts import linear_axis, pie, round_up
+from timbrel.report.curves import confusion_svg, curves_svg, draw_curves, network_picture
+from timbrel.report.page import write_report
+from timbrel.report.pictures import heat_pictures, heat_uri, spectrum_plot
+
+CHROMIUM = Path("/usr/bin/chromium")
+LABELS = ["Flute", "<script>alert(1)</script>", "Größe & 音", "a, b"]
+METRICS = ("accuracy", "macro_f1", "map3", "log_loss", "brier", "ece")
+
+
+# ── helpers, for test_explore.py too ─────────────────────────────────────────────────────────────
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.styles: list[str] = []
+        self._in_style = False
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        self._in_style = tag == "style"
+
+    def handle_data(self, data):
+        (self.styles if self._in_style else self.text).append(data)
+
+
+def _read(html: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(html)
+    return reader
+
+
+def elements(html: str, tag: str, *, id: bool = False) -> list[dict[str, str]]:
+    found = [attributes for name, attributes in _read(html).elements if name == tag]
+    return [item for item in found if "id" in item] if id else found
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"[ \n]+", " ", "".join(_read(html).text))
+
+
+def base64_bytes(html: str) -> int:
+    return sum(len(item["src"]) for item in elements(html, "audio"))
+
+
+def assert_self_contained(html: str) -> None:
+    reader = _read(html)
+    assert not [tag for tag, _ in reader.elements if tag in ("script", "iframe", "object", "embed")]
+    for tag, attributes in reader.elements:
+        for name in ("src", "href", "xlink:href", "srcset", "poster", "action"):
+            if name in attributes:
+                assert attributes[name].startswith(("data:", "#")), (tag, attributes[name][:80])
+    for css in [*reader.styles, *(item.get("style", "") for _, item in reader.elements)]:
+        assert "@import" not in css
+        assert "url(" not in css
+
+
+def open_page(path: Path) -> dict:
+    """Open a page in Chromium; skip where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}")
+    quiet = ["background-networking", "component-update", "sync", "extensions", "gpu"]
+    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    found = {"messages": [], "requests": [], "widths": {}}
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        page = browser.new_page()
+        page.on("console", lambda message: found["messages"].append(message.text))
+        page.on("pageerror", lambda error: found["messages"].append(str(error)))
+        page.on("request", lambda request: found["requests"].append(request.url))
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(path.as_uri())
+            found["widths"][width] = page.evaluate("document.documentElement.scrollWidth")
+        found["players"] = page.locator("audio").count()
+        found["seconds"] = page.evaluate(
+            """async () => {
+              const player = document.querySelector('audio');
+              const loaded = new Promise((good, bad) => {
+                player.onloadedmetadata = good; player.onerror = () => bad(player.error.message);
+              });
+              player.preload = 'auto';
+              player.load();
+              await loaded;
+              return player.readyState > 0 ? player.duration : 0;
+            }"""
+        )
+        browser.close()
+    own = ("data:", path.as_uri())
+    found["requests"] = [url for url in found["requests"] if not url.startswith(own)]
+    return found
+
+
+def tone(seconds: float = 0.5, rate: int = 16_000) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype("f4")
+
+
+def score(accuracy: float, *, interval: bool = True) -> dict:
+    ends = {name: [accuracy - 0.1, accuracy + 0.1] if interval else None for name in METRICS}
+    return {**dict.fromkeys(METRICS, accuracy), "ci95": ends}
+
+
+@pytest.fixture
+def evaluation() -> dict:
+    confusion = [[8, 2, 0, 0], [0, 7, 3, 0], [1, 0, 9, 0], [0, 0, 0, 10]]
+    return {
+        "labels": LABELS,
+        "recipe": "tutorial-cnn",
+        "data": {"files": 200, "groups": 50, "seconds": 812.5, "sha256": "ab" * 32},
+        "protocol": {"folds": 5, "repeats": 1, "seed": 0, "grouped": True},
+        "file": score(0.85),
+        "window": score(0.612),
+        "random_split": {"window_accuracy": 0.963},
+        "gap": 0.113,
+        "per_class": [
+            {"label": label, "precision": 0.8, "recall": 0.9, "f1": 0.847, "files": 10}
+            for label in LABELS
+        ],
+        "confusion": confusion,
+        "calibration": {
+            "temperature": 1.7, "ece_before": 0.2, "ece_after": 0.07, "ece_expected": 0.06,
+        },
+        "unknown": {"threshold": 0.43, "auroc": 0.74, "accept_rate": 0.31},
+        "seconds": {"prepare": 3.0, "train": 61.0, "predict": 1.0, "total": 65.0},
+        "predictions": [],
+        "excluded": [{"path": "odd <i>.wav", "reason": "its class has a single group"}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def model() -> dict:
+    return {
+        "labels": LABELS,
+        "rate": 16_000,
+        "window": 1600,
+        "hop": 800,
+        "recipe": {"name": "tutorial-cnn"},
+        "thresholds": {"unknown": 0.43},
+        "temperature": 1.7,
+        "versions": {"timbrel": "0.1.0", "keras": "3.15.1"},
+        "seed": 0,
+        "data": {"files": 200, "groups": 50, "seconds": 812.5, "sha256": "ab" * 32},
+    }
+
+
+@pytest.fixture
+def history() -> list[dict]:
+    return [
+        {
+            "epoch": epoch, "loss": 2 / epoch, "acc": 1 - 0.6 / epoch, "val_loss": 2.2 / epoch**0.5,
+            "val_acc": 0.8 - 0.5 / epoch, "seconds": 3.0,
+        }
+        for epoch in range(1, 6)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def players() -> list[tuple]:
+    uri = player_uri(tone(), 16_000)
+    return [
+        ("less sure.wav", LABELS[0], LABELS[1], 0.51, uri),
+        ("unplayable.wav", LABELS[1], LABELS[2], 0.93, None),
+        ("very sure.wav", LABELS[2], LABELS[0], 0.87, uri),
+    ]
+
+
+@pytest.fixture
+def write(tmp_path, evaluation, history, model, players):
+    """Write the report with some of its parts replaced; returns the HTML."""
+
+    def write_with(**parts) -> str:
+        given = {"evaluation": evaluation, "history": history, "model": model, "players": players}
+        write_report(tmp_path / "report.html", **{**given, **parts})
+        return (tmp_path / "report.html").read_text("utf-8")
+
+    return write_with
+
+
+# ── report.html ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_report_tells_the_honest_score_first(write):
+    text = text_of(write())
+    assert text.index("85.0") < text.index("61.2\u00a0%") < text.index("All scores")
+    assert "95 % interval: 75.0\u00a0% to 95.0\u00a0%" in text
+    assert "named the right class for 34 of 40\u00a0recordings" in text
+    assert "always answering with the most common class" in text
+    assert "11.3 points" in text
+
+
+def test_report_holds_every_part(write):
+    html = write()
+    text = text_of(html)
+    assert "Flute taken for <script>alert(1)</script> (2)" in text
+    assert "odd <i>.wav — its class has a single group" in text
+    for fact in ("0.430", "1.700", "ab" * 32, "keras 3.15.1", "0.10\u00a0s, every 50\u00a0ms"):
+        assert fact in text
+    assert "200\u00a0recordings in 50\u00a0groups, 13\u00a0min" in text
+    assert "AUROC of 0.74" in text
+    assert len([item for item in elements(html, "svg") if item.get("class") == "plot"]) == 2
+    assert len(elements(html, "audio")) == 2
+
+
+def test_report_escapes_and_is_self_contained(write):
+    html = write()
+    assert "<script" not in html
+    assert "<i>.wav" not in html
+    assert_self_contained(html)
+    for label in LABELS:
+        assert label in text_of(html)
+
+
+def test_mistakes_are_sorted_by_confidence_and_at_most_twelve(write, players):
+    text = text_of(write())
+    order = [text.index(name) for name in ("unplayable.wav", "very sure.wav", "less sure.wav")]
+    assert order == sorted(order)
+    many = [(f"{n}.wav", "Flute", "a, b", n / 100, None) for n in range(30)]
+    html = write(players=many)
+    assert html.count("taken for <strong>a, b</strong></p>") == 12
+    assert "29.wav" in html
+    assert "17.wav" not in html
+
+
+def test_report_works_in_a_browser(write, tmp_path):
+    write()
+    found = open_page(tmp_path / "report.html")
+    assert found["messages"] == []
+    assert found["requests"] == []
+    assert found["players"] == 2
+    assert found["seconds"] == pytest.approx(0.5, abs=0.1)
+    assert found["widths"] == {1280: 1280, 390: 390}
+
+
+def test_report_leaves_out_what_is_null(write, evaluation):
+    bare = {**evaluation, "random_split": None, "gap": None, "unknown": None, "excluded": []}
+    bare["file"] = score(0.85, interval=False)
+    bare["window"] = {**score(0.6), "ci95": None}
+    text = text_of(write(evaluation=bare, model={}, history=[], players=[]))
+    for absent in ("leaky", "Leaky", "AUROC", "left out", "95 % interval:", "Listen", "trained up"):
+        assert absent not in text
+    assert "85.0" in text
+
+
+def test_report_of_a_perfect_model(write, evaluation):
+    perfect = copy.deepcopy(evaluation)
+    perfect["confusion"] = np.diag([10, 10, 10, 10]).tolist()
+    perfect["file"] = score(1.0)
+    assert "Every recording got the right answer." in text_of(write(evaluation=perfect, players=[]))
+
+
+def test_report_without_a_scored_file(write, evaluation):
+    empty = copy.deepcopy(evaluation)
+    nothing = {**dict.fromkeys(METRICS), "ci95": dict.fromkeys(METRICS)}
+    empty.update(file=nothing, window=nothing, random_split=None, gap=None, calibration=None)
+    empty["confusion"] = np.zeros((4, 4), int).tolist()
+    for row in empty["per_class"]:
+        row.update(precision=None, recall=None, f1=None, files=0)
+    assert "No recording could be scored" in text_of(write(evaluation=empty, players=[]))
+
+
+def test_groups_that_were_split_are_admitted(write, evaluation):
+    split = {**evaluation, "protocol": {**evaluation["protocol"], "grouped": False}}
+    assert "That flatters the score." in text_of(write(evaluation=split))
+
+
+def test_report_with_a_hundred_classes(write, evaluation):
+    labels = [f"class number {number}" for number in range(100)]
+    many = {**evaluation, "labels": labels}
+    many["confusion"] = np.random.default_rng(0).integers(0, 3, (100, 100)).tolist()
+    many["per_class"] = [{**evaluation["per_class"][0], "label": label} for label in labels]
+    assert len(write(evaluation=many, model={})) < 3e6
+
+
+def test_report_is_not_touched_when_it_cannot_be_written(write, tmp_path, evaluation):
+    before = write()
+    with pytest.raises(KeyError):
+        write(evaluation={"labels": []})
+    assert (tmp_path / "report.html").read_text("utf-8") == before
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+# ── curves, confusion, network ───────────────────────────────────────────────────────────────────
+
+
+def size_of_png(path: Path) -> tuple[int, int]:
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def test_draw_curves(tmp_path, history):
+    before = dict(matplotlib.rcParams)
+    draw_curves(history, tmp_path / "curves.png")
+    assert size_of_png(tmp_path / "curves.png") == (1350, 510)
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_draw_curves_of_little(tmp_path, history, epochs):
+    few = [{**epoch, "val_loss": None, "val_acc": None} for epoch in history[:epochs]]
+    draw_curves(few, tmp_path / "curves.png")
+    assert size_of_png(tmp_path / "curves.png")[0] == 1350
+
+
+def test_curves_svg(history):
+    svg = curves_svg(history)
+    assert svg.count('<svg class="plot"') == 2
+    assert svg.count('class="fitted"') == svg.count('class="held"') == 2
+    assert "held out while training" in svg
+    without = curves_svg([{**history[0], "val_loss": None, "val_acc": float("nan")}])
+    assert 'class="held"' not in without
+    assert "nan" not in without
+    with pytest.raises(InvalidArgument, match="at least one epoch"):
+        curves_svg([])
+
+
+def test_curves_survive_a_loss_that_is_not_a_number(tmp_path, history):
+    history[2]["loss"] = float("nan")
+    history[3]["val_loss"] = float("inf")
+    draw_curves(history, tmp_path / "curves.png")
+    assert "nan" not in curves_svg(history)
+    assert "inf" not in curves_svg(history)
+
+
+def test_confusion_svg():
+    svg = confusion_svg(LABELS[:2], [[3, 1], [0, 4]])
+    assert svg.count('<rect class="cell') == 3
+    assert svg.count('<rect class="cell right') == 2
+    assert "Flute, heard as &lt;script&gt;" in svg
+    assert "(75\u00a0%)" in svg
+    with pytest.raises(InvalidArgument, match="a row and a column"):
+        confusion_svg(LABELS, [[1]])
+
+
+class Row:
+    """Stands in for a LayerRow, whose module imports Keras."""
+
+    def __init__(self, name: str, parameters: int, share: float) -> None:
+        self.name, self.kind, self.output_shape = name, "Dense", (13, 9, 32)
+        self.parameters, self.share = parameters, share
+
+
+def test_network_picture(tmp_path):
+    rows = [Row("a", 300, 0.75), Row("b", 100, 0.25), Row("c", 0, 0.0)]
+    network_picture(rows, tmp_path / "network.png")
+    assert size_of_png(tmp_path / "network.png")[0] == 1440
+    network_picture(rows, tmp_path / "network.SVG")
+    assert "<svg" in (tmp_path / "network.SVG").read_text("utf-8")
+    with pytest.raises(InvalidArgument, match=r"\.png or \.svg"):
+        network_picture(rows, tmp_path / "network.pdf")
+
+
+def test_network_picture_without_parameters(tmp_path):
+    network_picture([Row("a", 0, 0.0)], tmp_path / "network.svg")
+
+
+# ── pieces ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def decoded(uri: str) -> tuple[np.ndarray, int]:
+    kind, data = uri.split(",", 1)
+    assert kind == "data:audio/mpeg;base64"
+    return soundfile.read(io.BytesIO(base64.b64decode(data)), dtype="float32")
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 11_000, 96_000])
+def test_player_sounds_as_the_waveform(rate):
+    sound, heard_rate = decoded(player_uri(tone(0.5, rate), rate))
+    assert len(sound) / heard_rate == pytest.approx(0.5, abs=0.01)
+    assert np.abs(sound).max() == pytest.approx(0.3, abs=0.06)
+    spectrum = np.abs(np.fft.rfft(sound))
+    assert np.argmax(spectrum) * heard_rate / len(sound) == pytest.approx(440, abs=3)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 400])
+def test_player_of_few_samples(samples):
+    assert len(decoded(player_uri(np.full(samples, 0.5, "f4"), 16_000))[0]) >= 1
+
+
+def test_loud_sound_is_clipped_not_wrapped():
+    sound, _ = decoded(player_uri(5 * tone(), 16_000))
+    assert np.abs(sound).max() < 1.5
+
+
+def test_spectrum_finds_the_tone_and_its_level():
+    alt = spectrum_plot("a tone", tone(2.0), 16_000).alt
+    frequency, level = map(float, re.findall(r"near (\d+) Hz, at (−?-?\d+) dB", alt)[0])
+    assert frequency == pytest.approx(440, rel=0.03)
+    assert level == pytest.approx(20 * np.log10(0.3), abs=1)
+
+
+def test_pictures_are_those_of_the_layers():
+    mfcc = pytest.importorskip("timbrel.features.mfcc")
+    recipe = get_recipe("tutorial-cnn")
+    sounds = [tone(2.0), tone(0.2), tone(0.01), np.array([0.5], "f4")]
+    banks, pictures = heat_pictures(sounds, recipe)
+    assert [one.shape for one in banks] == [(26, 98), (26, 18), (26, 1), (26, 1)]
+    assert [one.shape for one in pictures] == [(13, 98), (13, 18), (13, 1), (13, 1)]
+    alone = np.asarray(mfcc.MFCC(rate=16_000)(sounds[1][None]))[0].T
+    np.testing.assert_allclose(pictures[1], alone[:, :18], atol=1e-3)
+
+
+def test_heat_picture_is_the_right_way_up():
+    image = pytest.importorskip("PIL.Image")
+    uri = heat_uri(np.array([[0.0, 0.0, 0.5], [1.0, 1.0, 1.0]]), 0.0, 1.0)
+    data = base64.b64decode(uri.split(",", 1)[1])
+    with image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (3, 2)
+        colours = np.asarray(picture.convert("RGB"), dtype=int)
+    assert colours[0, 0].sum() > colours[1, 2].sum() > colours[1, 0].sum()
+
+
+def test_pie_keeps_labels_apart_and_on_the_canvas():
+    values = [1.0] * 3 + [0.001] * 14 + [5.0]
+    chart = pie(values, [f"label {n}" for n in range(18)], alt="a pie")
+    for side in ("start", "end"):
+        heights = sorted(item.y for item in chart.slices if item.anchor == side)
+        assert all(b - a >= 32 for a, b in itertools.pairwise(heights))
+        assert all(0 < height < chart.height for height in heights)
+    assert "A66 66" in pie([1.0], ["alone"], alt="one").slices[0].d
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.0625), (-90, -10), (0, 3600)])
+def test_axis_has_round_ticks_inside(low, high):
+    axis = linear_axis("x", low, high)
+    values = [value for value, _ in axis.ticks]
+    assert 2 <= len(values) <= 11
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in values)
+    assert len({text for _, text in axis.ticks}) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(0.9, 1), (1, 1), (1.1, 2), (0.03, 0.05), (70, 100)]
+)
+def test_round_up(value, rounded):
+    assert round_up(value) == pytest.approx(rounded)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"), (0.0000625, "0.0625 ms"), (0.01, "10 ms"), (0.3, "0.30 s"), (4.25, "4.2 s"),
+        (9.97, "10 s"), (59.6, "1 min 0 s"), (1522.3, "25 min 22 s"), (3_960, "1 h 6 min"),
+    ],
+)  # fmt: skip
+def test_durations(seconds, text):
+    assert wording.duration(seconds).replace("\u00a0", " ") == text
+
+
+def test_numbers():
+    assert wording.percent(0.727) == "72.7\u00a0%"
+    assert wording.percent(float("nan")) == wording.number(None) == "–"
+    assert wording.count(1522) == "1,522"
+    assert wording.plural(1, "file") == "1\u00a0file"
+    assert wording.signed(-0.2) == "0"
+    assert wording.signed(-12) == "−12"
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_replacing_keeps_the_old_file_when_the_work_fails(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def fail_half_way() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_replacing_makes_the_folder(tmp_path):
+    with replacing(tmp_path / "new/folder/page.html") as temporary:
+        temporary.write_text("page")
+    assert (tmp_path / "new/folder/page.html").read_text() == "page"
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path, history):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/curves\.png"):
+        draw_curves(history, tmp_path / "file/curves.png")
+    with pytest.raises(OutputError, match="it is a folder"):
+        draw_curves(history, tmp_path)
+
+
+def test_drawing_needs_no_pyplot():
+    code = (
+        "import sys, timbrel.report.explore, timbrel.report.page\n"
+        "print('matplotlib.pyplot' in sys.modules, 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
+def test_missing_extra_is_named(missing):
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from timbrel.errors import MissingExtra\n"
+        "try:\n    import timbrel.report.page\n"
+        "except MissingExtra as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout.strip() == 'Drawing pictures needs more packages: pip install "timbrel[train]"'
+    )

@@ -1,0 +1,259 @@
+import csv
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, sound, write_folder
+from timbrel.errors import DataError, InvalidArgument
+from timbrel.evaluation.metrics import METRICS
+from timbrel.features.cache import FeatureCache
+from timbrel.inference.predictor import load
+from timbrel.networks.recipes import get_recipe
+from timbrel.workflows.observer import TrainObserver
+from timbrel.workflows.train import train
+
+
+def rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_the_directory_holds_what_is_promised(tiny_model):
+    assert {path.name for path in tiny_model.iterdir()} == {
+        "model.onnx",
+        "model.json",
+        "network.weights.h5",
+        "history.csv",
+        "history.png",
+        "evaluation.json",
+        "report.html",
+    }
+    assert (tiny_model / "history.png").read_bytes()[:4] == b"\x89PNG"
+    history = rows(tiny_model / "history.csv")
+    assert list(history[0]) == ["epoch", "loss", "acc", "val_loss", "val_acc", "seconds"]
+    assert [row["epoch"] for row in history] == [str(number) for number in range(1, 7)]
+
+
+def test_evaluation_has_every_key(tiny_training):
+    evaluation = json.loads((tiny_training.path / "evaluation.json").read_text())
+    assert evaluation == tiny_training.evaluation
+    assert set(evaluation) == {
+        "labels", "recipe", "data", "protocol", "file", "window", "random_split", "gap",
+        "per_class", "confusion", "calibration", "unknown", "seconds", "predictions", "excluded",
+    }  # fmt: skip
+    assert set(evaluation["data"]) == {"files", "groups", "seconds", "sha256"}
+    assert {"folds", "repeats", "seed", "grouped"} <= set(evaluation["protocol"])
+    for part in ("file", "window"):
+        assert set(evaluation[part]) == {*METRICS, "ci95"}
+        assert set(evaluation[part]["ci95"]) == set(METRICS)
+    assert set(evaluation["calibration"]) == {
+        "temperature", "ece_before", "ece_after", "ece_expected"
+    }  # fmt: skip
+    assert set(evaluation["seconds"]) == {"prepare", "train", "predict", "total"}
+    assert evaluation["random_split"] is None
+    assert evaluation["gap"] is None
+
+
+def test_held_out_recordings_took_no_part_in_the_model(tiny_training, tiny_data):
+    from timbrel.dataset.fingerprint import file_sha256
+
+    held_out = {row["path"] for row in tiny_training.evaluation["predictions"]}
+    assert len(held_out) == 5
+    every = {
+        path.relative_to(tiny_data).as_posix(): file_sha256(path)
+        for path in tiny_data.rglob("*.wav")
+    }
+    learned = set(tiny_training.metadata["recordings"])
+    assert learned == {every[path] for path in set(every) - held_out}
+
+
+def test_the_score_is_that_of_the_listed_predictions(tiny_training):
+    evaluation = tiny_training.evaluation
+    right = [row["predicted"] == row["label"] for row in evaluation["predictions"]]
+    assert evaluation["file"]["accuracy"] == pytest.approx(np.mean(right))
+    assert evaluation["file"]["accuracy"] >= 0.8
+    assert np.trace(evaluation["confusion"]) == sum(right)
+    assert sum(row["files"] for row in evaluation["per_class"]) == len(right)
+
+
+def test_the_description_says_how_the_model_hears(tiny_training):
+    metadata = tiny_training.metadata
+    assert (metadata["rate"], metadata["window"], metadata["hop"]) == (16_000, 1600, 1600)
+    assert metadata["cleaning"] == {"threshold": 0.005, "window": 0.1}
+    assert metadata["class_counts"] == {"hiss": 8, "hum": 8, "whistle": 8}
+    assert 0 <= metadata["parity"]["max_difference"] <= 1e-5
+    assert metadata["parity"]["windows"] > 0
+    assert metadata["recipe"]["name"] == "tutorial-cnn"
+    assert metadata["refit"] is False
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit(tiny_training, tiny_data, tmp_path):
+    again = train(tiny_data, tmp_path / "again", epochs=6)
+    assert again.metadata == tiny_training.metadata
+    for name in ("model.onnx",):
+        assert (again.path / name).read_bytes() == (tiny_training.path / name).read_bytes()
+
+
+def test_cached_features_give_the_same_model(tiny_data, tmp_path):
+    cache = FeatureCache(tmp_path / "cache")
+    seen = []
+
+    class Watch(TrainObserver):
+        def prepared(self, prepared):
+            seen.append((prepared.cached, prepared.examples))
+
+    for name in ("one", "two"):
+        train(tiny_data, tmp_path / name, epochs=1, cache=cache, observer=Watch())
+    assert [cached for cached, _ in seen] == [False, True]
+    for field in dataclasses.fields(seen[0][1]):
+        one, two = (getattr(examples, field.name) for _, examples in seen)
+        assert np.array_equal(one, two)
+    one, two = ((tmp_path / name / "model.onnx").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_data, tmp_path):
+    class Interrupt(TrainObserver):
+        def epoch(self, row):
+            if row["epoch"] == 3:
+                raise KeyboardInterrupt
+
+    output = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_data, output, epochs=6, observer=Interrupt())
+    assert (output / "checkpoint").is_dir()
+    train(tiny_data, output, epochs=6, resume=True)
+    assert (output / "model.onnx").read_bytes() == (tiny_training.path / "model.onnx").read_bytes()
+    assert not (output / "checkpoint").exists()
+
+
+def test_refit_learns_from_everything_and_keeps_the_score(tiny_training, tiny_data, tmp_path):
+    result = train(tiny_data, tmp_path / "model", epochs=6, refit=True)
+    assert result.metadata["refit"] is True
+    assert len(result.metadata["recordings"]) == 24
+    assert "trained once more on all recordings" in (result.path / "report.html").read_text()
+    assert result.evaluation["predictions"] == tiny_training.evaluation["predictions"]
+    assert result.metadata["thresholds"] == tiny_training.metadata["thresholds"]
+    sound = tiny_data / "hum" / "0.wav"
+    assert load(result.path).predict(sound) != load(tiny_training.path).predict(sound)
+
+
+@pytest.mark.parametrize("recipe", ["tutorial-cnn-16", "tutorial-rnn"])
+def test_the_other_recipes_train_and_predict(recipe, tiny_data, tmp_path):
+    result = train(tiny_data, tmp_path / "model", recipe=recipe, epochs=1)
+    assert result.metadata["recipe"]["name"] == recipe
+    assert load(result.path).predict(tiny_data / "hum" / "0.wav").predicted
+
+
+def test_bad_recordings_are_named_and_left_out(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=6)
+    silent, words, nan = (data / "hum" / name for name in ("silent.wav", "words.wav", "nan.wav"))
+    soundfile.write(silent, np.zeros(RATE), RATE)
+    words.write_text("these are words")
+    soundfile.write(nan, np.full(RATE, np.nan), RATE, subtype="FLOAT")
+    whole = (data / "hiss" / "0.wav").read_bytes()
+    (data / "hiss" / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    warnings = []
+
+    class Watch(TrainObserver):
+        def prepared(self, prepared):
+            warnings.extend(str(item) for item in prepared.audit.warnings)
+
+    result = train(data, tmp_path / "model", epochs=1, observer=Watch())
+    assert {item.path: item.message.split(";")[0] for item in result.problems} == {
+        "hum/nan.wav": "16000 of 16000 samples are NaN or infinite, the first at 0.000 s",
+        "hum/silent.wav": "every sample is zero (digital silence)",
+        "hum/words.wav": "it cannot be read as a sound file (format not recognised)",
+    }
+    assert {row["path"] for row in result.evaluation["excluded"]} == {
+        "hum/nan.wav", "hum/silent.wav", "hum/words.wav"
+    }  # fmt: skip
+    assert [text for text in warnings if "hiss/cut.wav" in text and "truncated" in text]
+
+
+def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data, tmp_path):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    (data / "Noise").mkdir()
+    for take in range(3):
+        rng = np.random.default_rng(take)
+        soundfile.write(data / "Noise" / f"{take}.wav", sound("hiss", 0.4, rng)[::-1], RATE)
+    result = train(data, tmp_path / "model", epochs=1)
+    assert result.evaluation["labels"] == ["hiss", "hum", "whistle"]
+    unknown = result.evaluation["unknown"]
+    assert set(unknown) == {"threshold", "auroc", "accept_rate"}
+    assert 0 <= unknown["accept_rate"] <= 1
+
+
+def test_quiet_recordings_are_used_and_the_threshold_is_named(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=6)
+    for path in data.rglob("*.wav"):
+        waveform, rate = soundfile.read(path)
+        soundfile.write(path, waveform * 0.003, rate, subtype="FLOAT")
+    notes = []
+
+    class Watch(TrainObserver):
+        def prepared(self, prepared):
+            notes.append(prepared.audit.cleaning_note(prepared.recipe.windowing.clean_threshold))
+
+    train(data, tmp_path / "model", epochs=1, observer=Watch())
+    assert "18 of 18 recordings, which were used uncleaned" in notes[0]
+    suggested = float(notes[0].rpartition("--clean-threshold ")[2].rstrip("."))
+    train(data, tmp_path / "model", epochs=1, clean_threshold=suggested, observer=Watch())
+    assert notes[1] is None
+
+
+def test_one_class_and_single_recordings(tmp_path):
+    data = write_folder(tmp_path / "one", kinds=("hum",))
+    with pytest.raises(DataError, match="at least two classes.* one class only, 'hum'"):
+        train(data, tmp_path / "model", epochs=1)
+    assert not (tmp_path / "model").exists()
+    data = write_folder(tmp_path / "single", recordings=6)
+    for path in sorted((data / "hum").iterdir())[1:]:
+        path.unlink()
+    result = train(data, tmp_path / "model", epochs=1)
+    assert any(
+        "'hum' has a single recording" in note for note in result.evaluation["protocol"]["notes"]
+    )
+    assert {row["label"] for row in result.evaluation["predictions"]} == {"hiss", "whistle"}
+    assert result.metadata["labels"] == ["hiss", "hum", "whistle"]
+
+
+def test_two_recordings_a_class_are_enough(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=2)
+    result = train(data, tmp_path / "model", epochs=1)
+    notes = " ".join(result.evaluation["protocol"]["notes"])
+    assert "1 of 2 folds" in notes
+    assert "not calibrated" in notes
+    assert result.metadata["temperature"] == 1
+    assert result.metadata["thresholds"]["unknown"] == 0
+
+
+def test_labels_may_be_any_text(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    labels = {"hum": "Tiefes Brummen, 50 Hz", "hiss": "שריקה ♪ <b>", "whistle": "0"}
+    lines = ["fname,label"]
+    for kind, label in labels.items():
+        for take in range(4):
+            name = f"{kind} {take}.wav"
+            soundfile.write(data / name, sound(kind, 0.4, np.random.default_rng(take)), RATE)
+            lines.append(f'{name},"{label}"')
+    (data / "list.csv").write_text("\n".join(lines), encoding="utf-8")
+    result = train(data / "list.csv", tmp_path / "model", epochs=1)
+    assert result.metadata["labels"] == sorted(labels.values())
+    assert load(result.path).labels == sorted(labels.values())
+    assert "&lt;b&gt;" in (result.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_wrong_values_are_named():
+    with pytest.raises(InvalidArgument, match=r"`clean_threshold` must be .* Got 1\.5"):
+        get_recipe("tutorial-cnn").adjusted(clean_threshold=1.5)
+    assert (
+        get_recipe("tutorial-cnn")
+        .adjusted(epochs=3, clean_threshold=0.01)
+        .windowing.clean_threshold
+        == 0.01
+    )

@@ -1,0 +1,133 @@
+"""From a waveform to windows, and the seconds of the recording that each one covers."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from timbrel.audio.clean import Cleaned, clean, uncleaned
+from timbrel.audio.decode import decode
+from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
+
+PLAIN = Windowing(rate=1000, window=10, hop=10)
+CLEANING = Windowing(rate=1000, window=10, hop=10, clean_threshold=0.1, clean_window=0.005)
+
+
+def ramp(samples):
+    return np.arange(1, samples + 1, dtype=np.float32)
+
+
+# What is kept
+
+
+def test_without_a_threshold_everything_is_kept():
+    waveform = np.zeros(50, dtype=np.float32)
+    cleaned, left = keep(waveform, PLAIN)
+    assert left
+    assert cleaned.runs.tolist() == [[0, 50]]
+    np.testing.assert_array_equal(cleaned.waveform, waveform)
+
+
+def test_cleaning_uses_the_threshold_and_a_window_in_seconds():
+    waveform = np.float32([0] * 50 + [1] * 50 + [0] * 50)
+    cleaned, left = keep(waveform, CLEANING)
+    assert left
+    np.testing.assert_array_equal(cleaned.runs, clean(waveform, 0.1, 5).runs)
+    assert cleaned.runs.tolist() == [[48, 102]]
+
+
+def test_the_tutorial_window_is_1600_samples_at_16_khz():
+    rng = np.random.default_rng(0)
+    waveform = np.float32(rng.normal(size=20_000) * np.repeat(rng.random(20) ** 4, 1000))
+    windowing = Windowing(rate=16_000, window=1600, hop=1600, clean_threshold=0.1)
+    runs = keep(waveform, windowing)[0].runs
+    assert 0 < len(runs) < 20
+    np.testing.assert_array_equal(runs, clean(waveform, 0.1, 1600).runs)
+
+
+def test_where_nothing_would_remain_everything_is_kept_and_told():
+    waveform = np.full(50, 0.01, dtype=np.float32)
+    cleaned, left = keep(waveform, CLEANING)
+    assert not left
+    assert cleaned.runs.tolist() == [[0, 50]]
+    np.testing.assert_array_equal(cleaned.waveform, waveform)
+
+
+# Padding
+
+
+@pytest.mark.parametrize(("samples", "padded"), [(0, 10), (1, 10), (9, 10), (10, 10), (11, 11)])
+def test_padding_is_zeros_at_the_end_up_to_a_window(samples, padded):
+    waveform = pad_to_window(ramp(samples), 10)
+    assert waveform.dtype == np.float32
+    assert waveform.tolist() == ramp(samples).tolist() + [0] * (padded - samples)
+
+
+# Windows
+
+
+@pytest.mark.parametrize("hop", [1, 3, 5, 10, 13])
+@pytest.mark.parametrize("samples", [1, 9, 10, 11, 19, 20, 21, 57])
+def test_windows_are_the_slices_every_hop(samples, hop):
+    windowing = dataclasses.replace(PLAIN, hop=hop)
+    windows = consecutive(uncleaned(ramp(samples)), windowing)
+    padded = ramp(samples).tolist() + [0.0] * (10 - samples)
+    starts = [first for first in range(0, len(padded), hop) if first + 10 <= len(padded)]
+    assert windows.samples.tolist() == [padded[first : first + 10] for first in starts]
+    assert windows.samples.dtype == np.float32
+    np.testing.assert_allclose(windows.start, np.array(starts) / 1000)
+    np.testing.assert_allclose(windows.end, np.minimum(np.array(starts) + 10, samples) / 1000)
+
+
+def test_windows_without_overlap_are_the_reshaped_waveform():
+    windows = consecutive(uncleaned(ramp(57)), PLAIN)
+    np.testing.assert_array_equal(windows.samples, ramp(50).reshape(5, 10))
+
+
+def test_times_are_those_of_the_original_across_gaps():
+    runs = np.array([[100, 107], [200, 205], [300, 310]])
+    windows = consecutive(Cleaned(ramp(22), runs, 400), PLAIN)
+    assert windows.samples.tolist() == ramp(20).reshape(2, 10).tolist()
+    np.testing.assert_allclose(windows.start, [0.100, 0.203])
+    np.testing.assert_allclose(windows.end, [0.203, 0.308])
+
+
+def test_a_window_that_ends_with_a_stretch_does_not_reach_into_the_gap():
+    runs = np.array([[100, 110], [200, 210]])
+    windows = consecutive(Cleaned(ramp(20), runs, 400), PLAIN)
+    np.testing.assert_allclose(windows.start, [0.100, 0.200])
+    np.testing.assert_allclose(windows.end, [0.110, 0.210])
+
+
+def test_a_padded_window_ends_where_the_sound_does():
+    windows = consecutive(Cleaned(ramp(4), np.array([[90, 94]]), 400), PLAIN)
+    assert windows.samples.tolist() == [[1, 2, 3, 4, 0, 0, 0, 0, 0, 0]]
+    np.testing.assert_allclose([windows.start[0], windows.end[0]], [0.090, 0.094])
+
+
+def test_each_sample_of_a_window_lies_between_its_times():
+    rng = np.random.default_rng(0)
+    waveform = np.float32(rng.normal(size=2000) * np.repeat(rng.random(40) ** 6, 50))
+    cleaned = clean(waveform, 0.1, 5)
+    windows = consecutive(cleaned, CLEANING)
+    assert len(cleaned.runs) > 5
+    assert len(windows.samples) == len(cleaned.waveform) // 10
+    for row, start, end in zip(windows.samples, windows.start, windows.end, strict=True):
+        stretch = waveform[round(start * 1000) : round(end * 1000)]
+        assert stretch[0] == row[0]
+        assert stretch[-1] == row[-1]
+        assert set(row) <= set(stretch)
+
+
+def test_real_windows_equal_a_plain_reading_of_the_tutorial(shared):
+    windowing = Windowing(rate=16_000, window=1600, hop=1600, clean_threshold=0.005)
+    for path in sorted((shared / "data/instruments/wavfiles").glob("*.wav"))[::40]:
+        waveform = decode(path, 16_000).waveform
+        level = pd.Series(np.abs(waveform)).rolling(1600, min_periods=1, center=True).mean()
+        kept = waveform[(level > 0.005).to_numpy()]
+        if len(kept) < 1600:
+            continue
+        expected = [kept[first : first + 1600] for first in range(0, len(kept) - 1599, 1600)]
+        windows = consecutive(keep(waveform, windowing)[0], windowing)
+        np.testing.assert_array_equal(windows.samples, expected)
