@@ -6,7 +6,7 @@ STAMP := .venv/installed
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.
 CHROMIUM := /usr/bin/chromium
 
-.PHONY: install demo test test-quick test-release lint format bench docs clean
+.PHONY: install demo test test-quick test-release lint format bench clean
 
 install: $(STAMP)
 

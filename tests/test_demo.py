@@ -6,6 +6,7 @@ from timbrel.errors import InvalidArgument
 from timbrel.workflows.demo import demo
 
 
+@pytest.mark.slow
 def test_the_demo_does_the_whole_job(tmp_path):
     said = []
     result = demo(tmp_path / "demo", recordings=4, epochs=2, say=said.append)

@@ -16,6 +16,8 @@ from timbrel.networks.recipes import get_recipe
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.train import train
 
+pytestmark = pytest.mark.slow
+
 
 def rows(path):
     return list(csv.DictReader(path.read_text().splitlines()))
