@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,9 +27,9 @@ COMMAND = "timbrel train recordings.csv -o my-model"
 def terminal(folder: Path) -> None:
     """Render the output of a training as SVG, without the web font that rich asks for."""
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH)}
-    done = subprocess.run(
-        COMMAND.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, check=True
-    )
+    program = Path(sys.executable).with_name("timbrel")
+    command = [program, *COMMAND.split()[1:]]
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=True)
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(Text(f"$ {COMMAND}", style="bold green"))
     console.print(Text.from_ansi(done.stdout.decode()))

@@ -113,6 +113,7 @@ def test_rates_and_channels_are_told(awkward):
         assert fact in text
 
 
+@pytest.mark.slow
 def test_page_works_in_a_browser(awkward):
     found = open_page(awkward["path"])
     assert found["messages"] == []

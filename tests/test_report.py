@@ -252,6 +252,7 @@ def test_mistakes_are_sorted_by_confidence_and_at_most_twelve(write, players):
     assert "17.wav" not in html
 
 
+@pytest.mark.slow
 def test_report_works_in_a_browser(write, tmp_path):
     write()
     found = open_page(tmp_path / "report.html")

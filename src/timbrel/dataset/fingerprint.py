@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from timbrel.dataset.manifest import Recording
+from timbrel.parallel import in_order
 
 
 def file_sha256(file: Path) -> str:
@@ -22,8 +22,7 @@ def file_sha256(file: Path) -> str:
 def recording_sha256(recordings: Sequence[Recording]) -> list[str]:
     """Return the SHA-256 of each recording's file, read in parallel."""
     files = list(dict.fromkeys(item.file for item in recordings))
-    with ThreadPoolExecutor() as pool:
-        sums = dict(zip(files, pool.map(file_sha256, files), strict=True))
+    sums = dict(zip(files, in_order(file_sha256, files), strict=True))
     return [sums[item.file] for item in recordings]
 
 

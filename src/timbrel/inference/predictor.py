@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from timbrel.errors import AudioError, InvalidArgument
 from timbrel.inference.prediction import UNKNOWN, Prediction
 from timbrel.model.directory import LoadedModel, load_model
 from timbrel.model.metadata import windowing_of
+from timbrel.parallel import in_order
 
 LEVELS = ("file", "window")
 
@@ -135,19 +134,7 @@ class Predictor:
         """
         if level not in LEVELS:
             raise InvalidArgument(f"`level` must be one of {', '.join(LEVELS)}. Got '{level}'.")
-        workers = os.cpu_count() or 1
-        waiting: deque[Future] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for path in paths:
-                    waiting.append(pool.submit(self._attempt, path, level))
-                    if len(waiting) > 2 * workers:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        yield from in_order(lambda path: self._attempt(path, level), paths)
 
     def _attempt(self, path: str | os.PathLike, level: str) -> list[Prediction]:
         try:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -20,6 +18,7 @@ from timbrel.features.backend import keras
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe, get_recipe
+from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
@@ -161,19 +160,17 @@ def _compute(
     windowing = recipe.windowing
     with WaveformSpool() as spool:
         used, facts, warnings, problems = [], [], [], []
-        workers = os.cpu_count() or 1
-        with ThreadPoolExecutor(workers) as pool:
-            heard = pool.map(lambda item: _hear(item, windowing), recordings)
-            for number, result in enumerate(heard):
-                if isinstance(result, str):
-                    problems.append([recordings[number].name, result])
-                else:
-                    waveform, fact, odd = result
-                    spool.add(waveform)
-                    used.append(number)
-                    facts.append(fact)
-                    warnings += [[recordings[number].name, text] for text in odd]
-                tell("reading", number + 1, len(recordings))
+        heard = in_order(lambda item: _hear(item, windowing), recordings)
+        for number, result in enumerate(heard):
+            if isinstance(result, str):
+                problems.append([recordings[number].name, result])
+            else:
+                waveform, fact, odd = result
+                spool.add(waveform)
+                used.append(number)
+                facts.append(fact)
+                warnings += [[recordings[number].name, text] for text in odd]
+            tell("reading", number + 1, len(recordings))
         target = _targets([recordings[number] for number in used], problems)
         samples = np.array([fact[0] for fact in facts])
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from timbrel.dataset.manifest import Problem, Recording, read_dataset
 from timbrel.errors import AudioError, DataError, InvalidArgument
 from timbrel.files import replacing, write_text
 from timbrel.networks.recipes import Recipe, get_recipe
+from timbrel.parallel import in_order
 from timbrel.report.audio import playable_rate, player_uri
 from timbrel.report.explore import (
     PICTURED_CLASSES,
@@ -134,16 +134,11 @@ def _read_all(
 ) -> tuple[tuple[RecordingFacts, ...], list[Problem]]:
     """Read and clean every recording, in threads; their samples are not kept."""
     facts, problems = [], []
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        found = pool.map(lambda recording: _facts(recording, windowing), recordings)
-        for number, item in enumerate(found, 1):
-            (facts if isinstance(item, RecordingFacts) else problems).append(item)
-            if progress is not None:
-                progress(number, len(recordings))
-    finally:
-        # Who interrupts does not want to wait for the rest.
-        pool.shutdown(cancel_futures=True)
+    found = in_order(lambda recording: _facts(recording, windowing), recordings)
+    for number, item in enumerate(found, 1):
+        (facts if isinstance(item, RecordingFacts) else problems).append(item)
+        if progress is not None:
+            progress(number, len(recordings))
     return tuple(facts), problems
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +11,7 @@ from timbrel.audio.decode import decode
 from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
 from timbrel.dataset.manifest import Problem, Recording
 from timbrel.errors import AudioError
+from timbrel.parallel import in_order
 from timbrel.training.examples import Examples
 
 
@@ -57,12 +56,11 @@ def hear_aside(
     starts = [examples.start[examples.recording == number] for number in chosen]
     jobs = [(recordings[number], start) for number, start in zip(chosen, starts, strict=True)]
     windows, drawn = [], []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for done, (whole, part) in enumerate(pool.map(lambda job: _hear(job, windowing), jobs), 1):
-            windows.append(whole)
-            drawn.append(part)
-            if progress:
-                progress(done, len(jobs))
+    for done, (whole, part) in enumerate(in_order(lambda job: _hear(job, windowing), jobs), 1):
+        windows.append(whole)
+        drawn.append(part)
+        if progress:
+            progress(done, len(jobs))
     labels = list(examples.labels)
     used = tuple(recordings[number] for number in chosen)
     return Aside(

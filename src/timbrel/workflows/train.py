@@ -210,6 +210,10 @@ def _fit(
                 "An interrupted training lies here; it is started anew (--resume goes on)."
             )
         checkpoint.remove()
+    elif phase == "scored" and not checkpoint.file.exists():
+        how.observer.note(
+            "There is no interrupted training here; this one starts from the beginning."
+        )
     how.observer.network(prepared.recipe, learn)
     return fit(
         learn,

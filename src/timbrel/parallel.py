@@ -1,0 +1,39 @@
+"""Work on many items at once, with the results in the order of the items."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Results that may wait for their turn, per thread: enough to keep all busy, few enough to hold.
+_AHEAD = 2
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function in a thread per core; yield its results in order.
+
+    Only a few items are taken ahead of the one whose result is wanted, so that neither a long
+    iterator nor large results fill the memory. Whoever stops early waits for what is running, not
+    for the rest.
+
+    Raises:
+        Whatever `function` raises, when its turn comes.
+    """
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,62 @@
+import threading
+import time
+
+import pytest
+
+from timbrel.parallel import in_order
+
+
+def test_results_come_in_the_order_of_the_items():
+    def slow_first(number):
+        time.sleep(0.02 if number == 0 else 0)
+        return number
+
+    assert list(in_order(slow_first, range(50))) == list(range(50))
+
+
+def test_nothing_gives_nothing():
+    assert list(in_order(str, [])) == []
+
+
+def test_few_items_are_taken_ahead():
+    taken = []
+
+    def items():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    results = in_order(str, items())
+    next(results)
+    assert len(taken) < 300
+    results.close()
+
+
+def test_an_error_comes_in_its_turn_and_ends_the_work():
+    done = []
+
+    def fail_at_five(number):
+        done.append(number)
+        if number == 5:
+            raise ValueError("five")
+        return number
+
+    results = in_order(fail_at_five, range(10_000))
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="five"):
+        next(results)
+    assert len(done) < 1000
+
+
+def test_whoever_stops_early_does_not_wait_for_the_rest():
+    started = threading.Semaphore(0)
+
+    def work(number):
+        started.release()
+        time.sleep(0.01)
+
+    results = in_order(work, range(100_000))
+    next(results)
+    before = time.monotonic()
+    results.close()
+    assert time.monotonic() - before < 60
