@@ -29,7 +29,7 @@ def terminal(folder: Path) -> None:
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH)}
     program = Path(sys.executable).with_name("timbrel")
     command = [program, *COMMAND.split()[1:]]
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(Text(f"$ {COMMAND}", style="bold green"))
     console.print(Text.from_ansi(done.stdout.decode()))

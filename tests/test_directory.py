@@ -41,7 +41,11 @@ def test_the_copy_inside_the_graph_lacks_only_the_sums(tiny_model):
     ("changes", "message"),
     [
         ({"schema": 2}, r"made by a newer Timbrel \(schema 2.*pip install --upgrade timbrel"),
-        ({"labels": ["a", "b"]}, "knows 3 classes, the description says 1600 and 2"),
+        ({"labels": ["whistle", "hum", "hiss"]}, r"was changed: it differs from its copy inside"),
+        ({"labels": ["a", None, "b"]}, "its labels must be different texts"),
+        ({"labels": ["a", "a", "b"]}, "its labels must be different texts"),
+        ({"hop": 0}, r"'hop' must be at least 1. Got 0"),
+        ({"cleaning": {"threshold": "x", "window": 0.1}}, "cleaning or thresholds is incomplete"),
         ({"labels": "abc"}, "'labels' must be of type list. Got 'abc'"),
         ({"rate": None}, "'rate' must be of type int. Got None"),
         ({"thresholds": {}}, "cleaning or thresholds is incomplete"),
@@ -80,6 +84,28 @@ def test_a_folder_that_is_not_a_model_is_left_alone(tmp_path):
         check_output(tmp_path)
     with pytest.raises(InvalidArgument, match="is a file"):
         check_output(tmp_path / "thesis.tex")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.json", '{"my": "stuff"}'), ("checkpoint/mine.pt", "weights"), ("model.json", "[")],
+)
+def test_files_of_others_are_not_taken_for_a_model(tmp_path, name, content):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InvalidArgument, match="is not a Timbrel model"):
+        check_output(tmp_path)
+    assert (tmp_path / name).read_text() == content
+
+
+def test_metadata_that_does_not_fit_its_graph_is_refused(tiny_model, tmp_path):
+    graph = (tiny_model / "model.onnx").read_bytes()
+    metadata = load_model(tiny_model).metadata
+    metadata = {key: value for key, value in metadata.items() if key != "files"}
+    other = with_metadata(graph, {**metadata, "labels": ["a", "b"]})
+    (tmp_path / "model.onnx").write_bytes(other)
+    with pytest.raises(ModelError, match="knows 3 classes, the description says 1600 and 2"):
+        load_model(tmp_path / "model.onnx")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

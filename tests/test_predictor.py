@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -114,6 +117,8 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
         predictor.predict(np.zeros(100))
     with pytest.raises(InvalidArgument, match=r"Got int16 of shape \(100,\)"):
         predictor.predict(np.zeros(100, dtype=np.int16), RATE)
+    with pytest.raises(InvalidArgument, match="samples first"):
+        predictor.predict(np.zeros((2, 100)), RATE)
     with pytest.raises(InvalidArgument, match="not empty"):
         predictor.predict(np.zeros(0), RATE)
     with pytest.raises(InvalidArgument, match=r"between 0 and 1\. Got 1\.5"):
@@ -144,6 +149,20 @@ def test_folders_are_searched_and_paths_stay_as_typed(tiny_data, tmp_path, monke
     assert len(expand(["tiny"])) == 24
     (tmp_path / "empty").mkdir()
     assert expand([tmp_path / "empty"]) == [(tmp_path / "empty").as_posix()]
+
+
+def test_a_backslash_may_be_part_of_a_name(predictor, tiny_data, tmp_path):
+    if os.sep == "/":
+        odd = shutil.copy(tiny_data / "hum" / "0.wav", tmp_path / "a\\b.wav")
+        assert next(predict([odd], predictor)).predicted == "hum"
+
+
+def test_a_truncated_file_is_predicted_with_a_warning(predictor, tiny_data, tmp_path):
+    whole = (tiny_data / "hum" / "0.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    answer = predictor.predict(tmp_path / "cut.wav")
+    assert answer.predicted == "hum"
+    assert "truncated" in answer.warnings[0]
 
 
 def test_the_predictor_hears_what_training_heard(predictor, tiny_data, tiny_training):

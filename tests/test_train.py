@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound, write_folder
-from timbrel.errors import DataError, InvalidArgument
+from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import METRICS
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import load
@@ -132,6 +133,78 @@ def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_d
     assert not (output / "checkpoint").exists()
 
 
+def test_a_training_is_not_resumed_with_another_split(tiny_data, tmp_path):
+    class Interrupt(TrainObserver):
+        def epoch(self, row):
+            raise KeyboardInterrupt
+
+    def table(folds):
+        names = sorted(path.relative_to(tiny_data).as_posix() for path in tiny_data.rglob("*.wav"))
+        lines = [f"{name},{name.split('/')[0]},{folds[i % 2]}" for i, name in enumerate(names)]
+        (tmp_path / "list.csv").write_text("\n".join(["path,label,fold", *lines]))
+        return tmp_path / "list.csv"
+
+    output = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        train(table("12"), output, audio=tiny_data, epochs=3, observer=Interrupt())
+    with pytest.raises(ModelError, match="another split"):
+        train(table("21"), output, audio=tiny_data, epochs=3, resume=True)
+
+
+def test_copies_of_a_recording_stay_on_one_side(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=10, seconds=0.2)
+    for kind in ("hum", "hiss"):
+        for copy in range(5):
+            shutil.copy(data / kind / "0.wav", data / kind / f"copy {copy}.wav")
+    warnings = []
+
+    class Watch(TrainObserver):
+        def prepared(self, prepared):
+            warnings.extend(str(item) for item in prepared.audit.warnings)
+
+    result = train(data, tmp_path / "model", epochs=1, observer=Watch())
+    assert "hum/copy 0.wav: it is the same file as hum/0.wav; both stay" in " ".join(warnings)
+    held_out = {row["path"] for row in result.evaluation["predictions"]}
+    for kind in ("hum", "hiss"):
+        same = {f"{kind}/0.wav", *(f"{kind}/copy {copy}.wav" for copy in range(5))}
+        assert same <= held_out or not same & held_out
+
+
+def test_a_small_class_does_not_cost_the_others_their_training(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=24, seconds=0.2)
+    for path in sorted((data / "hum").iterdir())[3:]:
+        path.unlink()
+    learned = []
+
+    class Watch(TrainObserver):
+        def parts(self, train, validation, notes):
+            learned.extend(len(set(part.recording)) for part in (train, validation))
+
+    train(data, tmp_path / "model", epochs=1, observer=Watch())
+    assert learned[1] <= 0.2 * sum(learned)
+
+
+def test_a_class_without_a_usable_recording_is_named(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=4)
+    for path in (data / "hum").iterdir():
+        soundfile.write(path, np.zeros(RATE), RATE)
+    result = train(data, tmp_path / "model", epochs=1)
+    notes = result.evaluation["protocol"]["notes"]
+    assert any("No recording of 'hum' can be used" in note for note in notes)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text there")
+def test_file_names_need_not_be_text(tmp_path):
+    data = write_folder(tmp_path / "data", recordings=4)
+    odd = os.fsencode(data / "hum") + b"/f\xff\xe9.wav"
+    shutil.copy(data / "hum" / "0.wav", odd)
+    result = train(data, tmp_path / "model", epochs=1)
+    assert not result.problems
+    answer = load(result.path).predict(os.fsdecode(odd))
+    assert answer.predicted in result.metadata["labels"]
+    json.loads((result.path / "evaluation.json").read_text(encoding="utf-8"))
+
+
 def test_refit_learns_from_everything_and_keeps_the_score(tiny_training, tiny_data, tmp_path):
     result = train(tiny_data, tmp_path / "model", epochs=6, refit=True)
     assert result.metadata["refit"] is True
@@ -250,7 +323,9 @@ def test_labels_may_be_any_text(tmp_path):
     assert "&lt;b&gt;" in (result.path / "report.html").read_text(encoding="utf-8")
 
 
-def test_wrong_values_are_named():
+def test_wrong_values_are_named(tiny_data, tmp_path):
+    with pytest.raises(InvalidArgument, match=r"`seed` must be .* Got 4294967296"):
+        train(tiny_data, tmp_path / "model", seed=2**32)
     with pytest.raises(InvalidArgument, match=r"`clean_threshold` must be .* Got 1\.5"):
         get_recipe("tutorial-cnn").adjusted(clean_threshold=1.5)
     assert (

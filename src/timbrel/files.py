@@ -39,6 +39,16 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         raise OutputError.of(path, error) from error
 
 
+def with_slashes(path: str | os.PathLike) -> str:
+    """A path joined with `/`; a backslash that is part of a name stays."""
+    text = os.fspath(path)
+    return (
+        text
+        if "\\" not in text or (os.path.exists(text) and os.sep == "/")
+        else text.replace("\\", "/")
+    )
+
+
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Write a file whole or not at all.
 

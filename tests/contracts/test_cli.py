@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -185,6 +188,25 @@ def test_wrong_use_is_one_sentence_and_status_2(call, tmp_path, tiny_model):
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_an_output_that_is_full_is_one_sentence():
+    command = [sys.executable, "-m", "timbrel", "summary", "tutorial-cnn"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "the disk is full" in done.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
+    command = [sys.executable, "-m", "timbrel", "predict", tiny_data, "-m", tiny_model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
@@ -206,6 +228,9 @@ def test_explore_writes_a_page(call, tiny_data, tmp_path):
 
 def test_an_interruption_says_how_to_go_on(call, tiny_data, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
+        state = tmp_path / "model" / "checkpoint" / "scored" / "state.npz"
+        state.parent.mkdir(parents=True)
+        state.touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("timbrel.workflows.train.train", interrupted)

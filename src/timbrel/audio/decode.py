@@ -138,6 +138,11 @@ def check_finite(samples: np.ndarray, rate: int, name: str, *, start: float = 0.
     )
 
 
+def _native(path: str | os.PathLike) -> str | bytes:
+    """The path as the system has it: bytes where names need not be text."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
 class _Sequential(soundfile.SoundFile):
     """A sound file read from front to back.
 
@@ -171,7 +176,7 @@ def _read(
     if os.path.getsize(path) == 0:
         raise AudioError(name, "the file is empty (0 bytes)")
     try:
-        with _Sequential(path) as file:
+        with _Sequential(_native(path)) as file:
             samples, ends_early = _read_stretch(file, name, start=start, end=end)
             rate = file.samplerate
             beyond = end * rate > file.frames

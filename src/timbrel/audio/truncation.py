@@ -25,7 +25,7 @@ def missing_bytes(path: str | os.PathLike) -> int:
 
     WAV and AIFF say it in their header, Ogg by the mark on its last page (1 where it is missing),
     MP3 where it has a Xing or Info header. Other formats, and files whose header does not say,
-    give 0: for them the decoder itself notices.
+    give 0; of these the decoder notices some (FLAC) and others not (AU, W64).
     """
     with open(path, "rb") as file:
         start = file.read(12)

@@ -110,7 +110,7 @@ def _held_back_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except ImportError:
             held.seek(0)
             os.write(kept, held.read())
             raise

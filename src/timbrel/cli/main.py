@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from timbrel.cli import demo, explore, predict, summary, train
-from timbrel.errors import TimbrelError
+from timbrel.errors import OutputError, TimbrelError
 
 app = typer.Typer(
     name="timbrel",
@@ -48,7 +48,7 @@ def _is_utf8(stream: TextIO) -> bool:
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit: 0 all well, 1 some recordings could not be used, 2 wrong use."""
     # File names need not be text; what cannot be printed must not end a run.
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="surrogateescape" if _is_utf8(stream) else "backslashreplace")
     errors = Console(stderr=True, highlight=False)
     try:
@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
     except TimbrelError as error:
         errors.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
-    except BrokenPipeError:
-        # Whoever read our output has enough; stdout must not be flushed again at exit.
+    except OSError as error:
+        # stdout must not be flushed again at exit.
         sys.stdout = None
-        sys.exit(0)
+        errors.print(f"Error: {OutputError.of('the output', error)}", style="red", markup=False)
+        sys.exit(2)

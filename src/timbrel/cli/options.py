@@ -21,7 +21,9 @@ Epochs = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Windows a step, instead of the recipe's.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is random.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything that is random.")
+]
 CleanThreshold = Annotated[
     float | None,
     typer.Option(

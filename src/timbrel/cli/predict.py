@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -78,7 +79,12 @@ def predict(
                 yield item
 
         found = watched(workflow(files, predictor, level=level.value))
-        write_predictions(found, stream, form=form.value, level=level.value)
+        try:
+            write_predictions(found, stream, form=form.value, level=level.value)
+        except BrokenPipeError:
+            # Whoever read our output has enough; stdout must not be flushed again at exit.
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            raise typer.Exit(0) from None
     terminal.warn(odd)
     raise typer.Exit(terminal.problems(f"{path}: {error}" for path, error in failed.items()))
 

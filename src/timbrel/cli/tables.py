@@ -57,9 +57,7 @@ def distribution_table(prepared: Prepared) -> Table:
 
 def weights_table(train: Examples) -> Table:
     """Windows and weight of each class in the training part."""
-    table = _table(
-        "Class weights, balanced over the training windows", "class", "windows", "weight"
-    )
+    table = _table("Class weights (balanced)", "class", "windows", "weight")
     counts = train.y.sum(axis=0)
     for number, weight in train.class_weight.items():
         table.add_row(Text(train.labels[number]), f"{int(counts[number])}", f"{weight:.3f}")

@@ -69,7 +69,9 @@ def train(
                 observer=observer,
             )
     except KeyboardInterrupt:
-        terminal.err.print("Interrupted. The same command with --resume goes on from here.")
+        begun = any((output / "checkpoint").glob("*/state.npz"))
+        goes_on = " The same command with --resume goes on from here." if begun else ""
+        terminal.err.print(f"Interrupted.{goes_on}")
         raise typer.Exit(130) from None
     parity = result.metadata["parity"]
     terminal.out.print(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from timbrel.dataset.manifest import Recording
+from timbrel.dataset.manifest import Problem, Recording
 from timbrel.parallel import in_order
 
 
@@ -24,6 +25,32 @@ def recording_sha256(recordings: Sequence[Recording]) -> list[str]:
     files = list(dict.fromkeys(item.file for item in recordings))
     sums = dict(zip(files, in_order(file_sha256, files), strict=True))
     return [sums[item.file] for item in recordings]
+
+
+def join_duplicates(
+    recordings: Sequence[Recording], sums: Sequence[str]
+) -> tuple[list[Recording], list[Problem]]:
+    """Give recordings whose files are the same, byte for byte, one group.
+
+    Returns:
+        The recordings in their order, and a remark for each file that repeats another.
+    """
+    group = {item.group: item.group for item in recordings}
+
+    def root(name: str) -> str:
+        while group[name] != name:
+            name = group[name]
+        return name
+
+    first: dict[str, Recording] = {}
+    remarks = []
+    for item, digest in zip(recordings, sums, strict=True):
+        other = first.setdefault(digest, item) if digest else item
+        if other.file != item.file:
+            message = f"it is the same file as {other.path}; both stay on one side of the split"
+            remarks.append(Problem(item.name, message))
+        group[root(item.group)] = root(other.group)
+    return [replace(item, group=root(item.group)) for item in recordings], remarks
 
 
 def dataset_sha256(recordings: Sequence[Recording], sums: Sequence[str]) -> str:

@@ -247,7 +247,10 @@ def _recording(values: dict[str, str], audio: Path) -> Recording | str:
     start, end = stretch["start"], stretch["end"]
     if not (0 <= (start or 0.0) < (float("inf") if end is None else end)):
         return f"its start must be at least 0 and before its end. Got {start} and {end}"
-    path = path.replace("\\", "/")
+    if "\0" in path:
+        return "its path holds a character that no file name can"
+    if not (audio / path).exists():
+        path = path.replace("\\", "/")
     return Recording(
         path=path,
         file=audio / path,

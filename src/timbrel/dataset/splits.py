@@ -28,13 +28,16 @@ class HoldOut:
     grouped: bool = True
 
 
-def hold_out(recordings: Sequence[Recording], *, folds: int = 5, seed: int = 0) -> HoldOut:
+def hold_out(
+    recordings: Sequence[Recording], *, folds: int = 5, seed: int = 0, shrink: bool = True
+) -> HoldOut:
     """Hold out the first of `folds` folds, or the last value of the data's own `fold` column.
 
     Where each recording is its own group the folds are scikit-learn's
     `StratifiedKFold(folds, shuffle=True, random_state=seed)`, else its `StratifiedGroupKFold`.
-    `folds` shrinks to the number of groups in the smallest class. A class with one group stays
-    in training.
+    `folds` shrinks to the number of groups in the smallest class, or, without `shrink`, in the
+    largest one: then small classes may have nothing in the fold. A class with one group stays in
+    training.
 
     Raises:
         DataError: no class has two groups, or a class would have nothing left to train on.
@@ -56,7 +59,9 @@ def hold_out(recordings: Sequence[Recording], *, folds: int = 5, seed: int = 0) 
         for label in single
     ]
     smallest = min((label for label in groups_of if label not in single), key=_size_of(groups_of))
-    if (count := len(groups_of[smallest])) < folds:
+    if not shrink:
+        folds = min(folds, max(map(len, groups_of.values())))
+    elif (count := len(groups_of[smallest])) < folds:
         notes.append(
             f"1 of {count} folds is held out instead of 1 of {folds}: the smallest class, "
             f"'{smallest}', has {count} {_unit(recordings)}s."
@@ -106,14 +111,12 @@ def _first_fold(
     group = np.array([recordings[number].group for number in free])
     folds = min(folds, len(set(group)))
     if folds >= 2:
-        if len(set(group)) == len(group):
-            dealt = StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y)
-        else:
-            splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-            with warnings.catch_warnings():
-                # It warns of classes with fewer recordings than folds; `_absent` says so better.
-                warnings.simplefilter("ignore", UserWarning)
-                dealt = list(splitter.split(y, y, group))
+        kind = StratifiedKFold if len(set(group)) == len(group) else StratifiedGroupKFold
+        splitter = kind(folds, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            # It warns of classes with fewer recordings than folds; `_absent` says so better.
+            warnings.simplefilter("ignore", UserWarning)
+            dealt = list(splitter.split(y, y, group if kind is StratifiedGroupKFold else None))
         classes = {item.label for item in recordings}
         for _, test in dealt:
             chosen = np.array(free)[test]

@@ -18,6 +18,7 @@ groups cheap: sum within groups once, then draw groups.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 METRICS = ("accuracy", "macro_f1", "map3", "log_loss", "brier", "ece")
 
 _BINS = 15
+_SHARES = ("accuracy", "macro_f1", "map3")
 _MEANS = ("accuracy", "map3", "log_loss", "brier")
 _RESAMPLES = 2000
 
@@ -57,7 +59,8 @@ def interval(
         seed: of the 2000 resamples.
 
     An interval always holds the estimate: resampling biases the ECE upward, and the percentiles
-    alone can miss it.
+    alone can miss it. Where all resamples agree (everything right, or nothing) the bootstrap knows
+    no doubt, and Wilson's interval for the number of groups stands in for it.
 
     Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
     """
@@ -74,8 +77,19 @@ def interval(
     for name, values in resampled.items():
         low, high = np.percentile(values, [2.5, 97.5])
         value = estimate[name]
+        if name in _SHARES and np.ptp(values) == 0:
+            low, high = _wilson(float(value), count)
         intervals[name] = [float(min(low, value)), float(max(high, value))]
     return intervals
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z = 1.959964
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    spread *= z / (1 + z * z / count)
+    return max(centre - spread, 0.0), min(centre + spread, 1.0)
 
 
 def confusion(predicted: np.ndarray, target: np.ndarray, *, classes: int) -> np.ndarray:

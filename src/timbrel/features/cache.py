@@ -34,7 +34,7 @@ def default_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "timbrel/cache"
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/timbrel"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "timbrel"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "timbrel"
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

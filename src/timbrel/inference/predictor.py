@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from timbrel.audio.decode import check_finite, decode, resample
 from timbrel.audio.windows import Windowing, Windows, cleaning_warnings, consecutive, keep
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.files import with_slashes
 from timbrel.inference.prediction import UNKNOWN, Prediction
 from timbrel.model.directory import LoadedModel, load_model
 from timbrel.model.metadata import windowing_of
@@ -140,13 +140,13 @@ class Predictor:
         try:
             return [self.predict(path)] if level == "file" else self.predict_windows(path)
         except AudioError as error:
-            return [Prediction(path=_name(path), error=error.reason)]
+            return [Prediction(path=with_slashes(path), error=error.reason)]
 
     def _hear(self, sound: str | os.PathLike | np.ndarray, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):
             return "", hear(self._from_array(sound, rate), self.windowing)
         decoded = decode(sound, self.windowing.rate)
-        return _name(sound), hear(decoded.waveform, self.windowing, decoded.warnings)
+        return with_slashes(sound), hear(decoded.waveform, self.windowing, decoded.warnings)
 
     def _from_array(self, sound: np.ndarray, rate: int | None) -> np.ndarray:
         if rate is None:
@@ -159,6 +159,11 @@ class Predictor:
             raise InvalidArgument(
                 "`sound` must be floats of shape (samples,) or (samples, channels), not empty. "
                 f"Got {sound.dtype} of shape {sound.shape}."
+            )
+        if sound.ndim == 2 and sound.shape[1] > sound.shape[0]:
+            raise InvalidArgument(
+                "`sound` must have samples first: (samples, channels). "
+                f"Got {sound.shape}; transpose it."
             )
         check_finite(sound, rate, "waveform")
         mono = sound.astype(np.float32) if sound.ndim == 1 else sound.mean(axis=1, dtype=np.float32)
@@ -214,7 +219,3 @@ def load(model: str | os.PathLike, *, threshold: float | None = None, top: int =
         ModelError: the model cannot be read.
     """
     return Predictor(load_model(model, threads=1), threshold=threshold, top=top)
-
-
-def _name(path: str | os.PathLike) -> str:
-    return Path(path).as_posix() if isinstance(path, os.PathLike) else path.replace("\\", "/")

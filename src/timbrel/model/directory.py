@@ -69,7 +69,13 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
             f"'{folder / GRAPH}' is not the file that {DESCRIPTION} describes (SHA-256 differs). "
             "Copy the model again, or train it again."
         )
-    return _checked(str(folder), metadata, Session(graph, f"'{folder / GRAPH}'", threads=threads))
+    session = Session(graph, f"'{folder / GRAPH}'", threads=threads)
+    if {key: value for key, value in metadata.items() if key != "files"} != session.metadata:
+        raise ModelError(
+            f"'{folder / DESCRIPTION}' was changed: it differs from its copy inside {GRAPH}. "
+            "Copy the model again, or train it again."
+        )
+    return _checked(str(folder), metadata, session)
 
 
 def _checked(name: str, metadata: dict, session: Session) -> LoadedModel:
@@ -98,7 +104,7 @@ def check_output(folder: str | os.PathLike) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         content = {entry.name for entry in path.iterdir()}
-        if content and not content & {DESCRIPTION, CHECKPOINT}:
+        if content and not _is_ours(path):
             raise InvalidArgument(
                 f"'{path}' exists and is not a Timbrel model. Choose another folder with -o."
             )
@@ -107,6 +113,17 @@ def check_output(folder: str | os.PathLike) -> Path:
     except OSError as error:
         raise OutputError.of(path, error) from error
     return path
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a model of ours, whole or in the making."""
+    if any((folder / CHECKPOINT).glob("*/state.npz")):
+        return True
+    try:
+        metadata = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(metadata, dict) and {"schema", "labels", "recipe"} <= set(metadata)
 
 
 def write_model(folder: Path, files: dict[str, bytes], metadata: dict) -> None:
@@ -122,7 +139,8 @@ def write_model(folder: Path, files: dict[str, bytes], metadata: dict) -> None:
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     description = json.dumps({**metadata, "files": sums}, indent=2, ensure_ascii=False) + "\n"
-    everything = {**files, DESCRIPTION: description.encode()}
+    # Bytes of a file name that are no text stay valid JSON as escapes.
+    everything = {**files, DESCRIPTION: description.encode(errors="backslashreplace")}
     partial = {name: folder / f".{name}.partial" for name in everything}
     try:
         for name, content in everything.items():

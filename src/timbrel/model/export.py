@@ -115,6 +115,7 @@ def with_metadata(graph: bytes, metadata: dict) -> bytes:
 
     model = onnx.load_from_string(graph)
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+    text = text.encode(errors="backslashreplace").decode()
     onnx.helper.set_model_props(model, {METADATA_KEY: text})
     return model.SerializeToString(deterministic=True)
 

@@ -56,8 +56,16 @@ def check_metadata(metadata: object, name: str) -> dict:
             f"reads up to {SCHEMA}). Upgrade with: pip install --upgrade timbrel"
         )
     cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
-    if not {"threshold", "window"} <= set(cleaning) or not isinstance(threshold, int | float):
+    level, length = cleaning.get("threshold", ""), cleaning.get("window")
+    numbers = (threshold, length) if level is None else (threshold, length, level)
+    if not all(isinstance(number, int | float) and number >= 0 for number in numbers):
         raise ModelError(f"{name}: its description of cleaning or thresholds is incomplete.")
+    labels = metadata["labels"]
+    if len(set(map(str, labels))) < len(labels) or not all(isinstance(x, str) for x in labels):
+        raise ModelError(f"{name}: its labels must be different texts. Got {labels}.")
+    for key in ("rate", "window", "hop"):
+        if metadata[key] < 1:
+            raise ModelError(f"{name}: '{key}' must be at least 1. Got {metadata[key]}.")
     return metadata
 
 

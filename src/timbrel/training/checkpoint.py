@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Checkpoint:
     """The state of a training between two epochs, in one file of a folder.
 
     Attributes:
-        folder: `checkpoint/` in the model directory.
+        folder: a folder of its own in `checkpoint/` in the model directory.
         identity: what is trained on what (JSON data); only the same can be resumed.
     """
 
@@ -31,6 +31,10 @@ class Checkpoint:
     def file(self) -> Path:
         """The one file, replaced as a whole after every epoch."""
         return self.folder / "state.npz"
+
+    @property
+    def _whole_identity(self) -> dict:
+        return {**self.identity, "backend": keras.backend.backend()}
 
     def save(self, model: keras.Model, history: list[dict]) -> None:
         """Write weights, optimiser state and history.
@@ -43,7 +47,7 @@ class Checkpoint:
             f"variable_{number}": keras.ops.convert_to_numpy(variable)
             for number, variable in enumerate(variables)
         }
-        said = json.dumps({"identity": self.identity, "history": history})
+        said = json.dumps({"identity": self._whole_identity, "history": history})
         with replacing(self.file) as temporary, open(temporary, "wb") as file:
             np.savez(file, said=np.array(said), **arrays)
 
@@ -62,7 +66,7 @@ class Checkpoint:
             raise ModelError(
                 f"The checkpoint {self.file} is damaged. Start again without --resume."
             ) from error
-        for name, value in json.loads(json.dumps(self.identity)).items():
+        for name, value in json.loads(json.dumps(self._whole_identity)).items():
             if said["identity"].get(name) != value:
                 raise ModelError(
                     f"The checkpoint in {self.folder} belongs to a training with another {name}. "
@@ -74,5 +78,9 @@ class Checkpoint:
         return said["history"]
 
     def remove(self) -> None:
-        """Remove the folder, where there is one."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the file, and its folders where nothing else is in them."""
+        with contextlib.suppress(OSError):
+            self.file.unlink()
+        for folder in (self.folder, self.folder.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()

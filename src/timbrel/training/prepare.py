@@ -11,7 +11,7 @@ import numpy as np
 from timbrel.audio.decode import decode
 from timbrel.audio.spool import WaveformSpool
 from timbrel.audio.windows import Windowing, cleaning_warnings, keep
-from timbrel.dataset.fingerprint import recording_sha256
+from timbrel.dataset.fingerprint import join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
 from timbrel.errors import AudioError, DataError, OutputError
 from timbrel.features.backend import keras
@@ -122,18 +122,19 @@ def prepare(
     tell = progress or (lambda stage, done, total: None)
     recordings = [item for item in dataset.recordings if not item.none_of_these]
     sums = recording_sha256(recordings)
+    recordings, repeated = join_duplicates(recordings, sums)
     key = _key(recordings, sums, (recipe, seed))
     arrays = cache.get(key)
     if arrays is not None and set(arrays) != _CACHED:
         arrays = None
-    cached, unkept = arrays is not None, ()
+    cached, more = arrays is not None, tuple(repeated)
     if arrays is None:
         arrays = _compute(recordings, recipe, (seed, tell))
         try:
             cache.put(key, arrays)
         except OutputError as error:
-            unkept = (Problem(str(cache.folder), f"the features were not cached. {error}"),)
-    return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=unkept)
+            more += (Problem(str(cache.folder), f"the features were not cached. {error}"),)
+    return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=more)
 
 
 def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, int]) -> str:

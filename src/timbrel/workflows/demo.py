@@ -97,7 +97,7 @@ def demo(
 def _write(predictions: list[Prediction], path: Path) -> None:
     text = io.StringIO()
     write_predictions(predictions, text, form="csv")
-    write_bytes(path, text.getvalue().encode())
+    write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def _labels(table: Path) -> dict[str, str]:

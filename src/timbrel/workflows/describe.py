@@ -222,7 +222,7 @@ def model_files(outcome: Outcome, evaluation: dict, metadata: dict) -> dict[str,
     return {
         GRAPH: with_metadata(outcome.graph, metadata),
         "history.csv": table.getvalue().encode(),
-        "evaluation.json": record.encode(),
+        "evaluation.json": record.encode(errors="backslashreplace"),
         **made,
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from timbrel.dataset.manifest import find_recordings
+from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor
 
@@ -21,7 +22,7 @@ def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
     for path in paths:
         folder = Path(path)
         found = list(find_recordings(folder)) if folder.is_dir() else []
-        files += [file.as_posix() for file in found] or [os.fspath(path).replace("\\", "/")]
+        files += [file.as_posix() for file in found] or [with_slashes(path)]
     return files
 
 

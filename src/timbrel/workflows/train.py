@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Problem, read_dataset
 from timbrel.dataset.splits import hold_out
-from timbrel.errors import DataError
+from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, fit_temperature, fit_threshold, tempered
 from timbrel.features.cache import FeatureCache
 from timbrel.model.directory import CHECKPOINT, check_output, write_model
@@ -27,6 +28,7 @@ from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, Listener, fit
+from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.describe import Outcome, Times, describe, evaluate_outcome, model_files
 from timbrel.workflows.held_out import Aside, hear_aside, hear_none_of_these
@@ -34,6 +36,8 @@ from timbrel.workflows.observer import TrainObserver
 
 # The inner hold-out is small: what it takes, the network does not learn from.
 _INNER_FOLDS = 8
+
+_PHASES = ("scored", "refit")
 
 # Held-out windows on which the export is compared with the Keras model.
 _PARITY_WINDOWS = 2048
@@ -103,17 +107,20 @@ def train(
     Raises:
         TimbrelError: see its sub-classes; the message says what to do.
     """
+    if not 0 <= seed < 2**32:
+        raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
     observer = observer or TrainObserver()
     times = Times()
     chosen = get_recipe(recipe).adjusted(
         epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
     )
     dataset = read_dataset(data, audio)
+    existed = Path(output).exists()
     folder = check_output(output)
     try:
         return _train(dataset, folder, (chosen, seed, times), _How(resume, refit, cache, observer))
     finally:
-        if not any(folder.iterdir()):
+        if not existed and not any(folder.iterdir()):
             folder.rmdir()
 
 
@@ -134,7 +141,7 @@ def _train(
     with times.measure("prepare"):
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
     observer.prepared(prepared)
-    parts = _split(prepared, seed)
+    parts = _split(prepared, seed, lost=set(dataset.labels) - set(prepared.examples.labels))
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
     observer.parts(learn, inner, parts.notes)
@@ -143,7 +150,7 @@ def _train(
         held_out, calibration = _hear_parts(prepared, parts, observer)
         trained, threshold = _calibrate(recipe, fitted, calibration)
         graph = export_onnx(trained)
-        parity = measure_parity(whole_model(trained), graph, held_out.drawn[:_PARITY_WINDOWS])
+        parity = measure_parity(whole_model(trained), graph, _spread(held_out.drawn))
     outcome = Outcome(
         dataset=dataset,
         prepared=prepared,
@@ -151,7 +158,7 @@ def _train(
         trained=trained,
         graph=graph,
         threshold=threshold,
-        parity=(parity, len(held_out.drawn[:_PARITY_WINDOWS])),
+        parity=(parity, len(_spread(held_out.drawn))),
         trained_on=~parts.held_out,
         notes=parts.notes,
         grouped=parts.grouped,
@@ -164,21 +171,25 @@ def _train(
         outcome = _refit(outcome, held_out, folder, how)
     metadata = describe(outcome, evaluation, refit=how.refit)
     write_model(folder, model_files(outcome, evaluation, metadata), metadata)
-    Checkpoint(folder / CHECKPOINT, {}).remove()
+    for phase in _PHASES:
+        Checkpoint(folder / CHECKPOINT / phase, {}).remove()
     problems = (*dataset.problems, *prepared.audit.problems, *others.problems)
     return TrainResult(folder, evaluation, metadata, problems)
 
 
-def _split(prepared: Prepared, seed: int) -> _Parts:
+def _split(prepared: Prepared, seed: int, *, lost: set[str]) -> _Parts:
     """Outer hold-out for the score, inner hold-out for calibration."""
     recordings = prepared.recordings
     outer = hold_out(recordings, seed=seed)
     left = np.flatnonzero(~outer.held_out)
-    notes = outer.notes
+    notes = (
+        *(f"No recording of '{label}' can be used: the model will not know it." for label in lost),
+        *outer.notes,
+    )
     inner_mask = np.zeros(len(recordings), dtype=bool)
     foldless = [dataclasses.replace(recordings[number], fold=None) for number in left]
     try:
-        inner = hold_out(foldless, folds=_INNER_FOLDS, seed=seed)
+        inner = hold_out(foldless, folds=_INNER_FOLDS, seed=seed, shrink=False)
     except DataError:
         notes = (
             *notes,
@@ -188,6 +199,11 @@ def _split(prepared: Prepared, seed: int) -> _Parts:
     else:
         inner_mask[left[inner.held_out]] = True
     return _Parts(outer.held_out, inner_mask, notes, outer.grouped)
+
+
+def _spread(windows: np.ndarray) -> np.ndarray:
+    """At most `_PARITY_WINDOWS` of the windows, from all of the recordings."""
+    return windows[:: -(-len(windows) // _PARITY_WINDOWS) or 1]
 
 
 def _fit(
@@ -202,6 +218,8 @@ def _fit(
         "recipe": prepared.recipe.to_dict(),
         "seed": seed,
         "data": dataset_sha256(prepared.recordings, prepared.sha256),
+        "split": hashlib.sha256(learn.recording.tobytes()).hexdigest(),
+        "arithmetic": training_policy(prepared.recipe.network),
     }
     checkpoint = Checkpoint(folder / CHECKPOINT / phase, identity)
     if not how.resume:
@@ -263,11 +281,11 @@ def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcom
     fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
     trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
     graph = export_onnx(trained)
-    parity = measure_parity(whole_model(trained), graph, held_out.drawn[:_PARITY_WINDOWS])
+    parity = measure_parity(whole_model(trained), graph, _spread(held_out.drawn))
     return dataclasses.replace(
         outcome,
         trained=trained,
         graph=graph,
-        parity=(parity, len(held_out.drawn[:_PARITY_WINDOWS])),
+        parity=(parity, len(_spread(held_out.drawn))),
         trained_on=np.ones_like(outcome.trained_on),
     )
