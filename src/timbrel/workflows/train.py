@@ -141,7 +141,8 @@ def _train(
     with times.measure("prepare"):
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
     observer.prepared(prepared)
-    parts = _split(prepared, seed, lost=set(dataset.labels) - set(prepared.examples.labels))
+    lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
+    parts = _split(prepared, seed, lost=lost)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
     observer.parts(learn, inner, parts.notes)
@@ -177,7 +178,7 @@ def _train(
     return TrainResult(folder, evaluation, metadata, problems)
 
 
-def _split(prepared: Prepared, seed: int, *, lost: set[str]) -> _Parts:
+def _split(prepared: Prepared, seed: int, *, lost: list[str]) -> _Parts:
     """Outer hold-out for the score, inner hold-out for calibration."""
     recordings = prepared.recordings
     outer = hold_out(recordings, seed=seed)
