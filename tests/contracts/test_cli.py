@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -237,3 +238,26 @@ def test_an_interruption_says_how_to_go_on(call, tiny_data, tmp_path, monkeypatc
     status, _, err = call("train", tiny_data, "-o", tmp_path / "model")
     assert status == 130
     assert "--resume" in err
+
+
+def test_interrupting_the_import_of_keras_ends_the_program():
+    """Imports that swallow every exception must not swallow Ctrl-C."""
+    program = (
+        "import os, signal\n"
+        "from timbrel.cli.console import _interrupted_at_once\n"
+        "with _interrupted_at_once():\n"
+        "    pass\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('as ever outside', flush=True)\n"
+        "with _interrupted_at_once():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except BaseException:\n"
+        "        pass\n"
+        "print('survived')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stdout == "as ever outside\n"

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -92,10 +93,27 @@ def load_keras(terminal: Terminal) -> None:
         return
     if terminal.err.is_terminal:
         terminal.say("Loading Keras …")
-    with _held_back_stderr():
+    with _interrupted_at_once(), _held_back_stderr():
         importlib.import_module("timbrel.features.backend")
     # It warns of every few networks that are compiled, which is what training does.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process without asking Python.
+
+    Some of what Keras imports catches every exception, KeyboardInterrupt too, and goes on.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:  # Somebody else's, or ignored on purpose.
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @contextlib.contextmanager
