@@ -11,7 +11,8 @@ import numpy as np
 from timbrel.audio.decode import decode
 from timbrel.audio.spool import WaveformSpool
 from timbrel.audio.windows import Windowing, cleaning_warnings, keep
-from timbrel.dataset.fingerprint import join_duplicates, recording_sha256
+from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
 from timbrel.errors import AudioError, DataError, OutputError
 from timbrel.features.backend import keras
@@ -23,11 +24,11 @@ from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _BATCH = 512
 _CACHED = {
     *("pictures", "recording", "start", "used"),
-    *("seconds", "kept", "emptied", "level", "said"),
+    *("seconds", "kept", "emptied", "level", "said", "copies"),
 }
 
 # When to say that the cleaning threshold looks wrong, and what to propose: the tutorial's 0.005 is
@@ -160,19 +161,23 @@ def _compute(
     seed, tell = how
     windowing = recipe.windowing
     with WaveformSpool() as spool:
-        used, facts, warnings, problems = [], [], [], []
+        used, facts, warnings, problems, prints = [], [], [], [], []
         heard = in_order(lambda item: _hear(item, windowing), recordings)
         for number, result in enumerate(heard):
             if isinstance(result, str):
                 problems.append([recordings[number].name, result])
             else:
-                waveform, fact, odd = result
+                waveform, fact, odd, found = result
                 spool.add(waveform)
+                prints.append(found)
                 used.append(number)
                 facts.append(fact)
                 warnings += [[recordings[number].name, text] for text in odd]
             tell("reading", number + 1, len(recordings))
         target = _targets([recordings[number] for number in used], problems)
+        copies = near_duplicates(
+            prints, progress=lambda done, total: tell("comparing", done, total)
+        )
         samples = np.array([fact[0] for fact in facts])
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
         pictures = _pictures(spool, recipe, (recording, start, tell))
@@ -186,11 +191,17 @@ def _compute(
         "emptied": np.array([fact[2] for fact in facts]),
         "level": np.array([fact[3] for fact in facts]),
         "said": np.array(json.dumps([warnings, problems])),
+        "copies": np.array([(pair.first, pair.second) for pair in copies]).reshape(-1, 2),
     }
 
 
-def _hear(item: Recording, windowing: Windowing) -> str | tuple[np.ndarray, tuple, list[str]]:
-    """Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong."""
+def _hear(
+    item: Recording, windowing: Windowing
+) -> str | tuple[np.ndarray, tuple, list[str], Fingerprint | None]:
+    """Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint.
+
+    Where the recording cannot be used, what is wrong with it.
+    """
     try:
         decoded = decode(item.file, windowing.rate, start=item.start, end=item.end, name=item.name)
     except AudioError as error:
@@ -200,7 +211,8 @@ def _hear(item: Recording, windowing: Windowing) -> str | tuple[np.ndarray, tupl
     cleaned, left = keep(decoded.waveform, windowing)
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
-    return cleaned.waveform, (len(cleaned.waveform), decoded.seconds, not left, level), warnings
+    fact = (len(cleaned.waveform), decoded.seconds, not left, level)
+    return cleaned.waveform, fact, warnings, fingerprint(decoded.waveform, windowing.rate)
 
 
 def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarray:
@@ -238,7 +250,10 @@ def _assemble(
     more: tuple[Problem, ...],
 ) -> Prepared:
     recordings, sums, recipe = what
-    used = [recordings[number] for number in arrays["used"]]
+    sums = [sums[number] for number in arrays["used"]]
+    used, repeated = join_copies(
+        [recordings[number] for number in arrays["used"]], sums, arrays["copies"].tolist()
+    )
     labels = tuple(sorted({item.label for item in used}))
     target = np.array([labels.index(item.label) for item in used])
     warnings, problems = json.loads(str(arrays["said"]))
@@ -251,13 +266,13 @@ def _assemble(
             labels=labels,
         ),
         recordings=tuple(used),
-        sha256=tuple(sums[number] for number in arrays["used"]),
+        sha256=tuple(sums),
         audit=Audit(
             seconds=arrays["seconds"],
             kept=arrays["kept"],
             emptied=arrays["emptied"],
             level=arrays["level"],
-            warnings=(*(Problem(*said) for said in warnings), *more),
+            warnings=(*(Problem(*said) for said in warnings), *more, *repeated),
             problems=tuple(Problem(*said) for said in problems),
         ),
         recipe=recipe,

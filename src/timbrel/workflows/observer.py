@@ -15,7 +15,7 @@ class TrainObserver:
         """The data set was read; no sound yet."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """A stage ("reading", "computing", "scoring") has done so much of so much."""
+        """A stage ("reading", "comparing", "computing", "scoring") has done so much of so much."""
 
     def prepared(self, prepared: Prepared) -> None:
         """Recordings are decoded, cleaned, cut and pictured."""
