@@ -65,7 +65,7 @@ def explore(
     """Write a page with the facts and pictures of a data set.
 
     Args:
-        data: a folder with one sub-folder per class, or a CSV with a header.
+        data: a folder or a CSV of labelled recordings, see `read_dataset`.
         output: the HTML file to write.
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: gives the sample rate, the cleaning and the settings of the pictures.

@@ -89,7 +89,7 @@ def train(
     network learns from what remains.
 
     Args:
-        data: a folder with one sub-folder per class, or a CSV.
+        data: a folder or a CSV of labelled recordings, see `read_dataset`.
         output: the model directory; an existing model is replaced when the new one is whole.
         audio: folder that the CSV's paths are relative to.
         recipe: a recipe or its name.
