@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 
 METRICS = ("accuracy", "macro_f1", "map3", "log_loss", "brier", "ece")
+BINS = 15
 
-_BINS = 15
 _SHARES = ("accuracy", "macro_f1", "map3")
 _MEANS = ("accuracy", "map3", "log_loss", "brier")
 _RESAMPLES = 2000
@@ -78,13 +78,13 @@ def interval(
         low, high = np.percentile(values, [2.5, 97.5])
         value = estimate[name]
         if name in _SHARES and np.ptp(values) == 0:
-            low, high = _wilson(float(value), count)
+            low, high = wilson(float(value), count)
         intervals[name] = [float(min(low, value)), float(max(high, value))]
     return intervals
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """95 % interval of a share of so many independent examples (Wilson 1927)."""
     z = 1.959964
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
@@ -136,6 +136,14 @@ def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float((below + not_above).sum() / (2 * len(known) * len(unknown)))
 
 
+def confidence_bin(confidence: np.ndarray) -> np.ndarray:
+    """Number of the bin, 0 to `BINS` − 1, that each confidence, 0 to 1, lies in; int `(n,)`.
+
+    The bins are equally wide; each holds its upper end and not its lower one, as in Guo et al.
+    """
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
 def _statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
     """What each example adds to the sums, float64 `(n, 5 + 3·classes + 15)`."""
     p = np.asarray(probabilities, dtype=np.float64)
@@ -158,20 +166,19 @@ def _statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _bins(confidence: np.ndarray) -> np.ndarray:
-    place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    return np.eye(_BINS)[place]
+    return np.eye(BINS)[confidence_bin(confidence)]
 
 
 def _from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics from sums `(…, k)`, as `_statistics` has them."""
     count, means = sums[..., :1], sums[..., 1:5]
-    right, target, predicted = np.split(sums[..., 5:-_BINS], 3, axis=-1)
+    right, target, predicted = np.split(sums[..., 5:-BINS], 3, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = dict(zip(_MEANS, np.moveaxis(means / count, -1, 0), strict=True))
         occurs = (target + predicted) > 0
         f1 = _ratio(2 * right, target + predicted)
         values["macro_f1"] = f1.sum(axis=-1) / occurs.sum(axis=-1)
-        values["ece"] = np.abs(sums[..., -_BINS:]).sum(axis=-1) / count[..., 0]
+        values["ece"] = np.abs(sums[..., -BINS:]).sum(axis=-1) / count[..., 0]
     return {name: values[name] for name in METRICS}
 
 
