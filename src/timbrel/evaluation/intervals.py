@@ -200,11 +200,12 @@ def _percentiles(
     values = values[~np.isnan(values)]
     low, high = np.percentile(values, [2.5, 97.5])
     if count and np.ptp(values) == 0:
-        low, high = _wilson(estimate, count)
+        low, high = wilson(estimate, count)
     return [float(min(low, estimate)), float(max(high, estimate))]
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """95 % interval of a share of so many independent examples (Wilson 1927)."""
     z = 1.959964
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))

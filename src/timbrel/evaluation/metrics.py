@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 METRICS = ("accuracy", "macro_f1", "map3", "log_loss", "brier", "ece")
+BINS = 15
 
-_BINS = 15
 _MEANS = ("accuracy", "map3", "log_loss", "brier")
 
 
@@ -89,6 +89,14 @@ def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float((below + not_above).sum() / (2 * len(known) * len(unknown)))
 
 
+def confidence_bin(confidence: np.ndarray) -> np.ndarray:
+    """Number of the bin, 0 to `BINS` − 1, that each confidence, 0 to 1, lies in; int `(n,)`.
+
+    The bins are equally wide; each holds its upper end and not its lower one, as in Guo et al.
+    """
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
 def statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
     """What each example adds to the sums, float64 `(n, 5 + 3·classes + 15)`.
 
@@ -115,8 +123,7 @@ def statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _bins(confidence: np.ndarray) -> np.ndarray:
-    place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    return np.eye(_BINS)[place]
+    return np.eye(BINS)[confidence_bin(confidence)]
 
 
 def from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,13 +135,13 @@ def from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
         occurs = (target + predicted) > 0
         f1 = ratio(2 * right, target + predicted)
         values["macro_f1"] = f1.sum(axis=-1) / occurs.sum(axis=-1)
-        values["ece"] = np.abs(sums[..., -_BINS:]).sum(axis=-1) / count[..., 0]
+        values["ece"] = np.abs(sums[..., -BINS:]).sum(axis=-1) / count[..., 0]
     return {name: values[name] for name in METRICS}
 
 
 def class_sums(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Right answers, targets and answers of each class, `(…, classes)` each, from such sums."""
-    right, target, predicted = np.split(sums[..., 5:-_BINS], 3, axis=-1)
+    right, target, predicted = np.split(sums[..., 5:-BINS], 3, axis=-1)
     return right, target, predicted
 
 

@@ -23,15 +23,12 @@ from timbrel.model.directory import GRAPH
 from timbrel.model.export import Trained, with_metadata
 from timbrel.model.metadata import SCHEMA, class_counts, versions
 from timbrel.model.runtime import Session
-from timbrel.report.audio import player_uri
 from timbrel.report.curves import draw_curves
+from timbrel.report.mistakes import Mistake, mistake, surest_mistakes
 from timbrel.report.page import write_report
 from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import Aside, NoneOfThese
-
-_MISTAKES = 12
-_PLAYER_SECONDS = 5
 
 
 @dataclass
@@ -233,15 +230,11 @@ def write_evaluation_page(path: Path, evaluation: dict, *, prepared: Prepared, h
     write_report(path, evaluation=evaluation, history=history, model={}, players=players)
 
 
-def _mistakes(evaluation: dict, recordings: dict[str, Recording], rate: int) -> list[tuple]:
-    """The wrong answers given with the most confidence, ready to be played."""
-    wrong = [row for row in evaluation["predictions"] if row["predicted"] != row["label"]]
-    wrong.sort(key=lambda row: -max(row["probabilities"]))
-    rows = []
-    for row in wrong[:_MISTAKES]:
+def _mistakes(evaluation: dict, recordings: dict[str, Recording], rate: int) -> list[Mistake]:
+    """The wrong answers given with the most confidence, ready to be seen and heard."""
+    mistakes = []
+    for row in surest_mistakes(evaluation["predictions"]):
         item = recordings[row["path"]]
         sound = decode(item.file, rate, start=item.start, end=item.end).waveform
-        player = player_uri(sound[: _PLAYER_SECONDS * rate], rate)
-        confidence = max(row["probabilities"])
-        rows.append((row["path"], row["label"], row["predicted"], confidence, player))
-    return rows
+        mistakes.append(mistake(row, sound, rate))
+    return mistakes
