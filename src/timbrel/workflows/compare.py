@@ -11,7 +11,7 @@ import numpy as np
 
 from timbrel.audio.decode import decode
 from timbrel.dataset.fingerprint import dataset_sha256, join_duplicates, recording_sha256
-from timbrel.dataset.manifest import Problem, Recording, read_dataset
+from timbrel.dataset.manifest import Problem, Recording, read_dataset, targets
 from timbrel.errors import AudioError, DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.intervals import difference_interval
@@ -19,7 +19,6 @@ from timbrel.evaluation.record import Scored, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.inference.predictor import Predictor, hear, load
 from timbrel.parallel import in_order
-from timbrel.workflows.held_out import targets
 
 Progress = Callable[[str, int, int], None]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrel.dataset.folds import Folds
+from timbrel.dataset.manifest import targets
 from timbrel.evaluation.calibration import calibrate, file_means, tempered
 from timbrel.evaluation.record import RandomSplit, Scored
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.held_out import targets
 from timbrel.workflows.runner import Heard, Runner, Task
 
 # Share of the drawn windows that the tutorial's split sets aside.

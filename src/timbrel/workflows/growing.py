@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from timbrel.dataset.folds import Folds, groups_by_label
+from timbrel.dataset.manifest import targets
 from timbrel.evaluation.intervals import share_interval
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.held_out import targets
 from timbrel.workflows.runner import Heard, Runner, Task
 
 # Parts of each fold's training part, the whole of which cross-validation has trained on already.

@@ -9,7 +9,7 @@ import numpy as np
 
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
-from timbrel.dataset.manifest import Problem, Recording
+from timbrel.dataset.manifest import Problem, Recording, targets
 from timbrel.errors import AudioError
 from timbrel.parallel import in_order
 from timbrel.training.examples import Examples
@@ -89,12 +89,6 @@ def hear_each(
         for number, first, last in zip(chosen, *edges, strict=True)
     ]
     return in_order(lambda job: _hear(job, prepared.recipe.windowing), jobs)
-
-
-def targets(recordings: Sequence[Recording], labels: Sequence[str]) -> np.ndarray:
-    """Class of each recording, int64 `(recordings,)`; −1 where it is none of `labels`."""
-    number = {label: place for place, label in enumerate(labels)}
-    return np.array([number.get(item.label, -1) for item in recordings], dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from timbrel.dataset.manifest import targets
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import calibrate, file_means, tempered
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.held_out import NoneOfThese, targets
+from timbrel.workflows.held_out import NoneOfThese
 from timbrel.workflows.parts import Parts, split_parts
 from timbrel.workflows.runner import Heard, Runner, Task
 
