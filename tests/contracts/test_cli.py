@@ -62,6 +62,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
 
 
+@pytest.mark.slow
 def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "model", "--epochs", "2")
     assert status == 0, err
@@ -80,6 +81,7 @@ def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
     assert err == ""
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
     assert status == 0
@@ -189,6 +191,7 @@ def test_wrong_use_is_one_sentence_and_status_2(call, tmp_path, tiny_model):
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_an_output_that_is_full_is_one_sentence():
     command = [sys.executable, "-m", "timbrel", "summary", "tutorial-cnn"]
@@ -208,6 +211,7 @@ def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
