@@ -141,8 +141,9 @@ def test_the_only_label_file_goes_with_the_only_recording(folder, name, content)
         {"take1.wav": None, "take2.wav": None, "Label Track.txt": TRACK},
         {"take1.wav": None, "Label Track.txt": TRACK, "Label Track 2.txt": TRACK},
         {"deep/take1.wav": None, "Label Track.txt": TRACK},
+        {"take1.wav": None, "Label Track.txt": TABLE.replace("View", "Begin File")},
     ],
-    ids=["two recordings", "two label files", "another folder"],
+    ids=["two recordings", "two label files", "another folder", "the table names another"],
 )
 def test_a_label_file_without_a_recording_is_a_stray(folder, files, tmp_path):
     others = {"z/a.wav": None, "z/a.txt": TRACK}
@@ -155,6 +156,13 @@ def test_a_label_file_without_a_recording_is_a_stray(folder, files, tmp_path):
         note.startswith(f"{count} with no recording") and f"the first is '{first}';" in note
         for note in dataset.notes
     )
+
+
+def test_a_recording_with_a_label_file_of_its_name_takes_no_other(folder):
+    dataset = folder({"a.wav": None, "a.txt": TRACK, "Label Track.txt": "8\t9\tw\n"})
+    assert [label for *_, label in rows(dataset)] == ["x", "y"]
+    (note,) = dataset.notes
+    assert note.startswith("1 label file goes with no recording")
 
 
 def test_strays_alone_are_named_in_the_error(folder, tmp_path):

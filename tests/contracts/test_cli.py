@@ -153,9 +153,9 @@ def wrong_uses(tmp_path, tiny_model):
     good = write_folder(tmp_path / "good", recordings=2, seconds=0.2)
     return [
         (["train", tmp_path / "nowhere"], "There is no file or folder '"),
-        (["train", empty], "There are no recordings in"),
+        (["train", empty], "There are no labelled recordings in"),
         (["train", no_label], "has no column for the label. Expected one of label, category"),
-        (["train", header_only], "There are no recordings in"),
+        (["train", header_only], "There are no labelled recordings in"),
         (["train", missing, "-o", tmp_path / "m"], "no.wav: there is no such file"),
         (["train", one, "-o", tmp_path / "m"], "one class only, 'hum'"),
         (["train", good, "-o", taken], "exists and is not a Timbrel model"),
