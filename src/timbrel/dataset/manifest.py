@@ -7,11 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from timbrel.audio.decode import EXTENSIONS
 from timbrel.dataset.annotations import LABEL_EXTENSIONS, read_annotated
-from timbrel.dataset.recording import NONE_OF_THESE, Dataset, Problem, Recording
+from timbrel.dataset.recording import NONE_OF_THESE, Dataset, Problem, Recording, targets
 from timbrel.dataset.table import read_csv
 from timbrel.errors import DataError
 
@@ -22,6 +20,7 @@ __all__ = [
     "Recording",
     "find_recordings",
     "read_dataset",
+    "targets",
 ]
 
 
@@ -53,12 +52,6 @@ def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None
     if not dataset.labels:
         raise DataError(_nothing_found(dataset))
     return dataset
-
-
-def targets(recordings: Sequence[Recording], labels: Sequence[str]) -> np.ndarray:
-    """Class of each recording, int64 `(recordings,)`; −1 where it is none of `labels`."""
-    number = {label: place for place, label in enumerate(labels)}
-    return np.array([number.get(item.label, -1) for item in recordings], dtype=np.int64)
 
 
 def find_recordings(folder: Path) -> Iterator[Path]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
@@ -94,3 +97,9 @@ class Dataset:
     def counts(self) -> Counter[str]:
         """Recordings per label."""
         return Counter(item.label for item in self.recordings)
+
+
+def targets(recordings: Sequence[Recording], labels: Sequence[str]) -> np.ndarray:
+    """Class of each recording, int64 `(recordings,)`; −1 where it is none of `labels`."""
+    number = {label: place for place, label in enumerate(labels)}
+    return np.array([number.get(item.label, -1) for item in recordings], dtype=np.int64)
