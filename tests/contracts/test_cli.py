@@ -265,3 +265,38 @@ def test_interrupting_the_import_of_keras_ends_the_program():
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGINT
     assert ended.stdout == "as ever outside\n"
+
+
+@pytest.mark.slow
+def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tiny_data, tmp_path):
+    figures, page = tmp_path / "evaluation.json", tmp_path / "report.html"
+    status, out, err = call(
+        *("evaluate", tiny_data, "--folds", "2", "--epochs", "1"),
+        *("--json", figures, "--report", page),
+    )
+    assert status == 0, err
+    evaluation = json.loads(figures.read_text())
+    assert "fold 2 of 2: 12 files never heard" in out
+    assert "random windows, as the tutorial does" in out
+    assert f"{evaluation['file']['accuracy']:.1%}" in out
+    assert "Confidence is off by" in out
+    assert "each of them heard by a network that was trained without it" in page.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evaluation.json", "report.html"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--resume", "--no-cache"], "`--resume` needs the cache"),
+        (["--folds", "1"], "`--folds` must be between 2 and"),
+        (["--folds", "many"], "Got many."),
+        (["-m", "nothing", "--epochs", "3"], "`--epochs` goes with training"),
+        (["-m", "nothing"], "There is no model 'nothing'."),
+        (["-r", "nothing"], "`recipe` must be one of"),
+        (["--json", "."], "it is a folder"),
+    ],
+)
+def test_evaluate_refuses_in_a_sentence(call, tiny_data, options, sentence):
+    status, _, err = call("evaluate", tiny_data, *options)
+    assert status == 2
+    assert sentence in " ".join(err.split())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.audio.decode import decode
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.dataset.fingerprint import dataset_sha256, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Problem, Recording, read_dataset, targets
 from timbrel.errors import AudioError, DataError, InvalidArgument
@@ -157,7 +157,7 @@ def _ask(
 
     def attempt(item: Recording) -> np.ndarray | Problem:
         try:
-            decoded = decode(
+            decoded = decoder.decode(
                 item.file,
                 predictor.windowing.rate,
                 start=item.start,
@@ -172,12 +172,13 @@ def _ask(
         return predictor.probabilities(heard.windows.samples)
 
     heard, problems = [], []
-    for answer in in_order(attempt, recordings):
-        if isinstance(answer, Problem):
-            problems.append(answer)
-            answer = np.empty((0, len(predictor.labels)), dtype=np.float32)
-        heard.append(answer)
-        tell(len(heard), len(recordings))
+    with IsolatedDecoder() as decoder:
+        for answer in in_order(attempt, recordings, stop=decoder.close):
+            if isinstance(answer, Problem):
+                problems.append(answer)
+                answer = np.empty((0, len(predictor.labels)), dtype=np.float32)
+            heard.append(answer)
+            tell(len(heard), len(recordings))
     return heard, problems
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.audio.decode import decode
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
 from timbrel.dataset.manifest import Problem, Recording, targets
 from timbrel.errors import AudioError
@@ -88,7 +88,9 @@ def hear_each(
         (prepared.recordings[number], examples.start[order[first:last]])
         for number, first, last in zip(chosen, *edges, strict=True)
     ]
-    return in_order(lambda job: _hear(job, prepared.recipe.windowing), jobs)
+    windowing = prepared.recipe.windowing
+    with IsolatedDecoder() as decoder:
+        yield from in_order(lambda job: _hear(decoder, job, windowing), jobs, stop=decoder.close)
 
 
 @dataclass(frozen=True)
@@ -108,24 +110,38 @@ class NoneOfThese:
 
 def hear_none_of_these(recordings: Sequence[Recording], windowing: Windowing) -> NoneOfThese:
     """Decode, clean and cut the examples of none of these; digital silence needs no model."""
+    others = [item for item in recordings if item.none_of_these]
     used, windows, problems = [], [], []
-    for item in recordings:
-        if not item.none_of_these:
-            continue
+
+    def attempt(item: Recording) -> np.ndarray | AudioError:
         try:
-            decoded = decode(item.file, windowing.rate, start=item.start, end=item.end)
+            decoded = decoder.decode(
+                item.file, windowing.rate, start=item.start, end=item.end, name=item.name
+            )
         except AudioError as error:
-            problems.append(Problem(item.name, error.reason))
-            continue
-        if not decoded.silent:
-            used.append(item)
-            windows.append(consecutive(keep(decoded.waveform, windowing)[0], windowing).samples)
+            return error
+        if decoded.silent:
+            return np.empty((0, windowing.window), dtype=np.float32)
+        return consecutive(keep(decoded.waveform, windowing)[0], windowing).samples
+
+    with IsolatedDecoder() as decoder:
+        heard = in_order(attempt, others, stop=decoder.close)
+        for item, found in zip(others, heard, strict=True):
+            if isinstance(found, AudioError):
+                problems.append(Problem(item.name, found.reason))
+            elif len(found):
+                used.append(item)
+                windows.append(found)
     return NoneOfThese(tuple(used), tuple(windows), tuple(problems))
 
 
-def _hear(job: tuple[Recording, np.ndarray], windowing: Windowing) -> tuple[np.ndarray, np.ndarray]:
+def _hear(
+    decoder: IsolatedDecoder, job: tuple[Recording, np.ndarray], windowing: Windowing
+) -> tuple[np.ndarray, np.ndarray]:
     item, starts = job
-    decoded = decode(item.file, windowing.rate, start=item.start, end=item.end, name=item.name)
+    decoded = decoder.decode(
+        item.file, windowing.rate, start=item.start, end=item.end, name=item.name
+    )
     cleaned, _ = keep(decoded.waveform, windowing)
     padded = pad_to_window(cleaned.waveform, windowing.window)
     drawn = padded[starts[:, None] + np.arange(windowing.window)]
