@@ -273,7 +273,7 @@ def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data
     result = train(data, tmp_path / "model", epochs=1)
     assert result.evaluation["labels"] == ["hiss", "hum", "whistle"]
     unknown = result.evaluation["unknown"]
-    assert set(unknown) == {"threshold", "auroc", "accept_rate"}
+    assert set(unknown) == {"threshold", "auroc", "accept_rate", "ci95"}
     assert 0 <= unknown["accept_rate"] <= 1
 
 

@@ -249,6 +249,8 @@ def test_interrupting_the_import_of_keras_ends_the_program():
     program = (
         "import os, signal\n"
         "from timbrel.cli.console import _interrupted_at_once\n"
+        # Who starts the tests in the background may have it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with _interrupted_at_once():\n"
         "    pass\n"
         "try:\n"
