@@ -422,12 +422,14 @@ def gone(pids):
 
 
 PROGRAM = """
-import sys, threading, time
+import signal, sys, threading, time
 from timbrel.audio import decode_process
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.parallel import in_order
 
 decode_process.command = lambda: [sys.executable, sys.argv[1]]
+# Who starts the tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def tell():
     while not all(worker.ready for worker in decoder._busy) or not decoder._busy:
