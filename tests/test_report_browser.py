@@ -53,10 +53,18 @@ def made_up(labels: list[str], folder) -> dict:
         "unknown": {"threshold": 0.4, "auroc": 0.7, "accept_rate": 0.2},
         "excluded": [{"path": "folder/" * 30 + "a.wav", "reason": "all samples are zero"}],
     }  # fmt: skip
-    scored = Scored(recordings, target, chances, chances, np.arange(len(target)))
-    evaluation = evaluation_record(
-        scored, labels, temperature=1.2, uncalibrated=chances, facts=facts
+    every = np.arange(len(target))
+    scored = Scored(
+        recordings=recordings,
+        target=target,
+        files=chances,
+        uncalibrated=chances,
+        windows=chances,
+        window_file=every,
+        fold=every % 5,
+        repeat=np.zeros_like(every),
     )
+    evaluation = evaluation_record(scored, labels, temperature=1.2, facts=facts)
     evaluation["random_split"], evaluation["gap"] = {"window_accuracy": 0.99}, 0.2
     evaluation["learning_curve"] = [
         {
