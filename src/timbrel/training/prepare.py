@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from timbrel.audio.decode import decode
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.spool import WaveformSpool
 from timbrel.audio.windows import Windowing, cleaning_warnings, keep
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
 from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
-from timbrel.errors import AudioError, DataError, OutputError
+from timbrel.errors import AudioError, DataError, DecoderFailed, OutputError
 from timbrel.features.backend import keras
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.builders import front_end
@@ -24,7 +24,7 @@ from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures.
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 _BATCH = 512
 _CACHED = {
     *("pictures", "recording", "start", "used"),
@@ -112,11 +112,13 @@ def prepare(
         dataset: what `read_dataset` gave.
         recipe: a recipe or its name.
         seed: of the drawing of windows.
-        cache: where pictures are kept; the platform's cache folder by default.
+        cache: where pictures are kept; the platform's cache folder by default. What a decoder
+            that crashed or hung left out is not kept: it is tried again the next time.
         progress: called with the stage, and what is done of how much.
 
     Raises:
         DataError: fewer than two classes have a recording that can be used.
+        DecoderError: the processes that decode cannot be started.
     """
     recipe = get_recipe(recipe)
     cache = FeatureCache(default_folder()) if cache is None else cache
@@ -130,9 +132,10 @@ def prepare(
         arrays = None
     cached, more = arrays is not None, tuple(repeated)
     if arrays is None:
-        arrays = _compute(recordings, recipe, (seed, tell))
+        arrays, lasting = _compute(recordings, recipe, (seed, tell))
         try:
-            cache.put(key, arrays)
+            if lasting:
+                cache.put(key, arrays)
         except OutputError as error:
             more += (Problem(str(cache.folder), f"the features were not cached. {error}"),)
     return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=more)
@@ -156,16 +159,19 @@ def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, in
 
 def _compute(
     recordings: list[Recording], recipe: Recipe, how: tuple[int, Progress]
-) -> dict[str, np.ndarray]:
-    """All that is cached, as arrays; recordings are numbered as in the data set."""
+) -> tuple[dict[str, np.ndarray], bool]:
+    """All that is cached, as arrays, and whether another time would find the same.
+
+    Recordings are numbered as in the data set.
+    """
     seed, tell = how
-    windowing = recipe.windowing
+    windowing, lasting = recipe.windowing, True
     with WaveformSpool() as spool:
         used, facts, warnings, problems, prints = [], [], [], [], []
-        heard = in_order(lambda item: _hear(item, windowing), recordings)
-        for number, result in enumerate(heard):
-            if isinstance(result, str):
-                problems.append([recordings[number].name, result])
+        for number, result in enumerate(_hear_all(recordings, windowing)):
+            if isinstance(result, AudioError):
+                problems.append([recordings[number].name, result.reason])
+                lasting = lasting and not isinstance(result, DecoderFailed)
             else:
                 waveform, fact, odd, found = result
                 spool.add(waveform)
@@ -181,7 +187,7 @@ def _compute(
         samples = np.array([fact[0] for fact in facts])
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
         pictures = _pictures(spool, recipe, (recording, start, tell))
-    return {
+    arrays = {
         "pictures": pictures,
         "recording": recording,
         "start": start,
@@ -193,21 +199,31 @@ def _compute(
         "said": np.array(json.dumps([warnings, problems])),
         "copies": np.array([(pair.first, pair.second) for pair in copies]).reshape(-1, 2),
     }
+    return arrays, lasting
 
 
-def _hear(
-    item: Recording, windowing: Windowing
-) -> str | tuple[np.ndarray, tuple, list[str], Fingerprint | None]:
-    """Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint.
+# Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint, or what is
+# wrong.
+_Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None]
 
-    Where the recording cannot be used, what is wrong with it.
-    """
+
+def _hear_all(recordings: list[Recording], windowing: Windowing) -> Iterator[_Heard]:
+    with IsolatedDecoder() as decoder:
+        yield from in_order(
+            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
+        )
+
+
+def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
     try:
-        decoded = decode(item.file, windowing.rate, start=item.start, end=item.end, name=item.name)
+        decoded = decoder.decode(
+            item.file, windowing.rate, start=item.start, end=item.end, name=item.name
+        )
     except AudioError as error:
-        return error.reason
+        return error
     if decoded.silent:
-        return "every sample is zero (digital silence); record it again or take it out"
+        reason = "every sample is zero (digital silence); record it again or take it out"
+        return AudioError(item.name, reason)
     cleaned, left = keep(decoded.waveform, windowing)
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
