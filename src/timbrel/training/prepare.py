@@ -197,7 +197,9 @@ def _compute(
         "emptied": np.array([fact[2] for fact in facts]),
         "level": np.array([fact[3] for fact in facts]),
         "said": np.array(json.dumps([warnings, problems])),
-        "copies": np.array([(pair.first, pair.second) for pair in copies]).reshape(-1, 2),
+        "copies": np.array([(pair.first, pair.second) for pair in copies], dtype=np.int64).reshape(
+            -1, 2
+        ),
     }
     return arrays, lasting
 
