@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -165,9 +165,16 @@ def _compute(
     """
     seed, tell = how
     windowing, lasting = recipe.windowing, True
-    with WaveformSpool() as spool:
+    with IsolatedDecoder() as decoder, WaveformSpool() as spool:
+        decoder.start(len(recordings))
+        # Compiled while the decoders start.
+        model = front_end(recipe)
+        model.predict_on_batch(np.zeros((_BATCH, windowing.window), dtype=np.float32))
         used, facts, warnings, problems = [], [], [], []
-        for number, result in enumerate(_hear_all(recordings, windowing)):
+        heard = in_order(
+            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
+        )
+        for number, result in enumerate(heard):
             if isinstance(result, AudioError):
                 problems.append([recordings[number].name, result.reason])
                 lasting = lasting and not isinstance(result, DecoderFailed)
@@ -181,7 +188,7 @@ def _compute(
         target = _targets([recordings[number] for number in used], problems)
         samples = np.array([fact[0] for fact in facts])
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
-        pictures = _pictures(spool, recipe, (recording, start, tell))
+        pictures = _pictures(spool, model, (recording, start, tell))
     arrays = {
         "pictures": pictures,
         "recording": recording,
@@ -198,13 +205,6 @@ def _compute(
 
 # Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong.
 _Heard = AudioError | tuple[np.ndarray, tuple, list[str]]
-
-
-def _hear_all(recordings: list[Recording], windowing: Windowing) -> Iterator[_Heard]:
-    with IsolatedDecoder() as decoder:
-        yield from in_order(
-            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
-        )
 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
@@ -236,15 +236,14 @@ def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarr
 
 
 def _pictures(
-    spool: WaveformSpool, recipe: Recipe, what: tuple[np.ndarray, np.ndarray, Progress]
+    spool: WaveformSpool, model: keras.Model, what: tuple[np.ndarray, np.ndarray, Progress]
 ) -> np.ndarray:
     recording, start, tell = what
-    model = front_end(recipe)
     shape = (len(recording), *model.output_shape[1:])
     pictures = np.empty(shape, dtype=np.float32)
     for first in range(0, len(recording), _BATCH):
         part = slice(first, first + _BATCH)
-        windows = spool.windows(recording[part], start[part], window=recipe.windowing.window)
+        windows = spool.windows(recording[part], start[part], window=model.input_shape[1])
         pictures[part] = keras.ops.convert_to_numpy(model.predict_on_batch(windows))
         tell("computing", min(first + _BATCH, len(recording)), len(recording))
     return pictures
