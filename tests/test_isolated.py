@@ -239,6 +239,33 @@ def test_a_pool_that_is_not_used_starts_no_process(monkeypatch):
         pass
 
 
+@pytest.mark.parametrize("files", [1, 1000])
+def test_processes_may_be_started_ahead(tmp_path, files):
+    path = write(tmp_path / "x.wav")
+    with IsolatedDecoder() as decoder:
+        decoder.start(files)
+        decoder.start(files)
+        ahead = set(decoder._idle)
+        assert len(ahead) == min(files, os.cpu_count() or 1)
+        assert_same(decoder.decode(path, RATE), decode(path, RATE))
+        assert set(decoder._idle) == ahead
+    decoder.start(files)
+    assert not decoder._idle
+
+
+@pytest.mark.parametrize("end_first", [False, True])
+def test_workers_that_were_started_ahead_and_do_not_start(tmp_path, monkeypatch, end_first):
+    command = [sys.executable, "-c", "raise ImportError('no codec here')"]
+    monkeypatch.setattr(decode_process, "command", lambda: command)
+    path = write(tmp_path / "x.wav")
+    with IsolatedDecoder() as decoder:
+        decoder.start(1)
+        if end_first:
+            decoder._idle[0].process.wait()
+        with pytest.raises(DecoderError, match="no codec here"):
+            decoder.decode(path, RATE)
+
+
 def test_workers_import_little():
     program = (
         "import sys, timbrel.audio.decode_worker\n"

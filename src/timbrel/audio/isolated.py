@@ -37,9 +37,9 @@ class IsolatedDecoder:
                 ...
 
     A process starts, in about 0.3 s, when a thread finds all others busy; a pool that is never
-    asked starts none. So a pool for each piece of work is cheap enough, and there is none for the
-    whole program on purpose: it would stay in notebooks and servers when its work is done. A
-    program that forks must not use one pool on both sides.
+    asked starts none, unless `start` is called. So a pool for each piece of work is cheap enough,
+    and there is none for the whole program on purpose: it would stay in notebooks and servers when
+    its work is done. A program that forks must not use one pool on both sides.
 
     Args:
         patience: seconds that a file may take, and one more for each 50 kB of it, before the
@@ -108,6 +108,19 @@ class IsolatedDecoder:
             raise AudioError(name, reply["unusable"])
         facts = reply["decoded"]
         return Decoded(**facts | {"waveform": waveform, "warnings": tuple(facts["warnings"])})
+
+    def start(self, files: int) -> None:
+        """Start the processes that so many files keep busy, and do not wait until they are ready.
+
+        For whoever has something else to do for some tenths of a second before the first file.
+
+        Raises:
+            DecoderError: they cannot be started.
+        """
+        with self._changed:
+            wanted = 0 if self._closed.is_set() else min(files, self._size)
+            while len(self._idle) + len(self._busy) < wanted:
+                self._idle.append(DecodeProcess())
 
     def close(self) -> None:
         """End all processes at once; whoever still waits for one gets a DecoderFailed."""

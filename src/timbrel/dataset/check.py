@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from timbrel.audio import decode
@@ -20,8 +20,10 @@ _CLIPPED = 10
 _OFFSET, _OFFSET_SHARE = 0.002, 0.05
 # Folds of an evaluation; classes with fewer recordings or groups make them fewer.
 _FOLDS = 5
-# Names in a sentence.
+# Values named in a sentence.
 _NAMED = 5
+# Share of the files that must agree before the others are odd.
+_MOST = 0.75
 
 _REASONS = {
     decode.NO_FILE: ("missing", "Correct the path or take the row out"),
@@ -117,9 +119,9 @@ def _damage(heard: Heard) -> Iterable[tuple[str, str, str]]:
     if abs(levels.offset) >= max(_OFFSET, _OFFSET_SHARE * levels.rms):
         yield (
             "dc-offset",
-            f"It swings around {levels.offset:+.4f} instead of 0, which counts as sound when "
+            f"Its DC offset is {levels.offset:+.4f} of full scale, which counts as sound when "
             "silence is cut.",
-            "Take the offset out, with a high-pass filter at 20 Hz.",
+            "Take the offset out, with a high-pass filter at 20 Hz, and see how it was recorded.",
         )
 
 
@@ -162,25 +164,52 @@ def format_findings(
     }
     rates = [(path, rate) for path, rate, _ in files.values()]
     channels = [(path, number) for path, _, number in files.values()]
-    usual = _usual(rates)
-    below = f", less than the {_kilohertz(wanted)} of {recipe}"
+    low = sorted({rate for _, rate in rates if rate < wanted})
     findings = [
         *_differing(source, rates, ("odd-rate", "sample rates", _kilohertz)),
         *_differing(source, channels, ("odd-channels", "numbers of channels", _channels)),
     ]
-    findings = [
-        replace(item, message=item.message[:-1] + below + ".")
-        if item.kind == "odd-rate" and item.path != source and dict(rates)[item.path] < wanted
-        else item
-        for item in findings
-    ]
-    low = [path for path, rate in rates if rate < wanted and usual in (None, rate)]
     if low:
-        which = f"All {len(low)}" if len(low) == len(rates) else f"{len(low)} of {len(rates)}"
-        message = f"{which} files are recorded at{below[1:]}: the upper part of its pictures is empty."
-        action = "Nothing, where all sounds that you will ask about are recorded alike."
+        count = sum(rate < wanted for _, rate in rates)
+        which = f"All {count}" if count == len(rates) else f"{count} of {len(rates)}"
+        message = (
+            f"{which} files have a lower sample rate ({', '.join(map(_kilohertz, low))}) than "
+            f"{recipe} hears at ({_kilohertz(wanted)}): the top of their pictures is empty."
+        )
+        action = (
+            "Nothing, if what you will ask about is recorded alike; else record at "
+            f"{_kilohertz(wanted)} or more."
+        )
         findings.append(Finding(source, "low-rate", message, action))
     return findings
+
+
+def _differing(
+    source: str, found: Sequence[tuple[str, int]], what: tuple[str, str, Callable[[int], str]]
+) -> list[Finding]:
+    """The files that differ from most, or that there is no value that most have."""
+    kind, noun, show = what
+    counts = Counter(value for _, value in found).most_common()
+    if len(counts) < 2:
+        return []
+    usual, most = counts[0]
+    if most < _MOST * len(found):
+        listed = ", ".join(f"{show(value)} ({count})" for value, count in counts[:_NAMED])
+        rest = len(counts) - _NAMED
+        message = f"The files have several {noun}: {listed}"
+        message += f" and {rest} more." if rest > 0 else "."
+        action = (
+            "See that no class has one of its own, or the model may learn the recorder; all are "
+            "converted alike."
+        )
+        return [Finding(source, kind, message, action)]
+    message = f"It is {{}}, and {most} of {len(found)} files are {show(usual)}."
+    action = "See that it is the recording you meant; it is converted like all others."
+    return [
+        Finding(path, kind, message.format(show(value)), action)
+        for path, value in found
+        if value != usual
+    ]
 
 
 def duplicate_findings(
@@ -214,9 +243,9 @@ def duplicate_findings(
 def _repetition(recordings: Sequence[Recording], pair: Duplicate) -> Finding:
     other = recordings[pair.first].name
     if pair.exact:
-        message = f"It is the same, sample for sample, as {other}."
+        message = f"It holds the same samples as {other}."
     else:
-        message = f"It is the same sound as {other}, over {pair.overlap:.2f} s."
+        message = f"It is the same sound as {other}, over {pair.overlap:.2f} s of it."
     return Finding(
         recordings[pair.second].name,
         "exact-duplicate" if pair.exact else "near-duplicate",
@@ -239,7 +268,9 @@ def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
     findings = []
     if len(members) < 2:
         found = f"only '{next(iter(members))}'" if members else "none"
-        message = f"A classifier needs two classes with recordings that can be used; it has {found}."
+        message = (
+            f"A classifier needs two classes with recordings that can be used; it has {found}."
+        )
         findings.append(Finding(source, "one-class", message, "Add recordings of another class."))
     for label, items in sorted(members.items()):
         groups = {item.group for item in items}
@@ -261,14 +292,6 @@ def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
             )
         )
     return findings
-
-
-def spanning_groups(recordings: Iterable[Recording]) -> list[str]:
-    """Groups that hold recordings of more than one class, sorted."""
-    labels = defaultdict(set)
-    for item in recordings:
-        labels[item.group].add(item.label)
-    return sorted(group for group, members in labels.items() if len(members) > 1)
 
 
 def _halves(reason: str, action: str) -> tuple[str, str]:

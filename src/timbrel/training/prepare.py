@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -165,55 +165,75 @@ def _compute(
     Recordings are numbered as in the data set.
     """
     seed, tell = how
-    windowing, lasting = recipe.windowing, True
-    with WaveformSpool() as spool:
-        used, facts, warnings, problems, prints = [], [], [], [], []
-        for number, result in enumerate(_hear_all(recordings, windowing)):
-            if isinstance(result, AudioError):
-                problems.append([recordings[number].name, result.reason])
-                lasting = lasting and not isinstance(result, DecoderFailed)
-            else:
-                waveform, fact, odd, found = result
-                spool.add(waveform)
-                prints.append(found)
-                used.append(number)
-                facts.append(fact)
-                warnings += [[recordings[number].name, text] for text in odd]
-            tell("reading", number + 1, len(recordings))
-        target = _targets([recordings[number] for number in used], problems)
+    windowing = recipe.windowing
+    with IsolatedDecoder() as decoder, WaveformSpool() as spool:
+        decoder.start(len(recordings))
+        # Compiled while the decoders start.
+        model = front_end(recipe)
+        model.predict_on_batch(np.zeros((_BATCH, windowing.window), dtype=np.float32))
+        read = _read_all(recordings, windowing, (decoder, spool, tell))
+        target = _targets([recordings[number] for number in read.used], read.problems)
         copies = near_duplicates(
-            prints, progress=lambda done, total: tell("comparing", done, total)
+            read.prints, progress=lambda done, total: tell("comparing", done, total)
         )
-        samples = np.array([fact[0] for fact in facts])
+        samples, seconds, emptied, level = map(np.array, zip(*read.facts, strict=True))
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
-        pictures = _pictures(spool, recipe, (recording, start, tell))
+        pictures = _pictures(spool, model, (recording, start, tell))
+    pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
         "pictures": pictures,
         "recording": recording,
         "start": start,
-        "used": np.array(used),
-        "seconds": np.array([fact[1] for fact in facts]),
+        "used": np.array(read.used),
+        "seconds": seconds,
         "kept": samples / windowing.rate,
-        "emptied": np.array([fact[2] for fact in facts]),
-        "level": np.array([fact[3] for fact in facts]),
-        "said": np.array(json.dumps([warnings, problems])),
-        "copies": np.array([(pair.first, pair.second) for pair in copies], dtype=np.int64).reshape(
-            -1, 2
-        ),
+        "emptied": emptied,
+        "level": level,
+        "said": np.array(json.dumps([read.warnings, read.problems])),
+        "copies": np.array(pairs, dtype=np.int64).reshape(-1, 2),
     }
-    return arrays, lasting
+    return arrays, read.lasting
+
+
+@dataclass
+class _Read:
+    """What was found while all recordings were read, apart from their samples."""
+
+    used: list[int] = field(default_factory=list)
+    facts: list[tuple] = field(default_factory=list)
+    prints: list[Fingerprint | None] = field(default_factory=list)
+    warnings: list[list[str]] = field(default_factory=list)
+    problems: list[list[str]] = field(default_factory=list)
+    lasting: bool = True
+
+
+def _read_all(
+    recordings: list[Recording],
+    windowing: Windowing,
+    how: tuple[IsolatedDecoder, WaveformSpool, Progress],
+) -> _Read:
+    decoder, spool, tell = how
+    read = _Read()
+    heard = in_order(lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close)
+    for number, result in enumerate(heard):
+        name = recordings[number].name
+        if isinstance(result, AudioError):
+            read.problems.append([name, result.reason])
+            read.lasting = read.lasting and not isinstance(result, DecoderFailed)
+        else:
+            waveform, fact, odd, found = result
+            spool.add(waveform)
+            read.used.append(number)
+            read.facts.append(fact)
+            read.prints.append(found)
+            read.warnings += [[name, text] for text in odd]
+        tell("reading", number + 1, len(recordings))
+    return read
 
 
 # Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint, or what is
 # wrong.
 _Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None]
-
-
-def _hear_all(recordings: list[Recording], windowing: Windowing) -> Iterator[_Heard]:
-    with IsolatedDecoder() as decoder:
-        yield from in_order(
-            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
-        )
 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
@@ -246,15 +266,14 @@ def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarr
 
 
 def _pictures(
-    spool: WaveformSpool, recipe: Recipe, what: tuple[np.ndarray, np.ndarray, Progress]
+    spool: WaveformSpool, model: keras.Model, what: tuple[np.ndarray, np.ndarray, Progress]
 ) -> np.ndarray:
     recording, start, tell = what
-    model = front_end(recipe)
     shape = (len(recording), *model.output_shape[1:])
     pictures = np.empty(shape, dtype=np.float32)
     for first in range(0, len(recording), _BATCH):
         part = slice(first, first + _BATCH)
-        windows = spool.windows(recording[part], start[part], window=recipe.windowing.window)
+        windows = spool.windows(recording[part], start[part], window=model.input_shape[1])
         pictures[part] = keras.ops.convert_to_numpy(model.predict_on_batch(windows))
         tell("computing", min(first + _BATCH, len(recording)), len(recording))
     return pictures

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from timbrel.audio.decode import resample
 from timbrel.audio.isolated import IsolatedDecoder
@@ -22,15 +23,16 @@ from timbrel.dataset.check import (
     recording_findings,
     unusable_finding,
 )
-from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
 from timbrel.dataset.findings import KINDS, Finding
 from timbrel.dataset.fingerprint import join_groups
 from timbrel.dataset.manifest import Dataset, Recording, read_dataset
-from timbrel.errors import AudioError
+from timbrel.errors import AudioError, MissingExtra
+from timbrel.features.cache import FeatureCache
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
-
-Progress = Callable[[str, int, int], None]
+from timbrel.workflows.mislabelled import describe, judge, judge_by_recipe
+from timbrel.workflows.observer import EvaluateObserver
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class CheckResult:
         source: the data set, as the user named it.
         recipe: the name of the recipe that it was checked for.
         recordings: every recording, in the order of the data set.
-        findings: in the order of `KINDS`, then of the recordings.
+        findings: in the order of `KINDS`, then of the recordings; those that are probably
+            mislabelled surest first.
     """
 
     source: str
@@ -84,9 +87,9 @@ class CheckResult:
     findings: tuple[Finding, ...]
 
     @property
-    def unusable(self) -> int:
-        """How many recordings and rows cannot be used."""
-        return sum(item.unusable for item in self.findings)
+    def unusable(self) -> list[Finding]:
+        """The findings that say why a recording or row cannot be used."""
+        return [item for item in self.findings if item.unusable]
 
     def counts(self) -> Counter[str]:
         """Findings of each kind."""
@@ -110,85 +113,111 @@ def check(
     *,
     audio: str | os.PathLike | None = None,
     recipe: str | Recipe = DEFAULT_RECIPE,
-    progress: Progress | None = None,
+    deep: bool = False,
+    seed: int = 0,
+    cache: FeatureCache | None = None,
+    observer: EvaluateObserver | None = None,
 ) -> CheckResult:
     """Look for whatever is wrong or odd about a data set; nothing is changed.
 
     Every recording is decoded once, in a process of its own. `timbrel.dataset.findings.KINDS` lists
-    what is looked for.
+    what is looked for. Wrong labels are looked for where scikit-learn and SciPy are installed; that
+    they are not is a finding.
 
     Args:
         data: a folder with one sub-folder per class, a folder with label files, or a CSV.
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: what the recordings are to be used for: its window, rate and cleaning.
-        progress: called with the stage ("reading", "comparing"), and what is done of how much.
+        deep: look for wrong labels by cross-validation of the recipe itself, instead of a fast
+            model of statistics of each recording. Takes as long as `evaluate`.
+        seed: of what learns to tell wrong labels.
+        cache: with `deep`, where features are kept.
+        observer: told how it goes: `progress` with the stages "reading", "comparing", "judging";
+            with `deep` all that an evaluation tells.
 
     Raises:
-        DataError: the data set cannot be read, or names no recording of a class.
+        DataError: the data set cannot be read, or names no recording of a class; with `deep`, it
+            cannot be cross-validated.
         InvalidArgument: there is no such recipe.
         DecoderError: the processes that decode cannot be started.
+        MissingExtra: `deep` without what training needs.
     """
     recipe = get_recipe(recipe)
-    tell = progress or (lambda stage, done, total: None)
+    observer = observer or EvaluateObserver()
     dataset = read_dataset(data, audio)
-    windowing = recipe.windowing
-    findings = dataset_findings(dataset)
-    heard, prints, bad = [], [], set()
-    for number, (facts, found, print_) in enumerate(_hear_all(dataset, windowing)):
-        heard.append(facts)
-        prints.append(print_)
-        findings += found
-        if any(item.unusable for item in found):
-            bad.add(number)
-        tell("reading", number + 1, len(dataset.recordings))
-    pairs = near_duplicates(prints, progress=lambda done, total: tell("comparing", done, total))
-    recordings = _joined(dataset.recordings, pairs)
-    usable = [item for number, item in enumerate(recordings) if number not in bad]
-    findings += [
+    told = _hear_all(dataset, recipe.windowing, observer)
+    pairs = near_duplicates(
+        [item.print for item in told],
+        progress=lambda done, total: observer.progress("comparing", done, total),
+    )
+    joined = join_groups(dataset.recordings, [(pair.first, pair.second) for pair in pairs])
+    usable = [number for number, item in enumerate(told) if item.usable]
+    findings = [
+        *dataset_findings(dataset),
+        *(found for item in told for found in item.findings),
         *duplicate_findings(dataset.recordings, pairs),
         *format_findings(
-            dataset.recordings, heard, (dataset.source, recipe.name, windowing.rate)
+            dataset.recordings,
+            [item.heard for item in told],
+            (dataset.source, recipe.name, recipe.windowing.rate),
         ),
-        *class_findings(dataset.source, usable),
+        *class_findings(dataset.source, [joined[number] for number in usable]),
     ]
+    if deep:
+        findings += judge_by_recipe(dataset, recipe, seed=seed, cache=cache, observer=observer)
+    else:
+        findings += _judged(dataset.source, joined, told, seed=seed, observer=observer)
     order = list(KINDS)
     findings.sort(key=lambda item: order.index(item.kind))
     return CheckResult(
         source=dataset.source,
         recipe=recipe.name,
         recordings=tuple(
-            Checked(item, number not in bad, facts)
-            for number, (item, facts) in enumerate(zip(recordings, heard, strict=True))
+            Checked(item, facts.usable, facts.heard)
+            for item, facts in zip(joined, told, strict=True)
         ),
         findings=tuple(findings),
     )
 
 
-def _joined(recordings: tuple[Recording, ...], pairs: list[Duplicate]) -> list[Recording]:
-    return join_groups(recordings, [(pair.first, pair.second) for pair in pairs])
+@dataclass(frozen=True)
+class _Told:
+    """What one recording told, and what is kept of it to compare it with others."""
+
+    heard: Heard | None
+    findings: list[Finding]
+    print: Fingerprint | None = None
+    statistics: np.ndarray | None = None
+
+    @property
+    def usable(self) -> bool:
+        return not any(item.unusable for item in self.findings)
 
 
-_Told = tuple[Heard | None, list[Finding], Fingerprint | None]
+def _hear_all(dataset: Dataset, windowing: Windowing, observer: EvaluateObserver) -> list[_Told]:
+    return list(_hear_each(dataset, windowing, observer))
 
 
-def _hear_all(dataset: Dataset, windowing: Windowing) -> Iterator[_Told]:
+def _hear_each(
+    dataset: Dataset, windowing: Windowing, observer: EvaluateObserver
+) -> Iterator[_Told]:
+    total = len(dataset.recordings)
     with IsolatedDecoder() as decoder:
-        yield from in_order(
-            lambda item: _hear(item, windowing, decoder),
-            dataset.recordings,
-            stop=decoder.close,
+        decoder.start(total)
+        heard = in_order(
+            lambda item: _hear(item, windowing, decoder), dataset.recordings, stop=decoder.close
         )
+        for done, told in enumerate(heard, 1):
+            observer.progress("reading", done, total)
+            yield told
 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Told:
-    """What was heard of a recording, what is odd about it, and its fingerprint."""
     try:
         # At its own rate: resampling rounds off what clipping left.
-        decoded = decoder.decode(
-            item.file, None, start=item.start, end=item.end, name=item.name
-        )
+        decoded = decoder.decode(item.file, None, start=item.start, end=item.end, name=item.name)
     except AudioError as error:
-        return None, [unusable_finding(item, error)], None
+        return _Told(None, [unusable_finding(item, error)])
     waveform = resample(decoded.waveform, decoded.source_rate, windowing.rate)
     cleaned, left = keep(waveform, windowing)
     heard = Heard(
@@ -199,5 +228,33 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _T
         kept=len(cleaned.waveform) / windowing.rate if left else 0.0,
         warnings=decoded.warnings,
     )
-    found = recording_findings(item, heard, windowing)
-    return heard, found, fingerprint(waveform, windowing.rate)
+    return _Told(
+        heard,
+        recording_findings(item, heard, windowing),
+        fingerprint(waveform, windowing.rate),
+        describe(waveform, windowing.rate),
+    )
+
+
+def _judged(
+    source: str,
+    recordings: Sequence[Recording],
+    told: Sequence[_Told],
+    *,
+    seed: int,
+    observer: EvaluateObserver,
+) -> list[Finding]:
+    numbers = [
+        number
+        for number, (item, facts) in enumerate(zip(recordings, told, strict=True))
+        if facts.usable and not item.none_of_these
+    ]
+    try:
+        return judge(
+            [recordings[number] for number in numbers],
+            [told[number].statistics for number in numbers],
+            seed=seed,
+            progress=lambda done, total: observer.progress("judging", done, total),
+        )
+    except MissingExtra as error:
+        return [Finding(source, "note", "Labels were not checked.", f"{error}.")]
