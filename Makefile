@@ -37,6 +37,7 @@ format: install
 	$(BIN)/ruff format src tests benchmarks
 
 bench: install
+	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/tutorial_training.py
 	$(BIN)/python benchmarks/honesty.py

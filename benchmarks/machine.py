@@ -40,10 +40,15 @@ def save(name: str, result: dict) -> None:
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def instruments() -> tuple[Path, Path]:
-    """The CSV and the folder of the 300 real recordings."""
-    default = Path(__file__).parents[2] / "shared"
-    folder = Path(os.environ.get("TIMBREL_SHARED", default)) / "data" / "instruments"
+def shared() -> Path:
+    """The folder of the real recordings."""
+    folder = Path(os.environ.get("TIMBREL_SHARED", Path(__file__).parents[2] / "shared")) / "data"
     if not folder.is_dir():
         raise SystemExit("The real recordings are not here; set TIMBREL_SHARED to their folder.")
-    return folder / "instruments.csv", folder / "wavfiles"
+    return folder
+
+
+def recordings(name: str) -> tuple[Path, Path | None]:
+    """The CSV of a data set, and the folder that its paths are relative to."""
+    folder = shared() / name
+    return folder / f"{name}.csv", folder / "wavfiles" if name == "instruments" else None

@@ -22,7 +22,7 @@ import pandas as pd
 from python_speech_features import mfcc
 from scipy.io import wavfile
 
-from machine import instruments, save
+from machine import recordings, save
 from timbrel import FeatureCache, prepare, read_dataset
 
 RATE, WINDOW, THRESHOLD = 16_000, 1600, 0.005
@@ -59,7 +59,7 @@ def timed(work) -> tuple[float, object]:
 
 
 def main() -> None:
-    table, audio = instruments()
+    table, audio = recordings("instruments")
     with tempfile.TemporaryDirectory() as name:
         cache = FeatureCache(Path(name) / "cache")
         ours, prepared = timed(lambda: prepare(read_dataset(table, audio), cache=cache))

@@ -18,7 +18,7 @@ import time
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from machine import instruments, save
+from machine import recordings, save
 from timbrel import Recipe, fit, get_recipe, network, prepare, read_dataset
 from timbrel.evaluation.calibration import file_means
 from timbrel.training.examples import Examples
@@ -65,7 +65,7 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=10)
     chosen = options.parse_args()
     recipe = get_recipe("tutorial-cnn").adjusted(epochs=chosen.epochs)
-    prepared = prepare(read_dataset(*instruments()), recipe)
+    prepared = prepare(read_dataset(*recordings("instruments")), recipe)
     labels = [item.label for item in prepared.recordings]
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(labels, labels))
     ways = ("plain Keras", "timbrel")

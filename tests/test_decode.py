@@ -182,6 +182,26 @@ def test_a_stretch_is_cut_at_the_rate_of_the_file(tmp_path):
     np.testing.assert_array_equal(got.waveform, resample(samples[22_050:30_870], 44_100, RATE))
 
 
+@pytest.mark.parametrize("extension", ["mp3", "ogg", "flac"])
+def test_a_stretch_of_a_compressed_file_is_that_part_of_the_whole(tmp_path, extension):
+    rng = np.random.default_rng(0)
+    rate, seconds = 44_100, 8
+    time = np.arange(seconds * rate) / rate
+    # Loud bursts in a plain tone: frames of an MP3 then borrow much room of those before them.
+    burst = rng.normal(size=len(time)) * (np.sin(2 * np.pi * 3 * time) > 0.6)
+    waveform = np.float32(0.2 * np.sin(2 * np.pi * 440 * time) + 0.3 * burst).clip(-1, 1)
+    path = tmp_path / f"take.{extension}"
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        for block in np.split(waveform, 100):  # libsndfile cannot write a long OGG at once.
+            file.write(block)
+    whole = decode(path, rate).waveform
+    for start in (0.0, 0.01, 0.3, *rng.uniform(0, seconds - 0.5, 30)):
+        part = decode(path, rate, start=start, end=start + 0.2).waveform
+        first = round(start * rate)
+        np.testing.assert_allclose(part, whole[first : first + len(part)], atol=1e-5)
+        assert abs(len(part) - 0.2 * rate) <= 1
+
+
 @pytest.mark.parametrize("start", [1.0, 5.0])
 def test_a_stretch_beyond_the_end_is_named_with_both_times(tmp_path, start):
     path = write(tmp_path / "x.wav", noise(16_000))

@@ -178,6 +178,7 @@ def test_plan_of_players_bounds_the_page():
     assert plan_players(100, 3) < plan_players(50, 3)
 
 
+@pytest.mark.slow
 def test_many_classes_say_what_is_left_out(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(45):
@@ -211,6 +212,7 @@ def test_wrong_arguments(tmp_path):
         explore(tmp_path / "data", tmp_path / "data/a/1.wav/page.html")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not INSTRUMENTS.exists(), reason="the shared data are not here")
 def test_instruments(tmp_path):
     page = tmp_path / "page.html"
@@ -224,6 +226,7 @@ def test_instruments(tmp_path):
     assert_self_contained(html)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DIGITS.exists(), reason="the shared data are not here")
 def test_digits(tmp_path):
     page = tmp_path / "page.html"

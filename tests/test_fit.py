@@ -28,6 +28,7 @@ def same(one, two):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(policy):
     first = fit(examples(), RECIPE, policy=policy)
@@ -38,6 +39,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(policy):
 @pytest.mark.parametrize(
     "name", ["tutorial-cnn", pytest.param("tutorial-rnn", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
     recipe = get_recipe(name).adjusted(epochs=3)
     data = examples(sequence=name == "tutorial-rnn")
@@ -118,6 +120,7 @@ def test_the_fitted_network_is_float32_whatever_it_was_trained_in():
     assert {layer.compute_dtype for layer in fitted.network.layers} == {"float32"}
 
 
+@pytest.mark.slow
 def test_global_random_state_is_left_alone():
     before = np.random.get_state()[1].copy()
     fit(examples(), RECIPE.adjusted(epochs=1))

@@ -235,9 +235,25 @@ def test_two_labels_for_overlapping_times_contradict_each_other(table):
     ],
 )
 def test_two_labels_for_one_file_need_times_that_are_apart(table, one, other, overlap):
+    spans = [[float(text) if text else None for text in pair.split(",")] for pair in (one, other)]
     dataset = table(f"path,label,start,end\na.wav,x,{one}\na.wav,z,{other}\nb.wav,y,,\n")
+    times = [Recording("", Path(), "", "", start=start, end=end).times for start, end in spans]
+    named = {f"a.wav [{text}]" if text else "a.wav" for text in times}
     assert len(dataset.recordings) == (1 if overlap else 3)
-    assert len(dataset.problems) == overlap
+    assert {item.path for item in dataset.problems} == (named if overlap else set())
+
+
+def test_a_contradiction_says_where_the_other_label_is(table):
+    rows = "path,label,start,end\na.wav,x,0.5,2\na.wav,z,1,4\nb.wav,x,,\nb.wav,z,3,\n"
+    advice = "keep one of the rows or move their times apart"
+    with pytest.raises(DataError, match="No recording"):
+        table(rows)
+    assert problems(table(rows + "c.wav,x,,\n")) == [
+        f"a.wav [0.5–2 s]: it is labelled 'x', and 1–4 s of the same recording 'z'; {advice}",
+        f"a.wav [1–4 s]: it is labelled 'z', and 0.5–2 s of the same recording 'x'; {advice}",
+        f"b.wav: it is labelled 'x', and 3–end s of the same recording 'z'; {advice}",
+        f"b.wav [3–end s]: it is labelled 'z', and all of the same recording 'x'; {advice}",
+    ]
 
 
 def test_one_label_may_overlap_itself(table):
@@ -300,8 +316,9 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_table(table):
 
 def test_a_table_without_rows_says_what_was_expected(table, tmp_path):
     assert message(table, "path,label\n") == (
-        f"There are no recordings in '{tmp_path / 'data.csv'}'. Expected one sub-folder per class "
-        "with sound files in it, or a CSV with the columns path and label."
+        f"There are no labelled recordings in '{tmp_path / 'data.csv'}'. Expected one sub-folder "
+        "per class with sound files in it, recordings with Audacity label tracks or Raven "
+        "selection tables beside them, or a CSV with the columns path and label."
     )
 
 

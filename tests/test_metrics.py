@@ -1,4 +1,4 @@
-"""Scores equal scikit-learn's and hand-worked values, intervals those of the plain bootstrap."""
+"""Scores equal scikit-learn's and hand-worked values."""
 
 import math
 
@@ -12,7 +12,6 @@ from timbrel.evaluation.metrics import (
     auroc,
     confusion,
     expected_ece,
-    interval,
     per_class,
     scores,
 )
@@ -173,105 +172,6 @@ def test_repeating_all_examples_changes_nothing():
     alike(scores(np.tile(p, (3, 1)), np.tile(target, 3)), scores(p, target))
 
 
-# Intervals
-
-
-def test_intervals_are_those_of_the_plain_bootstrap():
-    p, target = made(60, 4)
-    groups = np.random.default_rng(1).integers(0, 13, 60)
-    names = np.unique(groups)
-    drawn = np.random.default_rng(5).multinomial(13, np.full(13, 1 / 13), size=2000)
-    resampled = {name: [] for name in METRICS}
-    for counts in drawn:
-        chosen = [
-            np.tile(np.flatnonzero(groups == name), count)
-            for name, count in zip(names, counts, strict=True)
-        ]
-        chosen = np.concatenate(chosen)
-        for name, value in scores(p[chosen], target[chosen]).items():
-            resampled[name].append(value)
-    got = interval(p, target, groups, seed=5)
-    assert tuple(got) == METRICS
-    for name in METRICS:
-        np.testing.assert_allclose(got[name], np.percentile(resampled[name], [2.5, 97.5]))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_an_interval_holds_the_estimate(seed):
-    p, target = made(120, 5, seed, sharpness=1.0)
-    # Not the ECE: resampling makes it larger (Efron & Tibshirani's bias).
-    estimate, edges = scores(p, target), interval(p, target, np.arange(120) // 3)
-    for name in set(METRICS) - {"ece"}:
-        assert edges[name][0] < estimate[name] < edges[name][1], name
-
-
-def test_an_interval_of_accuracy_is_as_wide_as_the_binomial_says():
-    p, target = made(1000)
-    accuracy = scores(p, target)["accuracy"]
-    low, high = interval(p, target, np.arange(1000))["accuracy"]
-    half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / 1000)
-    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
-    assert (high + low) / 2 == pytest.approx(accuracy, abs=0.1 * half)
-
-
-def test_intervals_narrow_with_more_groups():
-    few, many = made(50), made(1250)
-    for name in METRICS:
-        wide = np.ptp(interval(*few, np.arange(50))[name])
-        narrow = np.ptp(interval(*many, np.arange(1250))[name])
-        # Five times as narrow, were it not for chance and the bias of the ECE.
-        assert 2.5 < wide / narrow < 10, name
-
-
-def test_groups_that_are_right_or_wrong_together_widen_the_interval():
-    # Ten copies of forty examples are worth forty examples, whatever their number.
-    p, target = made(40)
-    copies, targets, groups = np.tile(p, (10, 1)), np.tile(target, 10), np.tile(np.arange(40), 10)
-    by_group = interval(copies, targets, groups)
-    by_example = interval(copies, targets, np.arange(400))
-    alike(by_group, interval(p, target, np.arange(40)))
-    for name in ("accuracy", "map3", "log_loss", "brier"):
-        ratio = np.ptp(by_group[name]) / np.ptp(by_example[name])
-        assert ratio == pytest.approx(math.sqrt(10), rel=0.15), name
-
-
-def test_names_and_order_of_groups_do_not_matter():
-    p, target = made(60)
-    groups = np.arange(60) // 4
-    named = np.array([f"g{number:02}" for number in groups])
-    alike(interval(p, target, named), interval(p, target, groups))
-
-
-def test_intervals_follow_the_seed():
-    p, target = made(60)
-    one, same = (interval(p, target, np.arange(60), seed=1) for _ in range(2))
-    assert one == same
-    assert interval(p, target, np.arange(60), seed=2) != one
-
-
-def test_one_group_has_no_spread_and_says_next_to_nothing_of_a_share():
-    p, target = made(20)
-    estimate, edges = scores(p, target), interval(p, target, np.zeros(20))
-    for name in METRICS:
-        if name in ("accuracy", "macro_f1", "map3"):
-            assert edges[name][0] <= estimate[name] <= edges[name][1]
-            assert edges[name][1] - edges[name][0] > 0.7
-        else:
-            np.testing.assert_allclose(edges[name], estimate[name])
-
-
-def test_bounds_stay_in_range():
-    p = np.eye(3)[[0, 1, 2] * 5]
-    edges = interval(p, np.array([0, 1, 2] * 5), np.arange(15))
-    for name in ("accuracy", "macro_f1", "map3"):
-        assert 0.7 < edges[name][0] < edges[name][1] == 1
-    for name in ("log_loss", "brier", "ece"):
-        np.testing.assert_allclose(edges[name], 0, atol=1e-12)
-
-
-# Classes
-
-
 def test_confusion_and_class_scores_equal_scikit_learn():
     p, target = made(200, 6)
     predicted = p.argmax(axis=1)
@@ -336,10 +236,3 @@ def test_auroc_by_hand():
     assert auroc(np.array([0.1, 0.2]), np.array([0.9, 0.8])) == 0
     assert auroc(np.array([0.5, 0.5]), np.array([0.5])) == 0.5
     assert auroc(np.array([0.9, 0.4]), np.array([0.5, 0.1])) == 0.75
-
-
-def test_all_right_on_few_files_is_not_certain():
-    target = np.arange(6) % 2
-    low, high = interval(np.eye(2)[target], target, np.arange(6))["accuracy"]
-    # Wilson's interval for 6 of 6.
-    assert (low, high) == (pytest.approx(0.6097, abs=1e-3), 1.0)

@@ -60,3 +60,26 @@ def test_whoever_stops_early_does_not_wait_for_the_rest():
     before = time.monotonic()
     results.close()
     assert time.monotonic() - before < 60
+
+
+@pytest.mark.parametrize(("taken", "stopped"), [(20, 0), (19, 1), (1, 1)])
+def test_work_that_is_given_up_is_told_to_stop(taken, stopped):
+    calls = []
+    results = in_order(str, range(19), stop=lambda: calls.append("stop"))
+    for _ in zip(range(taken), results, strict=False):
+        pass
+    results.close()
+    assert len(calls) == stopped
+
+
+def test_an_error_stops_what_is_running():
+    """The other threads wait for `stop`; without it this would never end."""
+    stopped = threading.Event()
+
+    def work(number):
+        if number == 0:
+            raise ValueError("zero")
+        stopped.wait()
+
+    with pytest.raises(ValueError, match="zero"):
+        next(in_order(work, range(10), stop=stopped.set))

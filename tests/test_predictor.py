@@ -151,6 +151,17 @@ def test_folders_are_searched_and_paths_stay_as_typed(tiny_data, tmp_path, monke
     assert expand([tmp_path / "empty"]) == [(tmp_path / "empty").as_posix()]
 
 
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_folder_without_recordings_is_said_to_hold_none(predictor, tiny_data, tmp_path, others):
+    (tmp_path / "notes.txt").write_text("no sound")
+    files = [tiny_data / "hum" / f"{number}.wav" for number in range(others)]
+    answers = list(predict([tmp_path, *files], predictor))
+    assert answers[0].path == tmp_path.as_posix()
+    assert "there is no sound file" in answers[0].error
+    assert "in this folder" in answers[0].error
+    assert [item.error for item in answers[1:]] == [None] * others
+
+
 def test_a_backslash_may_be_part_of_a_name(predictor, tiny_data, tmp_path):
     if os.sep == "/":
         odd = shutil.copy(tiny_data / "hum" / "0.wav", tmp_path / "a\\b.wav")

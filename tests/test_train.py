@@ -11,6 +11,7 @@ import soundfile
 from conftest import RATE, sound, write_folder
 from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import METRICS
+from timbrel.evaluation.sanity import sanity_round
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import load
 from timbrel.networks.recipes import get_recipe
@@ -91,6 +92,20 @@ def test_the_description_says_how_the_model_hears(tiny_training):
     assert metadata["parity"]["windows"] > 0
     assert metadata["recipe"]["name"] == "tutorial-cnn"
     assert metadata["refit"] is False
+
+
+def test_the_sanity_round_is_that_of_the_written_model(tiny_training):
+    rows = tiny_training.metadata["sanity"]
+    assert rows == sanity_round(load(tiny_training.path))
+    assert json.loads((tiny_training.path / "model.json").read_text())["sanity"] == rows
+    assert load(tiny_training.path / "model.onnx").metadata["sanity"] == rows
+    assert rows[0] == {
+        "sound": "digital silence",
+        "label": "unknown",
+        "predicted": None,
+        "probability": None,
+        "passed": True,
+    }
 
 
 def test_the_same_seed_gives_the_same_model_bit_for_bit(tiny_training, tiny_data, tmp_path):
@@ -258,7 +273,7 @@ def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data
     result = train(data, tmp_path / "model", epochs=1)
     assert result.evaluation["labels"] == ["hiss", "hum", "whistle"]
     unknown = result.evaluation["unknown"]
-    assert set(unknown) == {"threshold", "auroc", "accept_rate"}
+    assert set(unknown) == {"threshold", "auroc", "accept_rate", "ci95"}
     assert 0 <= unknown["accept_rate"] <= 1
 
 

@@ -7,11 +7,12 @@ onnxruntime.
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 
 _PUBLIC = {
     "AudioError": "timbrel.errors",
     "DataError": "timbrel.errors",
+    "DecoderError": "timbrel.errors",
+    "DecoderFailed": "timbrel.errors",
     "InvalidArgument": "timbrel.errors",
     "MissingExtra": "timbrel.errors",
     "ModelError": "timbrel.errors",
@@ -19,6 +20,7 @@ _PUBLIC = {
     "TimbrelError": "timbrel.errors",
     "Decoded": "timbrel.audio.decode",
     "decode": "timbrel.audio.decode",
+    "IsolatedDecoder": "timbrel.audio.isolated",
     "Cleaned": "timbrel.audio.clean",
     "clean": "timbrel.audio.clean",
     "envelope": "timbrel.audio.clean",
@@ -27,6 +29,7 @@ _PUBLIC = {
     "Dataset": "timbrel.dataset.manifest",
     "Recording": "timbrel.dataset.manifest",
     "read_dataset": "timbrel.dataset.manifest",
+    "deal_folds": "timbrel.dataset.folds",
     "hold_out": "timbrel.dataset.splits",
     "make_synthetic": "timbrel.dataset.synthetic",
     "LogMel": "timbrel.features.logmel",
@@ -47,6 +50,8 @@ _PUBLIC = {
     "Predictor": "timbrel.inference.predictor",
     "load": "timbrel.inference.predictor",
     "demo": "timbrel.workflows.demo",
+    "evaluate": "timbrel.workflows.evaluate",
+    "evaluate_models": "timbrel.workflows.compare",
     "explore": "timbrel.workflows.explore",
     "predict": "timbrel.workflows.predict",
     "summary": "timbrel.workflows.summary",
@@ -58,6 +63,9 @@ __all__ = ["__version__", *_PUBLIC]
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
+        # Takes longer to import than the rest of this.
+        from importlib import metadata
+
         return metadata.version("timbrel")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'timbrel' has no attribute '{name}'")

@@ -4,6 +4,8 @@
     ├── InvalidArgument (ValueError)    a parameter breaks its rule
     ├── DataError (ValueError)          a data set cannot be used as a whole
     ├── AudioError (ValueError)         one recording cannot be used; has `path` and `reason`
+    │   └── DecoderFailed               its decoder crashed, hung or lacked memory, this time
+    ├── DecoderError (RuntimeError)     the processes that decode cannot be started
     ├── ModelError (ValueError)         a model cannot be read, or must not be written
     ├── OutputError (OSError)           a result cannot be written
     └── MissingExtra (ImportError)      an optional dependency is not installed
@@ -40,6 +42,23 @@ class AudioError(TimbrelError, ValueError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class DecoderFailed(AudioError):
+    """The decoder crashed, hung or lacked memory; another time, it may not."""
+
+
+class DecoderError(TimbrelError, RuntimeError):
+    """The processes that decode recordings cannot be started."""
+
+    @classmethod
+    def of(cls, cause: str) -> DecoderError:
+        """Say why, and how to see more."""
+        return cls(
+            f"The processes that decode recordings cannot be started ({cause}). "
+            "See what `python -m timbrel.audio.decode_worker` says; installing Timbrel again may "
+            "help."
+        )
 
 
 class ModelError(TimbrelError, ValueError):

@@ -22,10 +22,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         OutputError: the file, or the folder around it, cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     try:
         if target.is_dir():
             raise OutputError(f"Cannot write {path}: it is a folder. Name a file in it.")
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
         try:

@@ -15,12 +15,23 @@ Result = TypeVar("Result")
 _AHEAD = 2
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def in_order(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    stop: Callable[[], object] = lambda: None,
+) -> Iterator[Result]:
     """Apply a function in a thread per core; yield its results in order.
 
     Only a few items are taken ahead of the one whose result is wanted, so that neither a long
     iterator nor large results fill the memory. Whoever stops early waits for what is running, not
     for the rest.
+
+    Args:
+        function: what to do with an item.
+        items: the items.
+        stop: called when the work is given up (an error, Ctrl-C, nobody wants more), to make what
+            is running end early.
 
     Raises:
         Whatever `function` raises, when its turn comes.
@@ -28,6 +39,7 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     workers = os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
+    given_up = True
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
@@ -35,5 +47,8 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        given_up = False
     finally:
+        if given_up:
+            stop()
         pool.shutdown(cancel_futures=True)

@@ -35,8 +35,8 @@ def test_help_names_the_commands_that_exist(call):
     status, out, _ = call("--help")
     assert status == 0
     listed = re.findall(r"^│ (\w+) ", out, flags=re.MULTILINE)
-    assert {"demo", "explore", "summary", "train", "predict"} <= set(listed)
-    assert not {"serve", "export", "evaluate", "tune"} & set(listed)
+    assert {"demo", "explore", "summary", "train", "evaluate", "predict"} <= set(listed)
+    assert not {"serve", "export", "tune"} & set(listed)
 
 
 @pytest.mark.parametrize("command", ["demo", "explore", "summary", "train", "predict"])
@@ -62,6 +62,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
 
 
+@pytest.mark.slow
 def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "model", "--epochs", "2")
     assert status == 0, err
@@ -80,6 +81,7 @@ def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
     assert err == ""
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
     assert status == 0
@@ -151,9 +153,9 @@ def wrong_uses(tmp_path, tiny_model):
     good = write_folder(tmp_path / "good", recordings=2, seconds=0.2)
     return [
         (["train", tmp_path / "nowhere"], "There is no file or folder '"),
-        (["train", empty], "There are no recordings in"),
+        (["train", empty], "There are no labelled recordings in"),
         (["train", no_label], "has no column for the label. Expected one of label, category"),
-        (["train", header_only], "There are no recordings in"),
+        (["train", header_only], "There are no labelled recordings in"),
         (["train", missing, "-o", tmp_path / "m"], "no.wav: there is no such file"),
         (["train", one, "-o", tmp_path / "m"], "one class only, 'hum'"),
         (["train", good, "-o", taken], "exists and is not a Timbrel model"),
@@ -189,6 +191,7 @@ def test_wrong_use_is_one_sentence_and_status_2(call, tmp_path, tiny_model):
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_an_output_that_is_full_is_one_sentence():
     command = [sys.executable, "-m", "timbrel", "summary", "tutorial-cnn"]
@@ -208,6 +211,7 @@ def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
@@ -245,6 +249,8 @@ def test_interrupting_the_import_of_keras_ends_the_program():
     program = (
         "import os, signal\n"
         "from timbrel.cli.console import _interrupted_at_once\n"
+        # Who starts the tests in the background may have it ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with _interrupted_at_once():\n"
         "    pass\n"
         "try:\n"
@@ -261,3 +267,38 @@ def test_interrupting_the_import_of_keras_ends_the_program():
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGINT
     assert ended.stdout == "as ever outside\n"
+
+
+@pytest.mark.slow
+def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tiny_data, tmp_path):
+    figures, page = tmp_path / "evaluation.json", tmp_path / "report.html"
+    status, out, err = call(
+        *("evaluate", tiny_data, "--folds", "2", "--epochs", "1"),
+        *("--json", figures, "--report", page),
+    )
+    assert status == 0, err
+    evaluation = json.loads(figures.read_text())
+    assert "fold 2 of 2: 12 files never heard" in out
+    assert "random windows, as the tutorial does" in out
+    assert f"{evaluation['file']['accuracy']:.1%}" in out
+    assert "Confidence is off by" in out
+    assert "each of them heard by a network that was trained without it" in page.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evaluation.json", "report.html"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--resume", "--no-cache"], "`--resume` needs the cache"),
+        (["--folds", "1"], "`--folds` must be between 2 and"),
+        (["--folds", "many"], "Got many."),
+        (["-m", "nothing", "--epochs", "3"], "`--epochs` goes with training"),
+        (["-m", "nothing"], "There is no model 'nothing'."),
+        (["-r", "nothing"], "`recipe` must be one of"),
+        (["--json", "."], "it is a folder"),
+    ],
+)
+def test_evaluate_refuses_in_a_sentence(call, tiny_data, options, sentence):
+    status, _, err = call("evaluate", tiny_data, *options)
+    assert status == 2
+    assert sentence in " ".join(err.split())

@@ -53,13 +53,25 @@ def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
     for start in range(0, samples, _BLOCK):
         stop = min(start + _BLOCK, samples)
         first, last = max(start - before, 0), min(stop + after, samples)
-        total = np.zeros(last - first + 1)
-        np.cumsum(np.abs(waveform[first:last]), dtype=np.float64, out=total[1:])
-        centre = np.arange(start, stop)
-        low = np.maximum(centre - before, 0)
-        high = np.minimum(centre + after + 1, samples)
-        mean[start:stop] = (total[high - first] - total[low - first]) / (high - low)
+        # Sums of all before sample `start - before` + index; flat outside of the waveform.
+        total = np.zeros(stop - start + window)
+        inside = slice(first - (start - before) + 1, last - (start - before) + 1)
+        np.cumsum(np.abs(waveform[first:last]), dtype=np.float64, out=total[inside])
+        total[inside.stop :] = total[inside.stop - 1]
+        np.subtract(total[window:], total[:-window], out=mean[start:stop])
+        mean[start:stop] /= _covered(start, stop, (before, after, samples))
     return mean
+
+
+def _covered(start: int, stop: int, reach: tuple[int, int, int]) -> np.ndarray:
+    """How many samples the window covers that is centred at each of a stretch of samples."""
+    before, after, samples = reach
+    covered = np.full(stop - start, before + after + 1, dtype=np.float64)
+    left = before - np.arange(start, min(stop, before))
+    covered[: len(left)] -= left
+    right = np.arange(max(start, samples - after), stop) + after + 1 - samples
+    covered[len(covered) - len(right) :] -= right
+    return covered
 
 
 def clean(waveform: np.ndarray, threshold: float, window: int) -> Cleaned:

@@ -31,6 +31,14 @@ EXTENSIONS = frozenset(
 _BLOCK = 1 << 16
 _STREAMED = 1 << 62
 
+_MP3 = ("MP3", "MPEG")
+
+# Where a seek does not lead to the exact sound, reading begins this many seconds earlier: a frame
+# of an MP3 may lie in up to 511 bytes of those before it, at low bit rates most of a second, and
+# libvorbis misses its place on the last page of an OGG by some samples.
+_LEAD = 1.0
+_LED = (*_MP3, "OGG")
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -213,14 +221,15 @@ def _read_stretch(
     known = file.frames < _STREAMED
     first = round(start * file.samplerate)
     last = file.frames if math.isinf(end) else min(round(end * file.samplerate), file.frames)
+    lead = min(first, round(_LEAD * file.samplerate)) if file.format in _LED else 0
     if first:
         if known and first >= file.frames:
             seconds = file.frames / file.samplerate
             raise AudioError(
                 name, f"its stretch starts at {start:g} s, but the file ends at {seconds:.3f} s"
             )
-        file.seek(first)
-    blocks, wanted, damaged = [], last - first, False
+        file.seek(first - lead)
+    blocks, wanted, damaged = [], last - first + lead, False
     while wanted > 0:
         room = np.full((min(wanted, _BLOCK), file.channels), np.nan, dtype=np.float32)
         try:
@@ -236,8 +245,8 @@ def _read_stretch(
     samples = np.concatenate(blocks) if blocks else np.empty((0, file.channels), np.float32)
     # The length of an MP3 is an estimate unless its own header says it, which is looked at apart.
     read = sum(len(block) for block in blocks)
-    short = known and read < last - first and file.format not in ("MP3", "MPEG")
-    return samples, damaged or short
+    short = known and read < last - first and file.format not in _MP3
+    return samples[lead:], damaged or short
 
 
 def _cause(error: Exception) -> str:

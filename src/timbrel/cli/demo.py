@@ -24,6 +24,7 @@ def demo(
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
     from timbrel.cli.watch import watching
+    from timbrel.evaluation.sanity import sanity_text
     from timbrel.workflows import demo as workflow
 
     with watching(terminal) as observer:
@@ -33,6 +34,7 @@ def demo(
     terminal.out.print(
         f"{right} of {len(result.predictions)} new sounds named correctly.\n\n"
         f"{score_text(result.trained.evaluation)}\n\n"
+        f"{sanity_text(result.trained.metadata['sanity'])}\n\n"
         f"The recordings    {result.data.parent}\n"
         f"The model         {result.trained.path}\n"
         f"The report        {result.trained.path / 'report.html'}\n"

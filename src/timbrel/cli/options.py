@@ -9,7 +9,10 @@ import typer
 
 Data = Annotated[
     Path,
-    typer.Argument(help="A folder with one sub-folder per class, or a CSV of paths and labels."),
+    typer.Argument(
+        help="A folder with one sub-folder per class, a folder of recordings with label files "
+        "beside them, or a CSV of paths and labels."
+    ),
 ]
 Audio = Annotated[
     Path | None, typer.Option("--audio", help="Folder that the CSV's paths are relative to.")

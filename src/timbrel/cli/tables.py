@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -104,13 +105,129 @@ def score_text(evaluation: dict) -> str:
         f"  files    {_percent(file)}",
         f"  windows  {_percent(window)}",
     ]
-    unknown = evaluation["unknown"]
-    if unknown:
-        lines.append(
-            f"  none of these: accepts {unknown['accept_rate']:.0%} of them at the threshold "
-            f"{unknown['threshold']:.2f}, AUROC {unknown['auroc']:.2f}"
-        )
+    if evaluation["unknown"]:
+        lines.append(unknown_text(evaluation["unknown"]))
     return "\n".join(lines)
+
+
+def class_table(evaluation: dict) -> Table:
+    """Precision, recall and F1 of each class, and what it is taken for most often."""
+    table = _table("Class by class", "class", "files", "precision", "recall", "95 %", "F1")
+    table.add_column("most often taken for", justify="left")
+    labels, matrix = evaluation["labels"], evaluation["confusion"]
+    for number, row in enumerate(evaluation["per_class"]):
+        wrong = {label: n for label, n in zip(labels, matrix[number], strict=True) if n}
+        wrong.pop(row["label"], None)
+        worst = max(wrong, key=wrong.__getitem__, default="")
+        span = row["ci95"]["recall"]
+        table.add_row(
+            Text(row["label"]),
+            str(row["files"]),
+            f"{row['precision']:.1%}",
+            f"{row['recall']:.1%}" if row["files"] else "–",
+            f"{span[0]:.0%}–{span[1]:.0%}" if span else "–",
+            f"{row['f1']:.1%}",
+            Text(f"{worst} ({wrong[worst]})" if worst else ""),
+        )
+    return table
+
+
+def honesty_table(evaluation: dict) -> Table:
+    """The tutorial's claim and the truth, side by side."""
+    table = _table("What is claimed, and what is true", "scored on", "right", "95 % interval")
+    leaky = evaluation["random_split"]
+    window, file = evaluation["window"], evaluation["file"]
+    rows = (
+        ("random windows, as the tutorial does", leaky["window_accuracy"], leaky["ci95"]),
+        ("windows of recordings never heard", window["accuracy"], window["ci95"]["accuracy"]),
+        ("whole recordings never heard", file["accuracy"], file["ci95"]["accuracy"]),
+    )
+    for name, share, (low, high) in rows:
+        table.add_row(name, f"{share:.1%}", f"{low:.0%} to {high:.0%}")
+    return table
+
+
+def honesty_text(evaluation: dict) -> str:
+    """What to make of the score, in words."""
+    gap, (low, high) = evaluation["gap"], evaluation["gap_ci95"]
+    claimed = evaluation["random_split"]["window_accuracy"]
+    if low > 0:
+        lines = [
+            f"The random split claims {100 * gap:.1f} points more than is true "
+            f"({100 * low:.0f} to {100 * high:.0f}): windows of one recording lie on both of its "
+            "sides, and the network recognises recordings instead of classes."
+        ]
+    else:
+        lines = [
+            f"Here the random split ({claimed:.1%}) does not claim more than is true, within what "
+            f"so few recordings can tell ({100 * low:.0f} to {100 * high:.0f} points)."
+        ]
+    calibration = evaluation["calibration"]
+    lines.append(
+        f"Confidence is off by {calibration['ece_after']:.1%} on average "
+        f"({calibration['ece_before']:.1%} before calibration; a perfectly calibrated model would "
+        f"show {calibration['ece_expected']:.1%})."
+    )
+    if evaluation["unknown"]:
+        lines.append(unknown_text(evaluation["unknown"]))
+    return "\n".join(lines)
+
+
+def unknown_text(unknown: dict) -> str:
+    """How sounds of no class fare, in words."""
+    spans = unknown["ci95"]
+    (low, high), (least, most) = spans["auroc"], spans["accept_rate"]
+    return (
+        f"Unknown sounds are told from known ones with an AUROC of {unknown['auroc']:.2f} "
+        f"({low:.2f} to {high:.2f}; 0.5 is guessing); {unknown['accept_rate']:.0%} of them "
+        f"({least:.0%} to {most:.0%}) are accepted at the threshold {unknown['threshold']:.2f}."
+    )
+
+
+def curve_table(curve: list[dict]) -> Table:
+    """The learning curve."""
+    table = _table("Learning curve", "trained on", "files right", "95 % interval")
+    for row in curve:
+        low, high = row["ci95"]
+        count = f"{row['recordings']:.0f} recordings"
+        table.add_row(count, f"{row['accuracy']:.1%}", f"{low:.0%} to {high:.0%}")
+    return table
+
+
+def models_table(names: Sequence[str], evaluations: Sequence[dict]) -> Table:
+    """Finished models side by side."""
+    count = len(evaluations[0]["predictions"])
+    columns = ("model", "files right", "95 %", "windows", "ECE", "unknown AUROC", "accepted")
+    table = _table(f"On {count} recordings that no model was trained on", *columns)
+    for name, evaluation in zip(names, evaluations, strict=True):
+        low, high = evaluation["file"]["ci95"]["accuracy"]
+        unknown = evaluation["unknown"]
+        table.add_row(
+            Text(name),
+            f"{evaluation['file']['accuracy']:.1%}",
+            f"{low:.0%}–{high:.0%}",
+            f"{evaluation['window']['accuracy']:.1%}",
+            f"{evaluation['file']['ece']:.3f}",
+            f"{unknown['auroc']:.2f}" if unknown else "–",
+            f"{unknown['accept_rate']:.0%}" if unknown else "–",
+        )
+    return table
+
+
+def difference_lines(names: Sequence[str], evaluations: Sequence[dict]) -> list[str]:
+    """How much better or worse than the first model each other one is."""
+    lines = []
+    for name, evaluation in list(zip(names, evaluations, strict=True))[1:]:
+        points, (low, high) = (
+            evaluation["against_first"]["points"],
+            evaluation["against_first"]["ci95"],
+        )
+        verdict = "" if low > 0 or high < 0 else ": no difference that so few recordings can tell"
+        lines.append(
+            f"{name} against {names[0]}: {100 * points:+.1f} points of files "
+            f"({100 * low:+.0f} to {100 * high:+.0f}){verdict}."
+        )
+    return lines
 
 
 def _percent(part: dict) -> str:

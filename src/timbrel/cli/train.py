@@ -49,6 +49,7 @@ def train(
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
     from timbrel.cli.watch import watching
+    from timbrel.evaluation.sanity import sanity_text
     from timbrel.features.cache import FeatureCache, default_folder
     from timbrel.workflows import train as workflow
 
@@ -78,6 +79,7 @@ def train(
         f"\n{score_text(result.evaluation)}\n\n"
         f"model.onnx agrees with the Keras model to {parity['max_difference']:.1e} in probability "
         f"on {parity['windows']} held-out windows.\n"
+        f"{sanity_text(result.metadata['sanity'])}\n"
         f"Model    {result.path}\n"
         f"Report   {result.path / 'report.html'}",
         markup=False,

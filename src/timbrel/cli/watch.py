@@ -14,7 +14,7 @@ from timbrel.dataset.manifest import Dataset
 from timbrel.networks.recipes import Recipe
 from timbrel.training.examples import Examples
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.observer import TrainObserver
+from timbrel.workflows.observer import EvaluateObserver, TrainObserver
 from timbrel.workflows.summary import summary
 
 
@@ -120,8 +120,44 @@ class ConsoleObserver(TrainObserver):
         self._task, self._stage = None, ""
 
 
+class EvaluationObserver(ConsoleObserver, EvaluateObserver):
+    """The data set as for a training, then a line a network; epochs only when verbose."""
+
+    def planned(self, networks: int, notes: tuple[str, ...]) -> None:
+        """Say what comes, and start the bar over all networks."""
+        self._terminal.warn(notes)
+        self._terminal.say(f"{networks} networks to train.")
+        self._all = self._bars.add_task("networks", total=networks, note="")
+        self._begun = 0
+
+    def task(self, name: str, *, resumed: bool) -> None:
+        """Name the network in the bar."""
+        self._clear()
+        self._bars.update(self._all, completed=self._begun, note=name)
+        self._begun += 1
+        self._resumed = resumed
+
+    def scored(self, name: str, what: str) -> None:
+        """Print how a network did."""
+        self._clear()
+        before = " (from the interrupted run)" if self._resumed else ""
+        self._terminal.out.print(f"{name}{before}: {what}", markup=False, soft_wrap=True)
+
+    def epoch(self, row: dict) -> None:
+        """Print an epoch's line when verbose."""
+        if self._terminal.verbose:
+            super().epoch(row)
+
+
 @contextlib.contextmanager
 def watching(terminal: Terminal) -> Iterator[ConsoleObserver]:
     """Watch a training from here on."""
     with terminal.progress() as bars:
         yield ConsoleObserver(terminal, bars)
+
+
+@contextlib.contextmanager
+def watching_evaluation(terminal: Terminal) -> Iterator[EvaluationObserver]:
+    """Watch an evaluation from here on."""
+    with terminal.progress() as bars:
+        yield EvaluationObserver(terminal, bars)

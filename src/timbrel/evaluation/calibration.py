@@ -8,6 +8,20 @@ from scipy.optimize import minimize_scalar
 _RANGE = (0.05, 20.0)
 
 
+def calibrate(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+    """Temperature and threshold from held-out files; 1 and 0 where there is none.
+
+    Args:
+        windows: float `(n, classes)`, probabilities at temperature 1.
+        file: int `(n,)`, the file of each window.
+        target: int `(files,)`.
+    """
+    if len(target) == 0:
+        return 1.0, 0.0
+    temperature = fit_temperature(windows, file, target)
+    return temperature, fit_threshold(file_means(tempered(windows, temperature), file), target)
+
+
 def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> float:
     """Temperature that minimises the log loss of files.
 

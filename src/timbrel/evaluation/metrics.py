@@ -12,23 +12,20 @@ Conventions: `probabilities` is float `(n, classes)` with rows that sum to 1, `t
 - ece: expected calibration error, the mean gap between confidence and accuracy over 15 equal bins
   of the confidence (Guo et al. 2017).
 
-Every one of them is a function of sums over the examples. That is what makes the bootstrap over
-groups cheap: sum within groups once, then draw groups.
+Every one of them is a function of sums over the examples (`statistics`, `from_sums`). That is what
+makes the bootstrap of `timbrel.evaluation.intervals` cheap: sum within groups once, then draw.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 METRICS = ("accuracy", "macro_f1", "map3", "log_loss", "brier", "ece")
+BINS = 15
 
-_BINS = 15
-_SHARES = ("accuracy", "macro_f1", "map3")
 _MEANS = ("accuracy", "map3", "log_loss", "brier")
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -44,52 +41,8 @@ class ClassScore:
 
 def scores(probabilities: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """All of `METRICS`; NaN where there is no example."""
-    sums = _statistics(probabilities, target).sum(axis=0)
-    return {name: float(value) for name, value in _from_sums(sums).items()}
-
-
-def interval(
-    probabilities: np.ndarray, target: np.ndarray, groups: np.ndarray, *, seed: int = 0
-) -> dict[str, list[float]]:
-    """95 % intervals of all `METRICS` by a percentile bootstrap over groups.
-
-    Args:
-        probabilities, target: as for `scores`.
-        groups: `(n,)`, examples that are not independent of each other share one.
-        seed: of the 2000 resamples.
-
-    An interval always holds the estimate: resampling biases the ECE upward, and the percentiles
-    alone can miss it. Where all resamples agree (everything right, or nothing) the bootstrap knows
-    no doubt, and Wilson's interval for the number of groups stands in for it.
-
-    Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
-    """
-    _, number = np.unique(groups, return_inverse=True)
-    statistics = _statistics(probabilities, target)
-    by_group = np.zeros((number.max() + 1, statistics.shape[1]))
-    np.add.at(by_group, number, statistics)
-    rng = np.random.default_rng(seed)
-    count = len(by_group)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
-    resampled = _from_sums(drawn @ by_group)
-    estimate = _from_sums(by_group.sum(axis=0))
-    intervals = {}
-    for name, values in resampled.items():
-        low, high = np.percentile(values, [2.5, 97.5])
-        value = estimate[name]
-        if name in _SHARES and np.ptp(values) == 0:
-            low, high = _wilson(float(value), count)
-        intervals[name] = [float(min(low, value)), float(max(high, value))]
-    return intervals
-
-
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z = 1.959964
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    spread *= z / (1 + z * z / count)
-    return max(centre - spread, 0.0), min(centre + spread, 1.0)
+    sums = statistics(probabilities, target).sum(axis=0)
+    return {name: float(value) for name, value in from_sums(sums).items()}
 
 
 def confusion(predicted: np.ndarray, target: np.ndarray, *, classes: int) -> np.ndarray:
@@ -105,9 +58,9 @@ def per_class(matrix: np.ndarray, labels: list[str]) -> list[ClassScore]:
     predicted, target = matrix.sum(axis=0), matrix.sum(axis=1)
     rows = zip(
         labels,
-        _ratio(right, predicted),
-        _ratio(right, target),
-        _ratio(2 * right, predicted + target),
+        ratio(right, predicted),
+        ratio(right, target),
+        ratio(2 * right, predicted + target),
         target,
         strict=True,
     )
@@ -136,8 +89,20 @@ def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float((below + not_above).sum() / (2 * len(known) * len(unknown)))
 
 
-def _statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """What each example adds to the sums, float64 `(n, 5 + 3·classes + 15)`."""
+def confidence_bin(confidence: np.ndarray) -> np.ndarray:
+    """Number of the bin, 0 to `BINS` − 1, that each confidence, 0 to 1, lies in; int `(n,)`.
+
+    The bins are equally wide; each holds its upper end and not its lower one, as in Guo et al.
+    """
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
+def statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """What each example adds to the sums, float64 `(n, 5 + 3·classes + 15)`.
+
+    One, what it adds to the means; for each class whether it is right, a target, predicted; and the
+    gap between confidence and outcome in the bin of its confidence.
+    """
     p = np.asarray(probabilities, dtype=np.float64)
     n, classes = p.shape
     predicted = p.argmax(axis=1)
@@ -158,22 +123,28 @@ def _statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _bins(confidence: np.ndarray) -> np.ndarray:
-    place = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    return np.eye(_BINS)[place]
+    return np.eye(BINS)[confidence_bin(confidence)]
 
 
-def _from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Metrics from sums `(…, k)`, as `_statistics` has them."""
+def from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """All of `METRICS`, `(…)` each, from sums `(…, k)` of rows of `statistics`."""
     count, means = sums[..., :1], sums[..., 1:5]
-    right, target, predicted = np.split(sums[..., 5:-_BINS], 3, axis=-1)
+    right, target, predicted = class_sums(sums)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = dict(zip(_MEANS, np.moveaxis(means / count, -1, 0), strict=True))
         occurs = (target + predicted) > 0
-        f1 = _ratio(2 * right, target + predicted)
+        f1 = ratio(2 * right, target + predicted)
         values["macro_f1"] = f1.sum(axis=-1) / occurs.sum(axis=-1)
-        values["ece"] = np.abs(sums[..., -_BINS:]).sum(axis=-1) / count[..., 0]
+        values["ece"] = np.abs(sums[..., -BINS:]).sum(axis=-1) / count[..., 0]
     return {name: values[name] for name in METRICS}
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def class_sums(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Right answers, targets and answers of each class, `(…, classes)` each, from such sums."""
+    right, target, predicted = np.split(sums[..., 5:-BINS], 3, axis=-1)
+    return right, target, predicted
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part` / `whole`, and 0 where `whole` is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)

@@ -98,6 +98,12 @@ class FeatureCache:
         with replacing(self.folder / f"{key}.npz") as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
+    def remove(self, key: str) -> None:
+        """Forget what is stored under a key, if anything is."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                (self.folder / f"{key}.npz").unlink()
+
     def _make_room(self, wanted: int) -> None:
         entries = []
         for path in self.folder.glob("*.npz"):

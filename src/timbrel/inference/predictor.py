@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
-from timbrel.audio.decode import check_finite, decode, resample
+from timbrel.audio.decode import Decoded, check_finite, decode, resample
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.windows import Windowing, Windows, cleaning_warnings, consecutive, keep
 from timbrel.errors import AudioError, InvalidArgument
 from timbrel.files import with_slashes
@@ -101,52 +103,63 @@ class Predictor:
             AudioError: the recording cannot be used.
             InvalidArgument: a waveform without a rate, or not an array of floats.
         """
-        name, heard = self._hear(sound, rate)
-        if heard.windows is None:
-            return self._silence(name, heard)
-        mean = self.probabilities(heard.windows.samples).mean(axis=0, dtype=np.float64)
-        return self._answer(name, heard, mean)
+        return self._whole(*self._hear(sound, rate))
 
     def predict_windows(
         self, sound: str | os.PathLike | np.ndarray, rate: int | None = None
     ) -> list[Prediction]:
         """Classify every window of one recording; arguments and errors as for `predict`."""
-        name, heard = self._hear(sound, rate)
-        if heard.windows is None:
-            return [self._silence(name, heard, span=(0.0, heard.seconds))]
-        windows = heard.windows
-        rows = zip(self.probabilities(windows.samples), windows.start, windows.end, strict=True)
-        return [
-            self._answer(name, heard, row.astype(np.float64), span=(start, end))
-            for row, start, end in rows
-        ]
+        return self._each(*self._hear(sound, rate))
 
     def predict_many(
         self, paths: Iterable[str | os.PathLike], level: str = "file"
     ) -> Iterator[list[Prediction]]:
         """Classify files in parallel, in their order; a list of predictions for each.
 
-        A file that cannot be used gives one prediction with `error`.
+        A file that cannot be used gives one prediction with `error`. More than one file are decoded
+        in processes of their own, so that a codec that crashes or hangs costs one file. A single
+        file is decoded in this process: there is nothing else to be lost, and starting another
+        process would take longer than all the rest.
 
         Args:
             paths: the files.
             level: "file" for one prediction a file, "window" for one a window.
+
+        Raises:
+            InvalidArgument: there is no such level.
+            DecoderError: the processes that decode cannot be started.
         """
         if level not in LEVELS:
             raise InvalidArgument(f"`level` must be one of {', '.join(LEVELS)}. Got '{level}'.")
-        yield from in_order(lambda path: self._attempt(path, level), paths)
+        paths = iter(paths)
+        first = list(islice(paths, 2))
+        if len(first) < 2:
+            yield from (self._attempt(path, level, decode) for path in first)
+            return
+        with IsolatedDecoder() as decoder:
+            yield from in_order(
+                lambda path: self._attempt(path, level, decoder.decode),
+                chain(first, paths),
+                stop=decoder.close,
+            )
 
-    def _attempt(self, path: str | os.PathLike, level: str) -> list[Prediction]:
+    def _attempt(
+        self, path: str | os.PathLike, level: str, decode: Callable[..., Decoded]
+    ) -> list[Prediction]:
         try:
-            return [self.predict(path)] if level == "file" else self.predict_windows(path)
+            decoded = decode(path, self.windowing.rate)
         except AudioError as error:
             return [Prediction(path=with_slashes(path), error=error.reason)]
+        name, heard = with_slashes(path), self._heard(decoded)
+        return [self._whole(name, heard)] if level == "file" else self._each(name, heard)
+
+    def _heard(self, decoded: Decoded) -> Heard:
+        return hear(decoded.waveform, self.windowing, decoded.warnings)
 
     def _hear(self, sound: str | os.PathLike | np.ndarray, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):
             return "", hear(self._from_array(sound, rate), self.windowing)
-        decoded = decode(sound, self.windowing.rate)
-        return with_slashes(sound), hear(decoded.waveform, self.windowing, decoded.warnings)
+        return with_slashes(sound), self._heard(decode(sound, self.windowing.rate))
 
     def _from_array(self, sound: np.ndarray, rate: int | None) -> np.ndarray:
         if rate is None:
@@ -168,6 +181,22 @@ class Predictor:
         check_finite(sound, rate, "waveform")
         mono = sound.astype(np.float32) if sound.ndim == 1 else sound.mean(axis=1, dtype=np.float32)
         return resample(mono, rate, self.windowing.rate)
+
+    def _whole(self, name: str, heard: Heard) -> Prediction:
+        if heard.windows is None:
+            return self._silence(name, heard)
+        mean = self.probabilities(heard.windows.samples).mean(axis=0, dtype=np.float64)
+        return self._answer(name, heard, mean)
+
+    def _each(self, name: str, heard: Heard) -> list[Prediction]:
+        if heard.windows is None:
+            return [self._silence(name, heard, span=(0.0, heard.seconds))]
+        windows = heard.windows
+        rows = zip(self.probabilities(windows.samples), windows.start, windows.end, strict=True)
+        return [
+            self._answer(name, heard, row.astype(np.float64), span=(start, end))
+            for row, start, end in rows
+        ]
 
     def _answer(
         self,

@@ -67,6 +67,20 @@ class Path:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A text in a plot.
+
+    Attributes:
+        x, y: the middle of its foot, in percent of the plot, y downwards.
+        text: what is written.
+    """
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Plot:
     """A plot.
 
@@ -76,6 +90,7 @@ class Plot:
         paths: lines and areas, the first at the back.
         image: data URI of a picture that fills it, or None.
         height: height of the plotted area in CSS pixels.
+        marks: texts over it.
     """
 
     alt: str
@@ -84,6 +99,7 @@ class Plot:
     paths: tuple[Path, ...] = ()
     image: str | None = None
     height: int = 150
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,11 @@ def linear_axis(title: str, low: float, high: float, *, ticks: int = 5, unit: st
     return Axis(title=title, low=low, high=high, ticks=marks)
 
 
+def percent_axis(title: str = "") -> Axis:
+    """Axis of shares, 0 to 1, marked in percent."""
+    return Axis(title, 0.0, 1.0, tuple((share / 4, f"{25 * share} %") for share in range(5)))
+
+
 def time_axis(seconds: float) -> Axis:
     """Axis of time from zero, in seconds, or in milliseconds for what is very short."""
     if seconds >= 0.02:
@@ -194,6 +215,24 @@ def band(low: np.ndarray, high: np.ndarray, *, first: int, columns: int) -> str:
 def bar(left: float, right: float) -> str:
     """Path data of an area over the whole height, between two places 0 to 1."""
     return f"M{_unit(left)} 0H{_unit(right)}V{UNITS}H{_unit(left)}Z"
+
+
+def dots(x: np.ndarray, y: np.ndarray) -> str:
+    """Path data of dots at places 0 to 1, y upwards.
+
+    Each is a line of no length, which the style sheet gives round ends: it stays round however
+    wide the plot is.
+    """
+    return "".join(f"M{_unit(px)} {_unit(1 - py)}h.01" for px, py in zip(x, y, strict=True))
+
+
+def whiskers(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
+    """Path data of upright lines between places 0 to 1, y upwards; none where an end is NaN."""
+    return "".join(
+        f"M{_unit(px)} {_unit(1 - top)}V{_unit(1 - bottom)}"
+        for px, bottom, top in zip(x, low, high, strict=True)
+        if math.isfinite(bottom) and math.isfinite(top)
+    )
 
 
 def pie(values: Sequence[float], labels: Sequence[str], *, alt: str) -> Pie:

@@ -1,7 +1,7 @@
-"""Pictures of a training run, of a network and of its confusions.
+"""Pictures of a training run and of a network.
 
-`draw_curves` and `network_picture` write files; `curves_svg` and `confusion_svg` return SVG that
-takes its colours from the style sheet of our pages.
+`draw_curves` and `network_picture` write files; `curves_svg` returns SVG that takes its colours
+from the style sheet of our pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.report.backend import Figure
-from timbrel.report.charts import Axis, Path, Plot, line, linear_axis, round_up
+from timbrel.report.charts import Axis, Path, Plot, line, linear_axis, percent_axis, round_up
 from timbrel.report.pages import chart
 from timbrel.report.wording import known, percent, plural, shorten
 
@@ -80,7 +80,7 @@ def draw_curves(history: Sequence[Mapping], path: str | os.PathLike) -> None:
         axes.set_xlabel("Epoch", color=_INK)
         axes.set_ylim(0, curve.high)
         if curve.title == "Accuracy":
-            axes.set_yticks(*zip(*_percent_axis().ticks, strict=True))
+            axes.set_yticks(*zip(*percent_axis().ticks, strict=True))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(color=_LINE, lw=0.7)
         axes.tick_params(color=_LINE, labelcolor=_SOFT)
@@ -110,7 +110,7 @@ def curves_svg(history: Sequence[Mapping]) -> str:
     figures = []
     for curve in curves:
         unit = curve.title == "Accuracy"
-        y = _percent_axis() if unit else linear_axis("", 0, curve.high, ticks=4)
+        y = percent_axis() if unit else linear_axis("", 0, curve.high, ticks=4)
         paths = [_curve_path("fitted", epochs, curve.fitted, x=x, y=y)]
         if np.isfinite(curve.held).any():
             paths.append(_curve_path("held", epochs, curve.held, x=x, y=y))
@@ -125,71 +125,6 @@ def curves_svg(history: Sequence[Mapping]) -> str:
             }
         )
     return chart("curves", figures)
-
-
-def confusion_svg(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> str:
-    """Return a confusion matrix as SVG: a cell's strength is its share of its row.
-
-    Args:
-        labels: the classes.
-        matrix: `(classes, classes)`, recordings of the class of the row that were given the class
-            of the column.
-
-    Raises:
-        InvalidArgument: the matrix does not fit the labels.
-    """
-    counts = np.asarray(matrix, dtype=np.float64).reshape(len(matrix), -1)
-    if counts.shape != (len(labels), len(labels)):
-        raise InvalidArgument(
-            f"`matrix` must have a row and a column for each of {len(labels)} labels. "
-            f"Got the shape {counts.shape}."
-        )
-    cell = min(max(640 // len(labels), 12), 54)
-    font = min(13, max(9, cell - 3))
-    names = [shorten(label, 22) for label in labels]
-    # The longest label, at about 0.58 of the font's size a letter; across the top it is slanted.
-    longest = 0.58 * font * max(len(name) for name in names)
-    slant = math.radians(55)
-    left, top = math.ceil(max(longest, 70) + 20), math.ceil(longest * math.sin(slant) + 36)
-    overhang = max(longest * math.cos(slant) - cell / 2, 0)
-    width = math.ceil(left + cell * len(labels) + overhang + 8)
-    values = {
-        "alt": f"Confusion matrix of {len(labels)} classes: {np.trace(counts):g} of "
-        f"{counts.sum():g} on the diagonal.",
-        "left": left,
-        "top": top,
-        "side": cell * len(labels),
-        "cell": cell,
-        "gap": 2 if cell >= 20 else 1,
-        "font": font,
-        "width": width,
-        # Smaller than this, numbers and names could not be read: it scrolls instead.
-        "least": round(0.8 * width),
-        "height": top + cell * len(labels) + 4,
-        "numbers": cell >= 22,
-        "names": [
-            {"at": (index + 0.5) * cell, "text": name, "title": label}
-            for index, (name, label) in enumerate(zip(names, labels, strict=True))
-        ],
-        "cells": _cells(labels, counts),
-    }
-    return chart("confusion", values)
-
-
-def _cells(labels: Sequence[str], counts: np.ndarray) -> list[dict]:
-    """Return the cells of a confusion matrix that are not empty."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
-    return [
-        {
-            "row": int(row),
-            "column": int(column),
-            "opacity": round(0.12 + 0.88 * float(shares[row, column]), 3),
-            "text": f"{counts[row, column]:g}",
-            "title": f"{labels[row]}, heard as {labels[column]}: {counts[row, column]:g} "
-            f"({percent(shares[row, column], 0)})",
-        }
-        for row, column in zip(*np.nonzero(counts), strict=True)
-    ]
 
 
 def network_picture(rows: Sequence[LayerRow], path: str | os.PathLike) -> None:
@@ -295,10 +230,6 @@ def _epoch_axis(first: float, last: float) -> Axis:
         (x, f"{x:g}") for x in np.arange(step * math.ceil(first / step), last + 0.5, step)
     )
     return Axis("Epoch", first, last, ticks)
-
-
-def _percent_axis() -> Axis:
-    return Axis("", 0.0, 1.0, tuple((share / 4, f"{25 * share} %") for share in range(5)))
 
 
 def _curve_path(style: str, epochs: np.ndarray, values: np.ndarray, *, x: Axis, y: Axis) -> Path:

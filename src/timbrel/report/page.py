@@ -1,4 +1,4 @@
-"""The page of a trained model: what it is worth, and where it goes wrong."""
+"""The page of a trained model or of a cross-validation: what it is worth, where it goes wrong."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from timbrel.files import replacing, write_text
-from timbrel.report.curves import confusion_svg, curves_svg
+from timbrel.report.confusion import confusion_svg, confusions
+from timbrel.report.curves import curves_svg
+from timbrel.report.facts import Counted, class_rows, fact_rows, hardest, recipe_name
+from timbrel.report.learning import learning_curve_of
+from timbrel.report.mistakes import MISTAKES, Mistake
 from timbrel.report.pages import render
-from timbrel.report.wording import duration, frequency, known, number, percent, plural
+from timbrel.report.reliability import reliability_of
+from timbrel.report.wording import known, number, percent
 
-_MISTAKES = 12
-_CONFUSED_PAIRS = 5
+__all__ = ["Mistake", "report_page", "write_report"]
+
+_NAMED_PAIRS = 5
+_LISTED_PAIRS = 50
 _MOST_NAMED = 200
 
 # Key in `evaluation.json`, name, what it means, whether it is a share, digits.
@@ -36,25 +43,6 @@ _METRICS = (
         1,
     ),
 )
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A recording that the model got wrong.
-
-    Attributes:
-        path: the recording.
-        label: what it is.
-        predicted: what the model took it for.
-        probability: how sure it was, 0 to 1.
-        uri: its sound as a `data:` URI, or None.
-    """
-
-    path: str
-    label: str
-    predicted: str
-    probability: float
-    uri: str | None
 
 
 @dataclass(frozen=True)
@@ -83,19 +71,20 @@ def write_report(
     evaluation: Mapping,
     history: Sequence[Mapping],
     model: Mapping,
-    players: Sequence[tuple[str, str, str, float, str | None]],
+    players: Sequence[Mistake],
 ) -> None:
-    """Write the report of a model, one page that needs no other file.
+    """Write the report of a model or of a cross-validation, one page that needs no other file.
 
     Args:
         path: the HTML file.
-        evaluation: what `evaluation.json` holds; `random_split`, `gap`, `unknown` and intervals
-            may be None.
+        evaluation: what `evaluation.json` holds; `random_split`, `gap`, `unknown`,
+            `learning_curve` and intervals may be None. Where `protocol.folds` is above 1, the page
+            speaks of the networks of a cross-validation instead of one model.
         history: one mapping an epoch with `epoch`, `loss`, `acc`, `val_loss`, `val_acc`; may be
             empty.
         model: what `model.json` holds; what is missing is not shown.
-        players: mistakes to listen to: path, label, predicted class, its probability, and the
-            sound as a `data:` URI or None. The twelve that the model was surest of are shown.
+        players: mistakes to look at and listen to, from `mistakes.mistake`. The twelve that the
+            model was surest of are shown.
 
     Raises:
         OutputError: the file cannot be written.
@@ -113,48 +102,57 @@ def report_page(
     evaluation: Mapping,
     history: Sequence[Mapping],
     model: Mapping,
-    players: Sequence[tuple[str, str, str, float, str | None]],
+    players: Sequence[Mistake],
 ) -> str:
     """Return the report as HTML; takes what `write_report` takes."""
-    labels, confusion = list(evaluation["labels"]), evaluation["confusion"]
-    files = sum(row["files"] for row in evaluation["per_class"])
-    largest = max((row["files"] for row in evaluation["per_class"]), default=0)
-    baseline = largest / files if files else None
-    score = evaluation["file"]
-    low, high = _interval(score, "accuracy")
-    mistakes = sorted((Mistake(*item) for item in players), key=lambda item: -item.probability)
+    counted = Counted.of(evaluation)
+    low, high = _interval(evaluation["file"], "accuracy")
     excluded = evaluation.get("excluded") or []
     values = {
-        "title": _recipe_name(evaluation, model),
+        "title": recipe_name(evaluation, model),
         "evaluation": evaluation,
-        "files": files,
-        "grouped": (evaluation.get("protocol") or {}).get("grouped") is not False,
-        "right": round(score["accuracy"] * files) if known(score["accuracy"]) else None,
-        "accuracy": score["accuracy"],
+        "counted": counted,
+        "accuracy": evaluation["file"]["accuracy"],
         "low": low,
         "high": high,
-        "strip": _strip(evaluation, baseline),
+        "strip": _strip(evaluation, counted),
+        "notes": list((evaluation.get("protocol") or {}).get("notes") or ())[:_MOST_NAMED],
         "metrics": _metrics(evaluation),
         "curves": curves_svg(history) if history else "",
-        "confusion": confusion_svg(labels, confusion) if files else "",
-        "pairs": _confused_pairs(labels, confusion),
-        "wrong": _wrong(confusion),
-        "mistakes": mistakes[:_MISTAKES],
+        "mistakes": sorted(players, key=lambda item: -item.probability)[:MISTAKES],
+        "reliability": reliability_of(
+            evaluation.get("predictions") or (), repeats=counted.repeats, between=(low, high)
+        ),
         "excluded": excluded[:_MOST_NAMED],
         "excluded_count": len(excluded),
         "calibration": evaluation.get("calibration"),
         "unknown": evaluation.get("unknown"),
+        "sanity": model.get("sanity") or [],
         "leaky": (evaluation.get("random_split") or {}).get("window_accuracy"),
+        "window_accuracy": (evaluation.get("window") or {}).get("accuracy"),
         "gap": evaluation.get("gap"),
-        "model_facts": _model_facts(evaluation, model),
+        "facts": fact_rows(evaluation, model, counted),
         "refit": bool(model.get("refit")),
+        **_classes(evaluation, counted),
     }
     return render("report.html.j2", values)
 
 
-def _recipe_name(evaluation: Mapping, model: Mapping) -> str:
-    recipe = model.get("recipe") or evaluation.get("recipe") or "model"
-    return str(recipe.get("name", "model")) if isinstance(recipe, Mapping) else str(recipe)
+def _classes(evaluation: Mapping, counted: Counted) -> dict:
+    """What the page tells class by class."""
+    labels, matrix = list(evaluation["labels"]), evaluation["confusion"]
+    pairs = confusions(labels, matrix)
+    rows = class_rows(evaluation)
+    files = {row.label: row.files for row in rows}
+    return {
+        "confusion": confusion_svg(labels, matrix) if counted.answers else "",
+        "named_pairs": [pair for pair in pairs if pair.times >= 2][:_NAMED_PAIRS],
+        "pairs": pairs[:_LISTED_PAIRS],
+        "pair_count": len(pairs),
+        "classes": rows,
+        "hardest": hardest(rows),
+        "learning": learning_curve_of(evaluation.get("learning_curve"), files),
+    }
 
 
 def _interval(score: Mapping, key: str) -> tuple[float | None, float | None]:
@@ -163,7 +161,7 @@ def _interval(score: Mapping, key: str) -> tuple[float | None, float | None]:
     return (ends[0], ends[1]) if known(ends[0]) and known(ends[1]) else (None, None)
 
 
-def _strip(evaluation: Mapping, baseline: float | None) -> list[StripRow]:
+def _strip(evaluation: Mapping, counted: Counted) -> list[StripRow]:
     """Accuracies side by side: the honest one, what flatters it, and what needs no model."""
     rows = [
         ("Files", evaluation["file"], "the score: one answer for each recording", True),
@@ -178,9 +176,10 @@ def _strip(evaluation: Mapping, baseline: float | None) -> list[StripRow]:
     if known(leaky):
         note = "pieces of a recording on both sides"
         strip.append(StripRow("Leaky split", leaky, None, None, note))
-    if baseline is not None:
+    if counted.answers:
+        largest = max(row["files"] for row in evaluation["per_class"])
         note = "always answering with the most common class"
-        strip.append(StripRow("No model", baseline, None, None, note))
+        strip.append(StripRow("No model", largest / counted.answers, None, None, note))
     return strip
 
 
@@ -196,55 +195,3 @@ def _metrics(evaluation: Mapping) -> list[dict]:
             cells.append((write((score or {}).get(key), digits), between))
         rows.append({"name": name, "meaning": meaning, "cells": cells})
     return rows
-
-
-def _wrong(confusion: Sequence[Sequence[float]]) -> float:
-    return sum(sum(row) - row[index] for index, row in enumerate(confusion))
-
-
-def _confused_pairs(labels: Sequence[str], confusion: Sequence[Sequence[float]]) -> list[tuple]:
-    """Return the most frequent mistakes: true label, answer, how often; at least twice each."""
-    pairs = [
-        (labels[row], labels[column], times)
-        for row, counts in enumerate(confusion)
-        for column, times in enumerate(counts)
-        if row != column and times >= 2
-    ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:_CONFUSED_PAIRS]
-
-
-def _model_facts(evaluation: Mapping, model: Mapping) -> list[tuple[str, str, bool]]:
-    """Return name, text, and whether the text is code; only of what is known."""
-    rate, data = model.get("rate"), model.get("data") or evaluation.get("data") or {}
-    seconds, versions = evaluation.get("seconds") or {}, model.get("versions") or {}
-    threshold = (model.get("thresholds") or {}).get("unknown")
-    window, hop = (
-        duration(model[key] / rate) if rate and model.get(key) else None
-        for key in ("window", "hop")
-    )
-    facts = [
-        ("Recipe", _recipe_name(evaluation, model), True),
-        ("Classes", ", ".join(map(str, model.get("labels") or evaluation["labels"])), False),
-        ("Sample rate", frequency(rate) if rate else None, False),
-        ("Window", f"{window}, every {hop}" if window and hop else window, False),
-        ("Data", _data_text(data), False),
-        ("Training took", duration(seconds["train"]) if seconds.get("train") else None, False),
-        ("In all", duration(seconds["total"]) if seconds.get("total") else None, False),
-        ("Temperature", number(model.get("temperature")), False),
-        ("Threshold for unknown", number(threshold), False),
-        ("Seed", model.get("seed"), False),
-        ("SHA-256 of the data", data.get("sha256"), True),
-        ("Versions", ", ".join(f"{name} {text}" for name, text in versions.items()), False),
-    ]
-    return [(name, str(text), code) for name, text, code in facts if text not in (None, "", "–")]
-
-
-def _data_text(data: Mapping) -> str:
-    parts = []
-    if data.get("files"):
-        parts.append(plural(data["files"], "recording"))
-    if data.get("groups") and data["groups"] != data.get("files"):
-        parts.append(f"in {plural(data['groups'], 'group')}")
-    if data.get("seconds"):
-        parts.append(f"{', ' if parts else ''}{duration(data['seconds'])}")
-    return " ".join(parts).replace(" ,", ",")

@@ -7,7 +7,18 @@ from functools import cache
 from timbrel.report import wording
 from timbrel.report.backend import jinja2
 
-_FILTERS = ("percent", "number", "count", "times", "duration", "frequency", "channels", "plural")
+_FILTERS = (
+    "percent",
+    "number",
+    "count",
+    "times",
+    "duration",
+    "frequency",
+    "channels",
+    "plural",
+    "shorten",
+    "signed",
+)
 
 
 @cache

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
+from unicodedata import category, east_asian_width
 
 # Between a number and its unit: no line break.
 _SPACE = "\u00a0"
 _NOTHING = "–"
+# Between the parts of an emoji.
+_JOINER = "\u200d"
 
 
 def known(value: float | None) -> bool:
@@ -66,8 +71,57 @@ def plural(number_of: float, word: str) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Cut a text to a length, with an ellipsis in the place of what is left out."""
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    """Cut a text to a length, with an ellipsis in the place of what is left out.
+
+    What forms one sign with its neighbour (an accent, the parts of an emoji) is not cut from it.
+    """
+    if len(text) <= length:
+        return text
+    end = length - 1
+    while end > 1 and (_joins(text[end]) or text[end - 1] == _JOINER):
+        end -= 1
+    return text[:end].rstrip() + "…"
+
+
+def shorten_all(texts: Sequence[str], width: float) -> list[str]:
+    """Cut texts to a width in ems; where that makes some alike, their ends are kept too."""
+    cut = [shorten(text, _letters(text, width)) for text in texts]
+    alike = Counter(cut)
+    return [
+        _middle_out(text, width) if alike[short] > 1 and short != text else short
+        for text, short in zip(texts, cut, strict=True)
+    ]
+
+
+def ems(text: str) -> float:
+    """Estimate the width of a text in ems of a sans-serif face, rather too wide than too narrow."""
+    return sum(
+        0.0 if _joins(letter) else 1.1 if east_asian_width(letter) in "WF" else 0.58
+        for letter in text
+    )
+
+
+def _letters(text: str, width: float) -> int:
+    """How many letters of a text fit a width in ems."""
+    length = len(text)
+    while ems(text[:length]) > width:
+        length -= 1
+    return max(length, 1)
+
+
+def _middle_out(text: str, width: float) -> str:
+    """Cut the middle of a text that is wider than a width in ems."""
+    head = shorten(text, _letters(text, 0.45 * width))
+    tail = _letters(text[::-1], 0.55 * width)
+    while tail > 1 and _joins(text[-tail]):
+        tail -= 1
+    return head + text[-tail:].lstrip()
+
+
+def _joins(letter: str) -> bool:
+    """Whether a character is drawn onto the one before it."""
+    skin = "\U0001f3fb" <= letter <= "\U0001f3ff"
+    return skin or letter == _JOINER or category(letter) in ("Mn", "Me")
 
 
 def signed(value: float, digits: int = 0) -> str:

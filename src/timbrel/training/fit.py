@@ -100,34 +100,42 @@ def fit(
     model = compile_network(network(recipe, shape, classes, seed=seed, dtype=policy))
     model.optimizer.build(model.trainable_variables)
     history = checkpoint.restore(model) if checkpoint and resume else []
-    x, y, weights = train.X, train.y, train.class_weight
+    x, y = train.X, train.y
     held_out = (validation.X, validation.y) if validation is not None and len(validation) else None
+    usual = {
+        "batch_size": recipe.batch_size,
+        "class_weight": train.class_weight,
+        "validation_data": held_out,
+        "callbacks": [_Steps(listener.on_steps)],
+    }
     for epoch in range(len(history), recipe.epochs):
-        started = time.perf_counter()
         order = np.random.default_rng([seed, epoch]).permutation(len(x))
         _reseed_dropout(model, seed, epoch)
-        logs = model.fit(
-            x[order],
-            y[order],
-            batch_size=recipe.batch_size,
-            epochs=epoch + 1,
-            initial_epoch=epoch,
-            shuffle=False,
-            class_weight=weights,
-            validation_data=held_out,
-            validation_batch_size=_VALIDATION_BATCH,
-            callbacks=[_Steps(listener.on_steps)],
-            verbose=0,
-        ).history
-        row = {key: float(logs[key][0]) if key in logs else None for key in HISTORY_KEYS[1:5]}
-        row = {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 3)}
-        history.append(row)
+        history.append(_epoch(model, (x[order], y[order]), epoch, usual))
         if checkpoint:
             checkpoint.save(model, history)
-        listener.on_epoch(row)
+        listener.on_epoch(history[-1])
     exact = network(recipe, shape, classes, seed=seed, dtype="float32")
     exact.set_weights(model.get_weights())
     return Fitted(network=exact, scale=train.value_range, history=history, policy=policy)
+
+
+def _epoch(
+    model: keras.Model, data: tuple[np.ndarray, np.ndarray], epoch: int, usual: dict
+) -> dict:
+    """Train one epoch, numbered from 0, on examples in the order given; its row of the history."""
+    started = time.perf_counter()
+    logs = model.fit(
+        *data,
+        **usual,
+        epochs=epoch + 1,
+        initial_epoch=epoch,
+        shuffle=False,
+        validation_batch_size=_VALIDATION_BATCH,
+        verbose=0,
+    ).history
+    row = {key: float(logs[key][0]) if key in logs else None for key in HISTORY_KEYS[1:5]}
+    return {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 3)}
 
 
 def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from timbrel.audio.decode import decode
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.spool import WaveformSpool
 from timbrel.audio.windows import Windowing, cleaning_warnings, keep
 from timbrel.dataset.fingerprint import join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
-from timbrel.errors import AudioError, DataError, OutputError
+from timbrel.errors import AudioError, DataError, DecoderFailed, OutputError
 from timbrel.features.backend import keras
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.builders import front_end
@@ -23,7 +23,7 @@ from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _BATCH = 512
 _CACHED = {
     *("pictures", "recording", "start", "used"),
@@ -111,11 +111,13 @@ def prepare(
         dataset: what `read_dataset` gave.
         recipe: a recipe or its name.
         seed: of the drawing of windows.
-        cache: where pictures are kept; the platform's cache folder by default.
+        cache: where pictures are kept; the platform's cache folder by default. What a decoder
+            that crashed or hung left out is not kept: it is tried again the next time.
         progress: called with the stage, and what is done of how much.
 
     Raises:
         DataError: fewer than two classes have a recording that can be used.
+        DecoderError: the processes that decode cannot be started.
     """
     recipe = get_recipe(recipe)
     cache = FeatureCache(default_folder()) if cache is None else cache
@@ -129,9 +131,10 @@ def prepare(
         arrays = None
     cached, more = arrays is not None, tuple(repeated)
     if arrays is None:
-        arrays = _compute(recordings, recipe, (seed, tell))
+        arrays, lasting = _compute(recordings, recipe, (seed, tell))
         try:
-            cache.put(key, arrays)
+            if lasting:
+                cache.put(key, arrays)
         except OutputError as error:
             more += (Problem(str(cache.folder), f"the features were not cached. {error}"),)
     return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=more)
@@ -155,16 +158,26 @@ def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, in
 
 def _compute(
     recordings: list[Recording], recipe: Recipe, how: tuple[int, Progress]
-) -> dict[str, np.ndarray]:
-    """All that is cached, as arrays; recordings are numbered as in the data set."""
+) -> tuple[dict[str, np.ndarray], bool]:
+    """All that is cached, as arrays, and whether another time would find the same.
+
+    Recordings are numbered as in the data set.
+    """
     seed, tell = how
-    windowing = recipe.windowing
-    with WaveformSpool() as spool:
+    windowing, lasting = recipe.windowing, True
+    with IsolatedDecoder() as decoder, WaveformSpool() as spool:
+        decoder.start(len(recordings))
+        # Compiled while the decoders start.
+        model = front_end(recipe)
+        model.predict_on_batch(np.zeros((_BATCH, windowing.window), dtype=np.float32))
         used, facts, warnings, problems = [], [], [], []
-        heard = in_order(lambda item: _hear(item, windowing), recordings)
+        heard = in_order(
+            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
+        )
         for number, result in enumerate(heard):
-            if isinstance(result, str):
-                problems.append([recordings[number].name, result])
+            if isinstance(result, AudioError):
+                problems.append([recordings[number].name, result.reason])
+                lasting = lasting and not isinstance(result, DecoderFailed)
             else:
                 waveform, fact, odd = result
                 spool.add(waveform)
@@ -175,8 +188,8 @@ def _compute(
         target = _targets([recordings[number] for number in used], problems)
         samples = np.array([fact[0] for fact in facts])
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
-        pictures = _pictures(spool, recipe, (recording, start, tell))
-    return {
+        pictures = _pictures(spool, model, (recording, start, tell))
+    arrays = {
         "pictures": pictures,
         "recording": recording,
         "start": start,
@@ -187,16 +200,23 @@ def _compute(
         "level": np.array([fact[3] for fact in facts]),
         "said": np.array(json.dumps([warnings, problems])),
     }
+    return arrays, lasting
 
 
-def _hear(item: Recording, windowing: Windowing) -> str | tuple[np.ndarray, tuple, list[str]]:
-    """Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong."""
+# Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong.
+_Heard = AudioError | tuple[np.ndarray, tuple, list[str]]
+
+
+def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
     try:
-        decoded = decode(item.file, windowing.rate, start=item.start, end=item.end, name=item.name)
+        decoded = decoder.decode(
+            item.file, windowing.rate, start=item.start, end=item.end, name=item.name
+        )
     except AudioError as error:
-        return error.reason
+        return error
     if decoded.silent:
-        return "every sample is zero (digital silence); record it again or take it out"
+        reason = "every sample is zero (digital silence); record it again or take it out"
+        return AudioError(item.name, reason)
     cleaned, left = keep(decoded.waveform, windowing)
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
@@ -216,15 +236,14 @@ def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarr
 
 
 def _pictures(
-    spool: WaveformSpool, recipe: Recipe, what: tuple[np.ndarray, np.ndarray, Progress]
+    spool: WaveformSpool, model: keras.Model, what: tuple[np.ndarray, np.ndarray, Progress]
 ) -> np.ndarray:
     recording, start, tell = what
-    model = front_end(recipe)
     shape = (len(recording), *model.output_shape[1:])
     pictures = np.empty(shape, dtype=np.float32)
     for first in range(0, len(recording), _BATCH):
         part = slice(first, first + _BATCH)
-        windows = spool.windows(recording[part], start[part], window=recipe.windowing.window)
+        windows = spool.windows(recording[part], start[part], window=model.input_shape[1])
         pictures[part] = keras.ops.convert_to_numpy(model.predict_on_batch(windows))
         tell("computing", min(first + _BATCH, len(recording)), len(recording))
     return pictures

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,23 +14,21 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.audio.decode import decode
+from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Recording
 from timbrel.evaluation.calibration import file_means, tempered
-from timbrel.evaluation.metrics import auroc
-from timbrel.evaluation.record import Scored, evaluation_record
+from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
+from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.model.directory import GRAPH
 from timbrel.model.export import Trained, with_metadata
 from timbrel.model.metadata import SCHEMA, class_counts, versions
 from timbrel.model.runtime import Session
-from timbrel.report.audio import player_uri
 from timbrel.report.curves import draw_curves
+from timbrel.report.mistakes import Mistake, mistake, surest_mistakes
 from timbrel.report.page import write_report
 from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import Aside, NoneOfThese
-
-_MISTAKES = 12
-_PLAYER_SECONDS = 5
 
 
 @dataclass
@@ -43,10 +40,11 @@ class Times:
 
     @contextlib.contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Count the time of a block under a name."""
+        """Add the time of a block to a name."""
         before = time.perf_counter()
         yield
-        self.spent[name] = round(time.perf_counter() - before, 3)
+        spent = self.spent.get(name, 0.0) + time.perf_counter() - before
+        self.spent[name] = round(spent, 3)
 
     def to_dict(self) -> dict[str, float]:
         """Return the seconds so far, `total` among them."""
@@ -68,7 +66,6 @@ class Outcome:
         notes: what a reader of the score should know.
         grouped: whether every group lies on one side.
         seed: of everything.
-        data_sha256: of the data set.
     """
 
     dataset: Dataset
@@ -82,23 +79,28 @@ class Outcome:
     notes: tuple[str, ...]
     grouped: bool
     seed: int
-    data_sha256: str
 
     @property
     def labels(self) -> list[str]:
         """The classes, in the order of the probabilities."""
         return list(self.prepared.examples.labels)
 
-    @property
-    def data(self) -> dict:
-        """The `data` part of `evaluation.json` and `model.json`."""
-        recordings = self.prepared.recordings
-        return {
-            "files": len(recordings),
-            "groups": len({item.group for item in recordings}),
-            "seconds": round(float(self.prepared.audit.seconds.sum()), 3),
-            "sha256": self.data_sha256,
-        }
+
+def data_facts(prepared: Prepared) -> dict:
+    """The `data` part of `evaluation.json` and `model.json`."""
+    recordings = prepared.recordings
+    return {
+        "files": len(recordings),
+        "groups": len({item.group for item in recordings}),
+        "seconds": round(float(prepared.audit.seconds.sum()), 3),
+        "sha256": dataset_sha256(recordings, prepared.sha256),
+    }
+
+
+def lost_classes(dataset: Dataset, prepared: Prepared) -> list[str]:
+    """A sentence for each class that no usable recording is left of."""
+    lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
+    return [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
 
 
 def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Times]) -> dict:
@@ -109,15 +111,26 @@ def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese,
         windows, _ = session.run(held_out.windows)
         drawn, _ = session.run(held_out.drawn)
         files = file_means(windows, held_out.file)
-        unknown = _unknown(outcome.threshold, session, (files, others))
+        confidence = [session.run(part)[0].mean(axis=0).max() for part in others.windows]
+    temperature = outcome.trained.temperature
+    count = np.zeros(len(files), dtype=np.int64)
     scored = Scored(
         recordings=held_out.recordings,
         target=held_out.target,
         files=files,
+        uncalibrated=file_means(tempered(windows, 1 / temperature), held_out.file),
         windows=drawn,
         window_file=held_out.drawn_file,
+        fold=count,
+        repeat=count,
     )
-    temperature = outcome.trained.temperature
+    rejection = Rejection(
+        known=files.max(axis=1),
+        known_groups=scored.groups,
+        unknown=np.array(confidence),
+        unknown_groups=np.array([item.group for item in others.recordings]),
+        threshold=outcome.threshold,
+    )
     problems = (
         *outcome.dataset.problems,
         *outcome.prepared.audit.problems,
@@ -127,10 +140,9 @@ def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese,
         scored,
         outcome.labels,
         temperature=temperature,
-        uncalibrated=file_means(tempered(windows, 1 / temperature), held_out.file),
         facts={
             "recipe": outcome.prepared.recipe.name,
-            "data": outcome.data,
+            "data": data_facts(outcome.prepared),
             "protocol": {
                 "folds": 1,
                 "repeats": 1,
@@ -138,26 +150,11 @@ def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese,
                 "grouped": outcome.grouped,
                 "notes": list(outcome.notes),
             },
-            "unknown": unknown,
+            "unknown": rejection_record([rejection]),
             "seconds": times.to_dict(),
             "excluded": [{"path": item.path, "reason": item.message} for item in problems],
         },
     )
-
-
-def _unknown(
-    threshold: float, session: Session, heard: tuple[np.ndarray, NoneOfThese]
-) -> dict | None:
-    """How examples of none of these, which are never trained on, fare at the threshold."""
-    files, others = heard
-    if not others.windows:
-        return None
-    confidence = np.array([session.run(part)[0].mean(axis=0).max() for part in others.windows])
-    return {
-        "threshold": threshold,
-        "auroc": auroc(files.max(axis=1), confidence),
-        "accept_rate": float((confidence >= threshold).mean()),
-    }
 
 
 def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
@@ -188,7 +185,7 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
         },
         "refit": refit,
         "class_counts": class_counts(outcome.labels, target),
-        "data": outcome.data,
+        "data": data_facts(outcome.prepared),
         "recordings": sums,
         "parity": {"max_difference": outcome.parity[0], "windows": outcome.parity[1]},
         "trained_in": outcome.fitted.policy,
@@ -218,24 +215,26 @@ def model_files(outcome: Outcome, evaluation: dict, metadata: dict) -> dict[str,
     writer = csv.DictWriter(table, HISTORY_KEYS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    record = json.dumps(evaluation, indent=2, ensure_ascii=False) + "\n"
     return {
         GRAPH: with_metadata(outcome.graph, metadata),
         "history.csv": table.getvalue().encode(),
-        "evaluation.json": record.encode(errors="backslashreplace"),
+        "evaluation.json": evaluation_json(evaluation),
         **made,
     }
 
 
-def _mistakes(evaluation: dict, recordings: dict[str, Recording], rate: int) -> list[tuple]:
-    """The wrong answers given with the most confidence, ready to be played."""
-    wrong = [row for row in evaluation["predictions"] if row["predicted"] != row["label"]]
-    wrong.sort(key=lambda row: -max(row["probabilities"]))
-    rows = []
-    for row in wrong[:_MISTAKES]:
+def write_evaluation_page(path: Path, evaluation: dict, *, prepared: Prepared, history: list[dict]):
+    """Write the report of a cross-validation, which has no model of its own."""
+    recordings = {item.name: item for item in prepared.recordings}
+    players = _mistakes(evaluation, recordings, prepared.recipe.windowing.rate)
+    write_report(path, evaluation=evaluation, history=history, model={}, players=players)
+
+
+def _mistakes(evaluation: dict, recordings: dict[str, Recording], rate: int) -> list[Mistake]:
+    """The wrong answers given with the most confidence, ready to be seen and heard."""
+    mistakes = []
+    for row in surest_mistakes(evaluation["predictions"]):
         item = recordings[row["path"]]
         sound = decode(item.file, rate, start=item.start, end=item.end).waveform
-        player = player_uri(sound[: _PLAYER_SECONDS * rate], rate)
-        confidence = max(row["probabilities"])
-        rows.append((row["path"], row["label"], row["predicted"], confidence, player))
-    return rows
+        mistakes.append(mistake(row, sound, rate))
+    return mistakes

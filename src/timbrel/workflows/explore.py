@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from timbrel.audio.decode import decode
+from timbrel.audio.clean import Cleaned
+from timbrel.audio.decode import Decoded
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.manifest import Problem, Recording, read_dataset
 from timbrel.errors import AudioError, DataError, InvalidArgument
@@ -65,7 +67,7 @@ def explore(
     """Write a page with the facts and pictures of a data set.
 
     Args:
-        data: a folder with one sub-folder per class, or a CSV with a header.
+        data: a folder or a CSV of labelled recordings, see `read_dataset`.
         output: the HTML file to write.
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: gives the sample rate, the cleaning and the settings of the pictures.
@@ -82,8 +84,9 @@ def explore(
         raise InvalidArgument(f"`players` must be at least 0. Got {players}.")
     recipe = get_recipe(recipe)
     dataset = read_dataset(data, audio)
-    with replacing(output) as temporary:
-        facts, problems = _read_all(dataset.recordings, recipe.windowing, progress)
+    with replacing(output) as temporary, IsolatedDecoder() as decoder:
+        hear = _Hearing(recipe.windowing, decoder)
+        facts, problems = _read_all(dataset.recordings, hear, progress)
         problems = (*dataset.problems, *problems)
         missing = sorted(set(dataset.labels) - {item.recording.label for item in facts})
         if missing == dataset.labels:
@@ -96,13 +99,15 @@ def explore(
         )
         chosen = _choose(facts, players)
         shown, seconds = plan_players(len(chosen), players)
+        examples, lost = _examples(chosen, hear, players=shown, seconds=seconds)
+        problems = (*problems, *lost)
         page = Exploration(
             source=dataset.source,
             recipe=recipe,
             facts=facts,
             problems=problems,
             notes=notes,
-            examples=_examples(chosen, recipe.windowing, players=shown, seconds=seconds),
+            examples=examples,
             player_seconds=seconds,
             players=shown,
             wanted_players=players,
@@ -127,14 +132,33 @@ def plan_players(classes: int, players: int) -> tuple[int, float]:
     return 0, 0.0
 
 
+@dataclass(frozen=True)
+class _Hearing:
+    """How recordings are read and cleaned here."""
+
+    windowing: Windowing
+    decoder: IsolatedDecoder
+
+    def __call__(self, recording: Recording) -> tuple[Decoded, Cleaned, bool]:
+        """Decode and clean a recording; whether cleaning left something."""
+        decoded = self.decoder.decode(
+            recording.file,
+            self.windowing.rate,
+            start=recording.start,
+            end=recording.end,
+            name=recording.name,
+        )
+        return decoded, *keep(decoded.waveform, self.windowing)
+
+
 def _read_all(
     recordings: Sequence[Recording],
-    windowing: Windowing,
+    hear: _Hearing,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[tuple[RecordingFacts, ...], list[Problem]]:
     """Read and clean every recording, in threads; their samples are not kept."""
     facts, problems = [], []
-    found = in_order(lambda recording: _facts(recording, windowing), recordings)
+    found = in_order(lambda item: _facts(item, hear), recordings, stop=hear.decoder.close)
     for number, item in enumerate(found, 1):
         (facts if isinstance(item, RecordingFacts) else problems).append(item)
         if progress is not None:
@@ -142,28 +166,21 @@ def _read_all(
     return tuple(facts), problems
 
 
-def _facts(recording: Recording, windowing: Windowing) -> RecordingFacts | Problem:
+def _facts(recording: Recording, hear: _Hearing) -> RecordingFacts | Problem:
     try:
-        decoded = decode(
-            recording.file,
-            windowing.rate,
-            start=recording.start,
-            end=recording.end,
-            name=recording.name,
-        )
+        decoded, cleaned, left = hear(recording)
     except AudioError as error:
         return Problem(error.path, error.reason)
     if decoded.silent:
         return Problem(recording.name, "all samples are zero")
-    cleaned, left = keep(decoded.waveform, windowing)
-    begins = float(cleaned.runs[0, 0] / windowing.rate)
+    begins = float(cleaned.runs[0, 0] / decoded.rate)
     warnings = decoded.warnings
     if not left:
         warnings += ("cleaning would leave nothing of it, so it is used uncleaned",)
     return RecordingFacts(
         recording=recording,
         seconds=decoded.seconds,
-        kept=len(cleaned.waveform) / windowing.rate,
+        kept=len(cleaned.waveform) / decoded.rate,
         begins=(recording.start or 0.0) + min(begins, max(decoded.seconds - 0.1, 0.0)),
         source_rate=decoded.source_rate,
         channels=decoded.channels,
@@ -189,31 +206,35 @@ def _choose(facts: Iterable[RecordingFacts], players: int) -> list[list[Recordin
 
 
 def _examples(
-    chosen: list[list[RecordingFacts]], windowing: Windowing, *, players: int, seconds: float
-) -> tuple[Example, ...]:
-    examples = []
+    chosen: list[list[RecordingFacts]], hear: _Hearing, *, players: int, seconds: float
+) -> tuple[tuple[Example, ...], list[Problem]]:
+    """The pictures and players of each class, and recordings that could not be read once more."""
+    examples, lost = [], []
     for items in chosen:
-        recording = items[0].recording
-        waveform = decode(
-            recording.file,
-            windowing.rate,
-            start=recording.start,
-            end=recording.end,
-            name=recording.name,
-        ).waveform
-        cleaned, _ = keep(waveform, windowing)
-        sounds = [_player(item, seconds) for item in items[:players]]
-        examples.append(
-            picture_example(items[0], waveform, cleaned, rate=windowing.rate, players=sounds)
-        )
-    return tuple(examples)
+        sounds = []
+        for item in items[:players]:
+            try:
+                sounds.append(_player(item, hear.decoder, seconds))
+            except AudioError as error:
+                lost.append(Problem(error.path, error.reason))
+        for item in items:
+            try:
+                decoded, cleaned, _ = hear(item.recording)
+            except AudioError as error:
+                lost.append(Problem(error.path, error.reason))
+                continue
+            examples.append(
+                picture_example(item, decoded.waveform, cleaned, rate=decoded.rate, players=sounds)
+            )
+            break
+    return tuple(examples), list(dict.fromkeys(lost))
 
 
-def _player(facts: RecordingFacts, seconds: float) -> Player:
+def _player(facts: RecordingFacts, decoder: IsolatedDecoder, seconds: float) -> Player:
     """Make a player of a recording, at its own rate, from where its sound begins."""
     recording, rate = facts.recording, playable_rate(facts.source_rate)
     end = facts.begins + seconds
-    decoded = decode(
+    decoded = decoder.decode(
         recording.file,
         rate,
         start=facts.begins,

@@ -34,3 +34,16 @@ class TrainObserver:
 
     def note(self, text: str) -> None:
         """Something worth knowing, in a sentence."""
+
+
+class EvaluateObserver(TrainObserver):
+    """Told how an evaluation goes; `parts` and `network` are not called."""
+
+    def planned(self, networks: int, notes: tuple[str, ...]) -> None:
+        """So many networks will be trained; notes say what a reader of the score should know."""
+
+    def task(self, name: str, *, resumed: bool) -> None:
+        """A network ("fold 2 of 5") comes next; `resumed` where it is trained already."""
+
+    def scored(self, name: str, what: str) -> None:
+        """A network is finished; `what` says in words how it did."""

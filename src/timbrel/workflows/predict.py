@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from timbrel.dataset.manifest import find_recordings
 from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor
+
+_NO_SOUND = (
+    "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it"
+)
 
 
 def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
@@ -39,4 +44,7 @@ def predict(
         level: "file" or "window".
     """
     for found in predictor.predict_many(expand(paths), level):
-        yield from found
+        for item in found:
+            # All folders that hold recordings were replaced by them.
+            empty = item.error is not None and os.path.isdir(item.path)
+            yield replace(item, error=_NO_SOUND) if empty else item

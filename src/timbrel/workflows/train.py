@@ -12,11 +12,12 @@ import numpy as np
 
 from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Problem, read_dataset
-from timbrel.dataset.splits import hold_out
-from timbrel.errors import DataError, InvalidArgument
-from timbrel.evaluation.calibration import file_means, fit_temperature, fit_threshold, tempered
+from timbrel.errors import InvalidArgument
+from timbrel.evaluation.calibration import calibrate
+from timbrel.evaluation.sanity import sanity_round
 from timbrel.features.cache import FeatureCache
-from timbrel.model.directory import CHECKPOINT, check_output, write_model
+from timbrel.inference.predictor import Predictor
+from timbrel.model.directory import CHECKPOINT, LoadedModel, check_output, write_model
 from timbrel.model.export import (
     Trained,
     export_onnx,
@@ -24,18 +25,24 @@ from timbrel.model.export import (
     probabilities,
     whole_model,
 )
+from timbrel.model.runtime import Session
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, Listener, fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared, prepare
-from timbrel.workflows.describe import Outcome, Times, describe, evaluate_outcome, model_files
+from timbrel.workflows.describe import (
+    Outcome,
+    Times,
+    describe,
+    evaluate_outcome,
+    lost_classes,
+    model_files,
+)
 from timbrel.workflows.held_out import Aside, hear_aside, hear_none_of_these
 from timbrel.workflows.observer import TrainObserver
-
-# The inner hold-out is small: what it takes, the network does not learn from.
-_INNER_FOLDS = 8
+from timbrel.workflows.parts import Parts, split_parts
 
 _PHASES = ("scored", "refit")
 
@@ -60,16 +67,6 @@ class TrainResult:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Which recordings serve what; bool `(recordings,)` both."""
-
-    held_out: np.ndarray
-    inner: np.ndarray
-    notes: tuple[str, ...]
-    grouped: bool
-
-
 def train(
     data: str | os.PathLike,
     output: str | os.PathLike = "timbrel-model",
@@ -92,7 +89,7 @@ def train(
     network learns from what remains.
 
     Args:
-        data: a folder with one sub-folder per class, or a CSV.
+        data: a folder or a CSV of labelled recordings, see `read_dataset`.
         output: the model directory; an existing model is replaced when the new one is whole.
         audio: folder that the CSV's paths are relative to.
         recipe: a recipe or its name.
@@ -141,17 +138,17 @@ def _train(
     with times.measure("prepare"):
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
     observer.prepared(prepared)
-    lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
-    parts = _split(prepared, seed, lost=lost)
+    parts = split_parts(prepared.recordings, seed=seed)
+    notes = (*lost_classes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
-    observer.parts(learn, inner, parts.notes)
+    observer.parts(learn, inner, notes)
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
         held_out, calibration = _hear_parts(prepared, parts, observer)
         trained, threshold = _calibrate(recipe, fitted, calibration)
         graph = export_onnx(trained)
-        parity = measure_parity(whole_model(trained), graph, _spread(held_out.drawn))
+        parity = _parity(trained, graph, held_out)
     outcome = Outcome(
         dataset=dataset,
         prepared=prepared,
@@ -159,18 +156,18 @@ def _train(
         trained=trained,
         graph=graph,
         threshold=threshold,
-        parity=(parity, len(_spread(held_out.drawn))),
+        parity=parity,
         trained_on=~parts.held_out,
-        notes=parts.notes,
+        notes=notes,
         grouped=parts.grouped,
         seed=seed,
-        data_sha256=dataset_sha256(prepared.recordings, prepared.sha256),
     )
     others = hear_none_of_these(dataset.recordings, recipe.windowing)
     evaluation = evaluate_outcome(outcome, held_out, (others, times))
     if how.refit:
         outcome = _refit(outcome, held_out, folder, how)
     metadata = describe(outcome, evaluation, refit=how.refit)
+    metadata["sanity"] = _sanity(outcome.graph, metadata)
     write_model(folder, model_files(outcome, evaluation, metadata), metadata)
     for phase in _PHASES:
         Checkpoint(folder / CHECKPOINT / phase, {}).remove()
@@ -178,33 +175,14 @@ def _train(
     return TrainResult(folder, evaluation, metadata, problems)
 
 
-def _split(prepared: Prepared, seed: int, *, lost: list[str]) -> _Parts:
-    """Outer hold-out for the score, inner hold-out for calibration."""
-    recordings = prepared.recordings
-    outer = hold_out(recordings, seed=seed)
-    left = np.flatnonzero(~outer.held_out)
-    notes = (
-        *(f"No recording of '{label}' can be used: the model will not know it." for label in lost),
-        *outer.notes,
-    )
-    inner_mask = np.zeros(len(recordings), dtype=bool)
-    foldless = [dataclasses.replace(recordings[number], fold=None) for number in left]
-    try:
-        inner = hold_out(foldless, folds=_INNER_FOLDS, seed=seed, shrink=False)
-    except DataError:
-        notes = (
-            *notes,
-            "Too few recordings for an inner hold-out: probabilities are not calibrated, and "
-            "no sound is called unknown.",
-        )
-    else:
-        inner_mask[left[inner.held_out]] = True
-    return _Parts(outer.held_out, inner_mask, notes, outer.grouped)
+def _parity(trained: Trained, graph: bytes, held_out: Aside) -> tuple[float, int]:
+    """Largest difference between Keras and ONNX, and on how many held-out windows.
 
-
-def _spread(windows: np.ndarray) -> np.ndarray:
-    """At most `_PARITY_WINDOWS` of the windows, from all of the recordings."""
-    return windows[:: -(-len(windows) // _PARITY_WINDOWS) or 1]
+    They are taken from all of the recordings.
+    """
+    drawn = held_out.drawn
+    some = drawn[:: -(-len(drawn) // _PARITY_WINDOWS) or 1]
+    return measure_parity(whole_model(trained), graph, some), len(some)
 
 
 def _fit(
@@ -245,17 +223,15 @@ def _fit(
     )
 
 
-def _hear_parts(prepared: Prepared, parts: _Parts, observer: TrainObserver) -> tuple[Aside, Aside]:
+def _hear_parts(prepared: Prepared, parts: Parts, observer: TrainObserver) -> tuple[Aside, Aside]:
     """Hear the held-out recordings and those of the inner hold-out."""
     numbers = np.concatenate([np.flatnonzero(parts.held_out), np.flatnonzero(parts.inner)])
     size = int(parts.held_out.sum())
 
     def hear(chosen: np.ndarray, before: int) -> Aside:
         return hear_aside(
-            prepared.recordings,
-            prepared.examples,
-            prepared.recipe.windowing,
-            chosen=chosen,
+            prepared,
+            chosen,
             progress=lambda done, total: observer.progress("scoring", before + done, len(numbers)),
         )
 
@@ -265,13 +241,15 @@ def _hear_parts(prepared: Prepared, parts: _Parts, observer: TrainObserver) -> t
 def _calibrate(recipe: Recipe, fitted: Fitted, inner: Aside) -> tuple[Trained, float]:
     """Temperature and threshold from the inner hold-out, at the level of files."""
     plain = Trained(recipe, fitted.network, fitted.scale)
-    if len(inner.target) == 0:
-        return plain, 0.0
-    raw = probabilities(whole_model(plain), inner.windows)
-    temperature = fit_temperature(raw, inner.file, inner.target)
-    files = file_means(tempered(raw, temperature), inner.file)
-    trained = dataclasses.replace(plain, temperature=temperature)
-    return trained, fit_threshold(files, inner.target)
+    raw = probabilities(whole_model(plain), inner.windows) if len(inner.target) else inner.windows
+    temperature, threshold = calibrate(raw, inner.file, inner.target)
+    return dataclasses.replace(plain, temperature=temperature), threshold
+
+
+def _sanity(graph: bytes, metadata: dict) -> list[dict]:
+    """Let the finished model hear sounds that are no recording of any class."""
+    name = "The exported model"
+    return sanity_round(Predictor(LoadedModel(name, metadata, Session(graph, name))))
 
 
 def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
@@ -282,11 +260,10 @@ def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcom
     fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
     trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
     graph = export_onnx(trained)
-    parity = measure_parity(whole_model(trained), graph, _spread(held_out.drawn))
     return dataclasses.replace(
         outcome,
         trained=trained,
         graph=graph,
-        parity=(parity, len(_spread(held_out.drawn))),
+        parity=_parity(trained, graph, held_out),
         trained_on=np.ones_like(outcome.trained_on),
     )

@@ -1,0 +1,245 @@
+"""Deal recordings into folds of whole groups, stratified by class as far as groups allow."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from timbrel.dataset.manifest import Recording
+from timbrel.errors import DataError, InvalidArgument, MissingExtra
+
+FOLDS = 5
+BY_GROUP = "group"
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which fold holds each recording out.
+
+    Attributes:
+        number: int64 `(recordings,)`, from 0; −1 for recordings that are trained on in every fold.
+        names: what to call each fold.
+        notes: what a reader of the score should know, in sentences.
+        grouped: whether no group lies in two folds.
+    """
+
+    number: np.ndarray
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    grouped: bool = True
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def deal_folds(
+    recordings: Sequence[Recording], folds: int | str | None = None, *, seed: int = 0
+) -> Folds:
+    """Deal recordings into folds, so that each is held out once.
+
+    A class that would have nothing left to train on in some fold keeps one group in training
+    everywhere; that group is left out of the score, and the notes say so.
+
+    Args:
+        recordings: what is dealt.
+        folds: how many; "group" for a fold a group; None for the data's own `fold` column where
+            there is one, else 5 or as many as the smallest class has groups.
+        seed: of the dealing: scikit-learn's `StratifiedKFold(folds, shuffle=True,
+            random_state=seed)` where each recording is its own group, else `StratifiedGroupKFold`.
+
+    Raises:
+        DataError: no class has two groups, or the fold column is not filled in.
+        InvalidArgument: more folds than the smallest class has groups, or fewer than two.
+    """
+    if folds is None and any(item.fold for item in recordings):
+        names, number = own_folds(recordings)
+        notes, grouped = _torn(recordings, number), True
+        grouped = not notes
+        notes = [f"The folds are the data's own: {', '.join(names)}.", *notes]
+    else:
+        kept, notes = lonely_groups(recordings)
+        free = [place for place, item in enumerate(recordings) if item.group not in kept]
+        number, grouped = np.full(len(recordings), -1), True
+        if folds == BY_GROUP:
+            names = list(dict.fromkeys(recordings[place].group for place in free))
+            number[free] = [names.index(recordings[place].group) for place in free]
+        else:
+            count, more = _how_many(recordings, folds)
+            notes += more
+            parts = deal_groups([recordings[place] for place in free], count, seed=seed)
+            for fold, part in enumerate(parts):
+                number[np.array(free)[part]] = fold
+            names = [str(fold + 1) for fold in range(len(parts))]
+    notes += _keep_lost_classes(recordings, number)
+    used = [fold for fold in range(len(names)) if (number == fold).any()]
+    if not used:
+        raise DataError(
+            "Whole groups cannot be held out without losing a class: each class lies in one group. "
+            "Add groups that hold recordings of each class."
+        )
+    places = {fold: place for place, fold in enumerate(used)}
+    number = np.array([places.get(int(fold), -1) for fold in number])
+    return Folds(number, tuple(names[fold] for fold in used), tuple(notes), grouped)
+
+
+def lonely_groups(recordings: Sequence[Recording]) -> tuple[set[str], list[str]]:
+    """Groups that must be trained on because they are all that a class has.
+
+    The only group of a class is trained on also where it lends recordings to other classes.
+
+    Returns:
+        The groups, and a sentence for each such class.
+
+    Raises:
+        DataError: no class has two groups.
+    """
+    groups_of = groups_by_label(recordings)
+    single = sorted(label for label, members in groups_of.items() if len(members) == 1)
+    if len(single) == len(groups_of):
+        raise DataError(
+            "Nothing can be held out for the score: no class has two groups. "
+            "Add recordings from a second source to the classes."
+        )
+    notes = [
+        f"Class '{label}' has a single {unit(recordings)}: it is trained on, and left out of "
+        "the score."
+        for label in single
+    ]
+    return {group for label in single for group in groups_of[label]}, notes
+
+
+def groups_by_label(recordings: Iterable[Recording]) -> dict[str, set[str]]:
+    """The groups that each class has recordings of."""
+    groups_of = defaultdict(set)
+    for item in recordings:
+        groups_of[item.label].add(item.group)
+    return dict(groups_of)
+
+
+def smallest_class(recordings: Sequence[Recording]) -> tuple[str, int]:
+    """The class with the fewest groups among those that have two or more, and how many."""
+    sizes = [(len(groups), label) for label, groups in groups_by_label(recordings).items()]
+    size, label = min(entry for entry in sizes if entry[0] > 1)
+    return label, size
+
+
+def unit(recordings: Sequence[Recording]) -> str:
+    """What is dealt: "recording" where each is its own group, else "group"."""
+    return "recording" if _ungrouped(recordings) else "group"
+
+
+def deal_groups(recordings: Sequence[Recording], folds: int, *, seed: int) -> list[np.ndarray]:
+    """Deal with scikit-learn.
+
+    Args:
+        recordings: all may be held out.
+        folds: how many; where there are fewer groups, as many as there are.
+        seed: of the dealing.
+
+    Returns:
+        Positions of the recordings in each fold; nothing where there are fewer than two groups.
+    """
+    try:
+        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("train", "Splitting a data set") from error
+    y = np.array([item.label for item in recordings])
+    group = np.array([item.group for item in recordings])
+    folds = min(folds, len(set(group)))
+    if folds < 2:
+        return []
+    own = _ungrouped(recordings)
+    splitter = (StratifiedKFold if own else StratifiedGroupKFold)(
+        folds, shuffle=True, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # It warns of classes with fewer recordings than folds; the notes say so better.
+        warnings.simplefilter("ignore", UserWarning)
+        return [test for _, test in splitter.split(y, y, None if own else group)]
+
+
+def own_folds(recordings: Sequence[Recording]) -> tuple[list[str], np.ndarray]:
+    """The data's own folds.
+
+    Returns:
+        Their names, numbers in the order of numbers after names in the order of letters, and int64
+        `(recordings,)`, the fold of each recording.
+
+    Raises:
+        DataError: some recordings have no fold, or all have the same.
+    """
+    without = [item.path for item in recordings if item.fold is None]
+    if without:
+        raise DataError(
+            f"{len(without)} recordings have no fold, the first is '{without[0]}'. "
+            "Fill in the column fold for all recordings or remove it."
+        )
+    names = sorted({item.fold for item in recordings}, key=_fold_order)
+    if len(names) < 2:
+        raise DataError(f"The column fold has one value only, '{names[0]}'. It needs at least two.")
+    return names, np.array([names.index(item.fold) for item in recordings])
+
+
+def _how_many(recordings: Sequence[Recording], folds: int | str | None) -> tuple[int, list[str]]:
+    label, size = smallest_class(recordings)
+    if folds is None:
+        if size >= FOLDS:
+            return FOLDS, []
+        things = f"{unit(recordings)}s"
+        return size, [f"{size} folds instead of {FOLDS}: the smallest class, '{label}', "
+                      f"has {size} {things}."]  # fmt: skip
+    if not isinstance(folds, int) or not 2 <= folds <= size:
+        raise InvalidArgument(
+            f"`--folds` must be between 2 and the number of {unit(recordings)}s in the smallest "
+            f"class, '{label}' ({size}), or 'group'. Got {folds}."
+        )
+    return folds, []
+
+
+def _keep_lost_classes(recordings: Sequence[Recording], number: np.ndarray) -> list[str]:
+    """Take a group of every class that lies in one fold alone out of that fold, in place."""
+    notes = []
+    for label in sorted({item.label for item in recordings}):
+        members = [place for place, item in enumerate(recordings) if item.label == label]
+        where = set(number[members].tolist())
+        if len(where) > 1 or where == {-1}:
+            continue
+        group, fold = recordings[members[0]].group, where.pop()
+        for place, item in enumerate(recordings):
+            if item.group == group and number[place] == fold:
+                number[place] = -1
+        notes.append(
+            f"Class '{label}' lies in one fold alone: its {unit(recordings)} '{group}' is trained "
+            "on, and left out of the score."
+        )
+    return notes
+
+
+def _torn(recordings: Sequence[Recording], number: np.ndarray) -> list[str]:
+    folds_of = defaultdict(set)
+    for item, fold in zip(recordings, number, strict=True):
+        folds_of[item.group].add(int(fold))
+    torn = sorted(group for group, folds in folds_of.items() if len(folds) > 1)
+    if not torn:
+        return []
+    things = "1 group" if len(torn) == 1 else f"{len(torn)} groups"
+    some = ", ".join(f"'{group}'" for group in torn[:3])
+    return [
+        f"The data's folds tear {things} apart ({some}{', …' if torn[3:] else ''}): "
+        "the score is not fully honest."
+    ]
+
+
+def _ungrouped(recordings: Sequence[Recording]) -> bool:
+    return len({item.group for item in recordings}) == len(recordings)
+
+
+def _fold_order(fold: str) -> tuple[bool, float, str]:
+    try:
+        return True, float(fold), fold
+    except ValueError:
+        return False, 0.0, fold

@@ -1,0 +1,105 @@
+"""What a data set is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Labels (whatever their case) of examples that belong to no class.
+NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One labelled recording, or a stretch of one.
+
+    Attributes:
+        path: as the data names it, joined with `/`.
+        file: where it lies.
+        label: its class as text.
+        group: recordings that must not be torn apart by a split share it.
+        fold: the data's own fold, or None.
+        start, end: the stretch in seconds, or None for all of it.
+    """
+
+    path: str
+    file: Path
+    label: str
+    group: str
+    fold: str | None = None
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def none_of_these(self) -> bool:
+        """Whether it is an example of no class."""
+        return self.label.casefold() in NONE_OF_THESE
+
+    @property
+    def times(self) -> str:
+        """The stretch in seconds, to a millisecond; empty where it is all of the recording."""
+        if self.start is None and self.end is None:
+            return ""
+        end = "end" if self.end is None else _seconds(self.end)
+        return f"{_seconds(self.start or 0.0)}–{end} s"
+
+    @property
+    def name(self) -> str:
+        """The path, and the stretch where there is one."""
+        return f"{self.path} [{self.times}]" if self.times else self.path
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A recording that cannot be used, or a row that names none.
+
+    Attributes:
+        path: the recording or row.
+        message: what is wrong and what to do.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled recordings.
+
+    Attributes:
+        source: what the user named.
+        recordings: in the order of the CSV, or sorted by path and time.
+        problems: rows that could not be used.
+        notes: what was passed over, in sentences.
+    """
+
+    source: str
+    recordings: tuple[Recording, ...]
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, sorted; examples of none of these are not among them."""
+        return sorted({item.label for item in self.recordings if not item.none_of_these})
+
+    def counts(self) -> Counter[str]:
+        """Recordings per label."""
+        return Counter(item.label for item in self.recordings)
+
+
+def targets(recordings: Sequence[Recording], labels: Sequence[str]) -> np.ndarray:
+    """Class of each recording, int64 `(recordings,)`; −1 where it is none of `labels`."""
+    number = {label: place for place, label in enumerate(labels)}
+    return np.array([number.get(item.label, -1) for item in recordings], dtype=np.int64)

@@ -1,0 +1,185 @@
+"""`timbrel evaluate DATA`: cross-validation, with the tutorial's random split beside it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from timbrel.dataset.folds import Folds, deal_folds
+from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.errors import InvalidArgument
+from timbrel.evaluation.record import evaluation_record
+from timbrel.features.cache import FeatureCache, default_folder
+from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.training.prepare import Prepared, prepare
+from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
+from timbrel.workflows.describe import Times, data_facts, lost_classes
+from timbrel.workflows.growing import SHARES, learning_curve
+from timbrel.workflows.held_out import NoneOfThese, hear_none_of_these
+from timbrel.workflows.left_out import check_classes, leave_classes_out, left_out_parts
+from timbrel.workflows.observer import EvaluateObserver
+from timbrel.workflows.runner import Runner
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What `evaluate` found.
+
+    Attributes:
+        evaluation: the content of `evaluation.json`.
+        prepared: what was evaluated on.
+        history: a row an epoch, the mean over the folds.
+        problems: recordings that could not be used.
+    """
+
+    evaluation: dict
+    prepared: Prepared
+    history: list[dict]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is trained, on what."""
+
+    dataset: Dataset
+    prepared: Prepared
+    rounds: list[Folds]
+    seed: int
+    others: NoneOfThese | None
+    curve: bool
+
+    @property
+    def networks(self) -> int:
+        count = sum(map(len, self.rounds)) + 1
+        if self.others is not None:
+            count += len(left_out_parts(self.prepared.examples.labels))
+        return count + (len(SHARES) * len(self.rounds[0]) if self.curve else 0)
+
+    @property
+    def notes(self) -> list[str]:
+        return [*lost_classes(self.dataset, self.prepared), *self.rounds[0].notes]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        more = () if self.others is None else self.others.problems
+        return (*self.dataset.problems, *self.prepared.audit.problems, *more)
+
+
+def evaluate(
+    data: str | os.PathLike,
+    *,
+    audio: str | os.PathLike | None = None,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    folds: int | str | None = None,
+    repeats: int = 1,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    clean_threshold: float | None = None,
+    seed: int = 0,
+    unknown: bool = False,
+    learning_curve: bool = False,
+    resume: bool = False,
+    cache: FeatureCache | None = None,
+    observer: EvaluateObserver | None = None,
+) -> EvaluateResult:
+    """Score a recipe on a data set by cross-validation over whole groups.
+
+    Each fold's network is trained from scratch on the other folds, and everything that is fitted
+    (scale, class weights) is fitted there. A fold's temperature and threshold come from what the
+    other networks say of the other folds. The tutorial's way, a tenth of the drawn windows held
+    out at random, is trained once and stands beside it.
+
+    Args:
+        data: a folder or a CSV, as for `read_dataset`.
+        audio: folder that the CSV's paths are relative to.
+        recipe: a recipe or its name.
+        folds: how many, "group" to leave one group out at a time, or None for the data's own
+            folds, else 5 or as many as the smallest class has groups.
+        repeats: how often everything is dealt and trained anew, with seeds that follow `seed`.
+        epochs, batch_size, clean_threshold: in place of the recipe's.
+        seed: of drawing, dealing, weights, order and dropout.
+        unknown: also train without each part of the classes, and present them.
+        learning_curve: also train on growing parts of each fold's training part.
+        resume: go on with what an interrupted evaluation of the same has finished.
+        cache: where features, and finished folds until all are, are kept.
+        observer: told how it goes.
+
+    Raises:
+        TimbrelError: see its sub-classes; the message says what to do.
+    """
+    if repeats < 1:
+        raise InvalidArgument(f"`repeats` must be at least 1. Got {repeats}.")
+    if not 0 <= seed < 2**32 - repeats:
+        raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
+    observer = observer or EvaluateObserver()
+    cache = FeatureCache(default_folder()) if cache is None else cache
+    times = Times()
+    chosen = get_recipe(recipe).adjusted(
+        epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
+    )
+    dataset = read_dataset(data, audio)
+    observer.dataset(dataset)
+    with times.measure("prepare"):
+        prepared = prepare(dataset, chosen, seed=seed, cache=cache, progress=observer.progress)
+    observer.prepared(prepared)
+    others = None
+    if unknown:
+        check_classes(prepared)
+        others = hear_none_of_these(dataset.recordings, chosen.windowing)
+    plan = _Plan(
+        dataset=dataset,
+        prepared=prepared,
+        rounds=[deal_folds(prepared.recordings, folds, seed=seed + n) for n in range(repeats)],
+        seed=seed,
+        others=others,
+        curve=learning_curve,
+    )
+    observer.planned(plan.networks, tuple(plan.notes))
+    runner = Runner(prepared, cache, resume=resume, observer=observer)
+    return _evaluate(plan, runner, times)
+
+
+def _evaluate(plan: _Plan, runner: Runner, times: Times) -> EvaluateResult:
+    prepared, seed = plan.prepared, plan.seed
+    folds = [
+        fold
+        for turn, dealt in enumerate(plan.rounds)
+        for fold in cross_validate(runner, prepared, dealt, repeat=turn, seed=seed + turn)
+    ]
+    leaky = random_split(runner, prepared, seed=seed)
+    unknown = None
+    if plan.others is not None:
+        unknown = leave_classes_out(runner, prepared, plan.others, seed=seed)
+    curve = None
+    if plan.curve:
+        first = [fold.heard for fold in folds if fold.repeat == 0]
+        curve = learning_curve(runner, prepared, plan.rounds[0], full=first, seed=seed)
+    times.spent |= runner.seconds
+    evaluation = evaluation_record(
+        joined(prepared, folds),
+        list(prepared.examples.labels),
+        temperature=float(np.exp(np.mean(np.log([fold.temperature for fold in folds])))),
+        random_split=leaky,
+        facts={
+            "recipe": prepared.recipe.name,
+            "data": data_facts(prepared),
+            "protocol": {
+                "folds": len(plan.rounds[0]),
+                "repeats": len(plan.rounds),
+                "seed": seed,
+                "grouped": all(dealt.grouped for dealt in plan.rounds),
+                "notes": plan.notes,
+            },
+            "unknown": unknown,
+            "threshold": float(np.mean([fold.threshold for fold in folds])),
+            "learning_curve": curve,
+            "seconds": times.to_dict(),
+            "excluded": [{"path": item.path, "reason": item.message} for item in plan.problems],
+        },
+    )
+    runner.forget()
+    history = mean_history([fold.heard for fold in folds])
+    return EvaluateResult(evaluation, prepared, history, plan.problems)

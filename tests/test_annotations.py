@@ -1,0 +1,523 @@
+"""Folders of recordings with label files beside them."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, sound
+from timbrel.dataset.manifest import read_dataset
+from timbrel.dataset.splits import hold_out
+from timbrel.errors import DataError
+from timbrel.features.cache import FeatureCache
+from timbrel.networks.recipes import get_recipe
+from timbrel.training.prepare import prepare
+
+TRACK = "0\t1\tx\n1.5\t2\ty\n"
+HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
+TABLE = f"{HEADER}\tSpecies\n1\tSpectrogram 1\t1\t3\t4\t100\t200\tz\n"
+FROM_LABELS = (
+    "Labels are taken from {} beside the recordings; the names of folders are not labels here."
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write files (recordings are empty) and read the folder."""
+
+    def read(files):
+        for name, content in files.items():
+            file = tmp_path / "data" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else (content or "").encode())
+        return read_dataset(tmp_path / "data")
+
+    return read
+
+
+def rows(dataset):
+    return [(item.path, item.start, item.end, item.label) for item in dataset.recordings]
+
+
+def problems(dataset):
+    return [str(problem) for problem in dataset.problems]
+
+
+def message(read, files):
+    with pytest.raises(DataError) as caught:
+        read(files)
+    return str(caught.value)
+
+
+# Which label file goes with which recording
+
+
+def test_each_stretch_is_a_recording_and_its_sound_file_is_its_group(folder, tmp_path):
+    dataset = folder({"take1.wav": None, "take1.txt": TRACK})
+    assert rows(dataset) == [("take1.wav", 0.0, 1.0, "x"), ("take1.wav", 1.5, 2.0, "y")]
+    assert {item.group for item in dataset.recordings} == {"take1.wav"}
+    assert {item.file for item in dataset.recordings} == {tmp_path / "data" / "take1.wav"}
+    assert {item.fold for item in dataset.recordings} == {None}
+    assert (dataset.problems, dataset.notes) == ((), ())
+    assert dataset.source == str(tmp_path / "data")
+    assert dataset.labels == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("recording", "text"),
+    [
+        ("take1.wav", "take1.txt"),
+        ("take1.wav", "take1.TXT"),
+        ("Take1.WAV", "take1.txt"),
+        ("take1.wav", "take1.wav.txt"),
+        ("take1.wav", "take1_labels.txt"),
+        ("take1.wav", "take1-labels.txt"),
+        ("take1.wav", "take1 labels.txt"),
+        ("take1.wav", "take1.label.txt"),
+        ("take1.wav", "take1.wav_labels.txt"),
+        ("2021.05.10 dawn.flac", "2021.05.10 dawn.txt"),
+        ("take_labels.mp3", "take_labels.txt"),
+        ("labels.wav", "labels.txt"),
+        ("größe 太.ogg", "größe 太.txt"),
+        ("take1.wav", "take1.Table.1.selections.txt"),
+        ("take1.wav", "take1.Table.12.selections.txt"),
+        ("take1.wav", "take1.selections.txt"),
+        ("take1.wav", "take1.wav.Table.1.selections.txt"),
+    ],
+)
+@pytest.mark.parametrize("content", [TRACK, TABLE], ids=["track", "table"])
+def test_names_of_label_files(folder, recording, text, content):
+    # The other recording keeps the label file from being the only one beside the only recording.
+    dataset = folder({recording: None, "other.wav": None, text: content})
+    assert {item.path for item in dataset.recordings} == {recording}
+    assert len(dataset.notes) == 1
+
+
+def test_folders_are_searched_at_any_depth(folder):
+    dataset = folder({
+        "site a/2024/1.wav": None, "site a/2024/1.txt": TRACK,
+        "site b/1.wav": None, "site b/1.txt": "3\t4\tz\n",
+        "2.wav": None, "2.txt": "5\t6\tx\n",
+    })  # fmt: skip
+    assert rows(dataset) == [
+        ("2.wav", 5.0, 6.0, "x"),
+        ("site a/2024/1.wav", 0.0, 1.0, "x"),
+        ("site a/2024/1.wav", 1.5, 2.0, "y"),
+        ("site b/1.wav", 3.0, 4.0, "z"),
+    ]
+    assert [item.group for item in dataset.recordings] == [item.path for item in dataset.recordings]
+
+
+def test_stretches_are_sorted_by_recording_and_time(folder):
+    dataset = folder({
+        "b.wav": None, "b.txt": "5\t6\tx\n0\t1\ty\n3\t4\tx\n", "a.wav": None, "a.txt": TRACK,
+    })  # fmt: skip
+    assert rows(dataset) == sorted(rows(dataset))
+
+
+def test_hidden_label_files_and_recordings_are_passed_over(folder):
+    dataset = folder({
+        "a.wav": None, "a.txt": TRACK, "._a.txt": "0\t1\tq\n", ".old/b.wav": None,
+        ".old/b.txt": TRACK,
+    })  # fmt: skip
+    assert {item.path for item in dataset.recordings} == {"a.wav"}
+    assert dataset.notes == ()
+
+
+@pytest.mark.parametrize("name", ["Label Track.txt", "labels.txt", "Textspur.txt", "a.txt.txt"])
+@pytest.mark.parametrize("content", [TRACK, TABLE], ids=["track", "table"])
+def test_the_only_label_file_goes_with_the_only_recording(folder, name, content):
+    dataset = folder({"s/take1.wav": None, f"s/{name}": content, "s/readme.txt": "By the lake."})
+    assert {item.path for item in dataset.recordings} == {"s/take1.wav"}
+    assert dataset.notes == (
+        FROM_LABELS.format("1 label file"),
+        f"1 label file was taken for the only recording in the folder, the first is 's/{name}' "
+        "for 'take1.wav'.",
+    )
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"take1.wav": None, "take2.wav": None, "Label Track.txt": TRACK},
+        {"take1.wav": None, "Label Track.txt": TRACK, "Label Track 2.txt": TRACK},
+        {"deep/take1.wav": None, "Label Track.txt": TRACK},
+        {"take1.wav": None, "Label Track.txt": TABLE.replace("View", "Begin File")},
+    ],
+    ids=["two recordings", "two label files", "another folder", "the table names another"],
+)
+def test_a_label_file_without_a_recording_is_a_stray(folder, files, tmp_path):
+    others = {"z/a.wav": None, "z/a.txt": TRACK}
+    dataset = folder(files | others)
+    assert {item.path for item in dataset.recordings} == {"z/a.wav"}
+    strays = sum("Label" in name for name in files)
+    count = "1 label file goes" if strays == 1 else "2 label files go"
+    first = min(name for name in files if "Label" in name)
+    assert any(
+        note.startswith(f"{count} with no recording") and f"the first is '{first}';" in note
+        for note in dataset.notes
+    )
+
+
+def test_a_recording_with_a_label_file_of_its_name_takes_no_other(folder):
+    dataset = folder({"a.wav": None, "a.txt": TRACK, "Label Track.txt": "8\t9\tw\n"})
+    assert [label for *_, label in rows(dataset)] == ["x", "y"]
+    (note,) = dataset.notes
+    assert note.startswith("1 label file goes with no recording")
+
+
+def test_strays_alone_are_named_in_the_error(folder, tmp_path):
+    files = {"take1.wav": None, "take2.wav": None, "Label Track.txt": TRACK}
+    assert message(folder, files) == (
+        f"There are no labelled recordings in '{tmp_path / 'data'}'. Expected one sub-folder per "
+        "class with sound files in it, recordings with Audacity label tracks or Raven selection "
+        "tables beside them, or a CSV with the columns path and label. 1 label file goes with no "
+        "recording and is left out, the first is 'Label Track.txt'; a label file for 'take1.wav' "
+        f"is called 'take1.txt'. 2 recordings lie directly in '{tmp_path / 'data'}', in no class "
+        "folder, and are left out."
+    )
+
+
+def test_a_name_that_fits_two_recordings_is_named(folder):
+    files = {"a.wav": None, "a.flac": None, "a.txt": TRACK, "b.wav": None, "b.txt": TRACK}
+    dataset = folder(files)
+    assert {item.path for item in dataset.recordings} == {"b.wav"}
+    assert problems(dataset) == [
+        "a.txt: it may go with 'a.flac' or 'a.wav'; call it 'a.flac.txt' or take one of them out"
+    ]
+    dataset = folder({"a.wav.txt": "8\t9\tw\n"})
+    assert ("a.wav", 8.0, 9.0, "w") in rows(dataset)
+
+
+def test_names_that_differ_in_case_alone(folder, tmp_path):
+    (tmp_path / "probe").touch()
+    if (tmp_path / "PROBE").exists():
+        pytest.skip("this file system does not tell them apart")
+    dataset = folder({"a.wav": None, "A.wav": None, "a.txt": TRACK, "A.wav.txt": "8\t9\tw\n"})
+    assert rows(dataset) == [
+        ("A.wav", 8.0, 9.0, "w"),
+        ("a.wav", 0.0, 1.0, "x"),
+        ("a.wav", 1.5, 2.0, "y"),
+    ]
+    assert dataset.problems == ()
+
+
+def test_several_label_files_of_a_recording_are_all_used(folder):
+    dataset = folder({
+        "a.wav": None, "a.txt": TRACK, "a.Table.1.selections.txt": TABLE,
+        "a.Table.2.selections.txt": TABLE.replace("\t3\t4\t", "\t5\t6\t"),
+    })  # fmt: skip
+    assert [label for *_, label in rows(dataset)] == ["x", "y", "z", "z"]
+    assert dataset.notes == (
+        "1 recording has more than one label file, and all of them are used, the first is 'a.wav' "
+        "('a.Table.1.selections.txt', 'a.Table.2.selections.txt', 'a.txt').",
+    )
+
+
+# What is left out, and what is said
+
+
+def test_recordings_without_a_label_file_are_counted_and_left_out(folder):
+    dataset = folder({"b.wav": None, "b.txt": TRACK, "c.wav": None, "d.wav": None})
+    assert {item.path for item in dataset.recordings} == {"b.wav"}
+    assert dataset.problems == ()
+    assert dataset.notes == (
+        "2 recordings have no label file beside them and are left out, the first is 'c.wav'.",
+    )
+
+
+@pytest.mark.parametrize("content", ["", "\n", f"{HEADER}\tSpecies\n"])
+def test_recordings_with_a_label_file_that_says_nothing_are_counted(folder, content):
+    dataset = folder({"a.wav": None, "a.txt": content, "b.wav": None, "b.txt": TRACK})
+    assert {item.path for item in dataset.recordings} == {"b.wav"}
+    assert dataset.problems == ()
+    assert dataset.notes == (
+        "1 recording has a label file without a label that can be used and is left out, the first "
+        "is 'a.wav' ('a.txt').",
+    )
+
+
+def test_bad_rows_are_named_with_file_and_line(folder):
+    dataset = folder({"s/a.wav": None, "s/a.txt": "0\t1\tx\n2\t2\tclick\n3\t4\t\n5\t6\ty\n"})
+    assert [label for *_, label in rows(dataset)] == ["x", "y"]
+    assert problems(dataset) == [
+        "s/a.txt, line 2: it marks a point in time and no stretch; give it a length or delete it",
+        "s/a.txt, line 3: it has no label; fill it in or delete the row",
+    ]
+
+
+def test_one_bad_file_is_named_and_the_others_are_used(folder):
+    dataset = folder({
+        "a.wav": None, "a.txt": "It rained.",
+        "b.wav": None, "b.txt": "0\t1\tGröße\n".encode("latin-1"),
+        "c.wav": None, "c.txt": TABLE.replace("Species", "A\tB").replace("200\tz", "200\ty\tz"),
+        "d.wav": None, "d.txt": TRACK,
+    })  # fmt: skip
+    assert {item.path for item in dataset.recordings} == {"d.wav"}
+    assert sorted(problem.path for problem in dataset.problems) == ["a.txt", "b.txt", "c.txt"]
+    assert len(dataset.notes) == 1
+    assert dataset.notes[0].startswith("3 recordings have a label file without a label that can")
+
+
+def test_nothing_but_bad_rows_gives_the_first(folder, tmp_path):
+    assert message(folder, {"a.wav": None, "a.txt": "1\t1\tx\n"}) == (
+        f"No recording in '{tmp_path / 'data'}' can be used. First: a.txt, line 1: it marks a "
+        "point in time and no stretch; give it a length or delete it."
+    )
+
+
+def test_examples_of_none_of_these(folder, tmp_path):
+    dataset = folder({"a.wav": None, "a.txt": "0\t1\tx\n2\t3\tNoise\n4\t5\tbackground\n"})
+    assert dataset.labels == ["x"]
+    assert [item.none_of_these for item in dataset.recordings] == [False, True, True]
+    assert message(folder, {"a.txt": "0\t1\tnoise\n"}) == (
+        f"'{tmp_path / 'data'}' holds examples of none of these only, and no class."
+    )
+
+
+def test_an_audio_folder_does_not_go_with_label_files(folder, tmp_path):
+    folder({"a.wav": None, "a.txt": TRACK})
+    with pytest.raises(DataError, match="--audio goes with a CSV"):
+        read_dataset(tmp_path / "data", tmp_path)
+
+
+def test_columns_that_differ_or_were_guessed_are_said(folder):
+    files = {"a.wav": None, "a.txt": TABLE, "b.wav": None, "b.txt": TABLE}
+    assert folder(files).notes == ()
+    files["b.txt"] = TABLE.replace("Species", "Call type")
+    assert folder(files).notes == (
+        "The labels of selection tables are taken from the columns 'Call type' (1 table), "
+        "'Species' (1 table).",
+    )
+    files = {"a.txt": TABLE.replace("Species", "Wer"), "b.txt": TABLE.replace("Species", "Wer")}
+    assert folder(files).notes == (
+        "The labels of selection tables are taken from the columns 'Wer' (2 tables).",
+    )
+
+
+# Folders of classes
+
+
+def test_label_files_win_over_folders_and_that_is_said(folder):
+    files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
+    classes = folder(files)
+    assert classes.labels == ["Flute", "Oboe"]
+    assert classes.notes == ()
+    dataset = folder({"Flute/1.txt": TRACK})
+    assert {item.path for item in dataset.recordings} == {"Flute/1.wav"}
+    assert dataset.labels == ["x", "y"]
+    assert dataset.notes == (
+        FROM_LABELS.format("1 label file"),
+        "5 recordings have no label file beside them and are left out, the first is 'Flute/0.wav'.",
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ["A flute in a hall.\n", "", "1 2 3\n4 5 6\n", "1\t2\n3\t4\n", "0.5 1.5 x\n"]
+)
+def test_other_texts_beside_recordings_do_not_matter(folder, content):
+    files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
+    dataset = folder(files | {"Flute/1.txt": content, "Oboe/1.txt": content, "readme.txt": content})
+    assert dataset.labels == ["Flute", "Oboe"]
+    assert (len(dataset.recordings), dataset.problems, dataset.notes) == (6, (), ())
+
+
+def test_a_stray_label_file_among_classes_is_said(folder):
+    files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
+    dataset = folder(files | {"Flute/Label Track.txt": TRACK})
+    assert dataset.labels == ["Flute", "Oboe"]
+    (note,) = dataset.notes
+    assert note.startswith("1 label file goes with no recording and is left out")
+
+
+# Tables of several sound files
+
+
+def survey(*rows, name="File Offset (s)"):
+    """A selection table with `Begin Path` and `File Offset (s)`."""
+    lines = [f"Selection\tView\tBegin Time (s)\tEnd Time (s)\tBegin Path\t{name}\tSpecies"]
+    for number, row in enumerate(rows, 1):
+        lines.append("\t".join(map(str, (number, "Spectrogram 1", *row))))
+    return "\n".join(lines)
+
+
+def test_a_table_may_name_the_sound_file_of_each_row(folder):
+    dataset = folder({
+        "a.wav": None, "b/b.wav": None, "c.wav": None,
+        "all of them.txt": survey(
+            (1, 2, "D:\\s\\a.wav", 1, "x"),
+            (61, 62, "/home/me/B.WAV", 1, "y"),
+            (65, 66, "b.wav", 5, "x"),
+        ),
+    })  # fmt: skip
+    assert rows(dataset) == [
+        ("a.wav", 1.0, 2.0, "x"),
+        ("b/b.wav", 1.0, 2.0, "y"),
+        ("b/b.wav", 5.0, 6.0, "x"),
+    ]
+    assert [item.group for item in dataset.recordings] == ["a.wav", "b/b.wav", "b/b.wav"]
+    assert dataset.problems == ()
+    assert "1 recording has no label file beside it and is left out" in dataset.notes[1]
+
+
+def test_rows_of_a_sound_file_that_is_not_there_are_named_together(folder):
+    table = survey(
+        (1, 2, "a.wav", 1, "x"),
+        (61, 62, "gone.wav", 1, "x"),
+        (63, 64, "gone.wav", 3, "x"),
+        (70, 71, "", "", "x"),
+    )
+    dataset = folder({"a.wav": None, "c.wav": None, "all.txt": table})
+    assert rows(dataset) == [("a.wav", 1.0, 2.0, "x")]
+    assert problems(dataset) == [
+        "all.txt, line 5: the table is of several sound files and does not say where in its file "
+        "this begins; add the measurement File Offset in Raven and save the table again",
+        "all.txt, line 3: 2 rows name 'gone.wav', which is not among the recordings",
+    ]
+
+
+def test_rows_that_name_no_sound_file_are_named(folder):
+    table = survey((1, 2, "a.wav", 1, "x"), (70, 71, "", "", "x"))
+    dataset = folder({"a.wav": None, "c.wav": None, "all.txt": table})
+    assert problems(dataset) == [
+        "all.txt, line 3: 1 row names no sound file; fill in Begin File or delete what has none"
+    ]
+
+
+def test_folders_of_a_path_tell_recordings_of_one_name_apart(folder):
+    table = survey(
+        (1, 2, "D:\\Survey\\North\\1.wav", 1, "x"),
+        (61, 62, "D:\\survey\\south\\1.wav", 1, "y"),
+        (63, 64, "1.wav", 3, "z"),
+    )
+    files = {"north/1.wav": None, "south/1.wav": None, "all.txt": table}
+    dataset = folder(files)
+    assert rows(dataset) == [("north/1.wav", 1.0, 2.0, "x"), ("south/1.wav", 1.0, 2.0, "y")]
+    assert problems(dataset) == [
+        "all.txt, line 4: 1 row names '1.wav', which may be 'north/1.wav' or 'south/1.wav'; name "
+        "its folder in Begin Path"
+    ]
+
+
+def test_of_recordings_of_one_name_the_one_beside_the_table_is_meant(folder):
+    table = survey((1, 2, "1.wav", 1, "x"), (61, 62, "2.wav", 1, "y"))
+    files = {f"{side}/{n}.wav": None for side in ("north", "south") for n in (1, 2)}
+    dataset = folder(files | {"south/all.txt": table})
+    assert rows(dataset) == [("south/1.wav", 1.0, 2.0, "x"), ("south/2.wav", 1.0, 2.0, "y")]
+
+
+@pytest.mark.parametrize("recording", ["take1.flac", "new name.wav"])
+def test_a_recording_that_was_converted_or_renamed_is_found(folder, recording):
+    text = f"{recording.rpartition('.')[0]}.Table.1.selections.txt"
+    dataset = folder({recording: None, "b.wav": None, text: survey((1, 2, "take1.wav", 1, "x"))})
+    assert rows(dataset) == [(recording, 1.0, 2.0, "x")]
+    assert dataset.problems == ()
+
+
+# Repeats and contradictions
+
+
+def test_the_same_stretch_twice_counts_once(folder):
+    dataset = folder({"a.wav": None, "a.txt": TRACK + TRACK})
+    assert len(dataset.recordings) == 2
+    assert dataset.notes == ("2 rows repeat another row and are left out.",)
+
+
+def test_overlapping_labels_contradict_each_other_and_say_where(folder):
+    content = "0\t1\tx\n2\t5\tdog\n3\t4\tcat\n5\t6\ty\n"
+    dataset = folder({"s/a.wav": None, "s/a.txt": content})
+    assert [label for *_, label in rows(dataset)] == ["x", "y"]
+    advice = "keep one of the rows or move their times apart"
+    assert problems(dataset) == [
+        f"s/a.wav [2–5 s]: it is labelled 'dog', and 3–4 s of the same recording 'cat'; {advice}",
+        f"s/a.wav [3–4 s]: it is labelled 'cat', and 2–5 s of the same recording 'dog'; {advice}",
+    ]
+
+
+def test_thousands_of_selections_in_one_recording(folder):
+    rng = np.random.default_rng(0)
+    start = np.sort(rng.uniform(0, 36_000, 5000).round(3))
+    lines = [
+        f"{n:.3f}\t{n + 2:.3f}\t{label}"
+        for n, label in zip(start, rng.choice([*"ab"], 5000), strict=True)
+    ]
+    dataset = folder({"a.wav": None, "a.txt": "\n".join(lines)})
+    kept, lost = len(dataset.recordings), len(dataset.problems)
+    assert 2000 < kept < 5000
+    assert kept + lost == 5000
+    assert len({item.name for item in dataset.recordings}) == kept
+
+
+# End to end
+
+KINDS = ("hiss", "hum", "whistle")
+
+
+def write_field(folder, *, recordings=6, extension="wav", each=2):
+    """Long recordings with stretches of three kinds of sound, and an Audacity track for each."""
+    folder.mkdir()
+    for number in range(recordings):
+        rng = np.random.default_rng([7, number])
+        kinds = rng.permutation([*KINDS, "noise"] * each)
+        parts, labels, now = [], [], 0.0
+        for kind in kinds:
+            pause, length = rng.uniform(0.1, 0.4), rng.uniform(0.4, 0.7)
+            quiet = rng.normal(size=int(pause * RATE)) * 1e-4
+            heard = sound("hiss" if kind == "noise" else kind, length, rng)
+            now += len(quiet) / RATE
+            labels.append(f"{now:.6f}\t{now + len(heard) / RATE:.6f}\t{kind}")
+            now += len(heard) / RATE
+            parts += [quiet, heard]
+        soundfile.write(folder / f"site{number}.{extension}", np.concatenate(parts), RATE)
+        (folder / f"site{number}.txt").write_text("\n".join(labels) + "\n")
+    return folder
+
+
+def test_whole_recordings_are_held_out(tmp_path):
+    dataset = read_dataset(write_field(tmp_path / "field"))
+    items = [item for item in dataset.recordings if not item.none_of_these]
+    assert len(items) == 36
+    held_out = hold_out(items, folds=3, seed=0)
+    sides = {}
+    for item, out in zip(items, held_out.held_out, strict=True):
+        sides.setdefault(item.path, set()).add(bool(out))
+    assert sorted(map(len, sides.values())) == [1] * 6
+    assert {len(side) for side in sides.values()} == {1}
+    assert sum(side == {True} for side in sides.values()) == 2
+    assert held_out.grouped
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extension", ["flac", "mp3"])
+def test_a_stretch_is_the_same_sound_in_every_format(tmp_path, extension):
+    """The drawn windows of stretches of a compressed file against those of the plain one."""
+    cache = FeatureCache(None)
+    plain = read_dataset(write_field(tmp_path / "wav", recordings=2))
+    other = read_dataset(write_field(tmp_path / extension, recordings=2, extension=extension))
+    recipe = get_recipe("tutorial-cnn").adjusted(clean_threshold=0.0)
+    one, two = (prepare(data, recipe, cache=cache) for data in (plain, other))
+    assert [item.name.replace(".wav", "") for item in one.recordings] == [
+        item.name.replace(f".{extension}", "") for item in two.recordings
+    ]
+    np.testing.assert_array_equal(one.examples.recording, two.examples.recording)
+    # Lossy compression blurs a picture; the wrong place in the file would make another one.
+    same = [
+        np.corrcoef(left.ravel(), right.ravel())[0, 1]
+        for left, right in zip(one.examples.pictures, two.examples.pictures, strict=True)
+    ]
+    assert np.median(same) > (0.9999 if extension == "flac" else 0.9)
+
+
+@pytest.mark.slow
+def test_training_on_label_tracks(tmp_path):
+    from timbrel import load, train
+
+    result = train(write_field(tmp_path / "field"), tmp_path / "model", epochs=2)
+    evaluation = result.evaluation
+    assert evaluation["labels"] == list(KINDS)
+    assert (evaluation["data"]["files"], evaluation["data"]["groups"]) == (36, 6)
+    scored = {row["path"].partition(" [")[0] for row in evaluation["predictions"]}
+    assert len(evaluation["predictions"]) == 6 * len(scored)
+    assert len(scored) < 6
+    assert evaluation["unknown"] is not None
+    assert result.problems == ()
+    assert load(result.path).labels == list(KINDS)

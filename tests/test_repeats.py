@@ -1,0 +1,88 @@
+"""Repeats and contradictions: the sweep against looking at every pair."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from timbrel.dataset.recording import Recording
+from timbrel.dataset.repeats import settle_repeats
+
+
+def stretch(label, start, end, path="a.wav"):
+    return Recording(path, Path(path), label, path, start=start, end=end)
+
+
+def contradicted(items):
+    """Every pair is looked at: the plain rule, as oracle."""
+    infinity = float("inf")
+    found = set()
+    for one in items:
+        for other in items:
+            first = max(one.start or 0.0, other.start or 0.0)
+            last = min(*(infinity if item.end is None else item.end for item in (one, other)))
+            if one.path == other.path and one.label != other.label and last - first > 0.02:
+                found |= {one, other}
+    return found
+
+
+@pytest.mark.parametrize("labels", ["xy", "xyz", "xxxxxxy"])
+@pytest.mark.parametrize("seed", range(40))
+def test_the_sweep_finds_what_looking_at_every_pair_finds(labels, seed):
+    rng = np.random.default_rng([seed, len(labels)])
+    items = []
+    for _ in range(rng.integers(1, 40)):
+        # Quarters of a second, so that equal times and touching neighbours are frequent.
+        start, length = rng.integers(0, 60) / 4, rng.integers(1, 1 + rng.integers(1, 12)) / 4
+        ends = None if rng.random() < 0.05 else start + length
+        start = None if rng.random() < 0.05 else start
+        items.append(stretch(rng.choice(list(labels)), start, ends, rng.choice(["a", "b"])))
+    items = list(dict.fromkeys(items))
+    expected = contradicted(items)
+    kept, problems, _ = settle_repeats(items)
+    assert kept == [item for item in items if item not in expected]
+    assert {problem.path for problem in problems} == {item.name for item in expected}
+    for problem in problems:
+        assert "labelled" in problem.message
+
+
+def test_a_problem_names_a_stretch_that_overlaps_and_has_another_label():
+    rng = np.random.default_rng(0)
+    items = [
+        stretch(rng.choice(list("xyz")), start, start + rng.uniform(0.1, 9))
+        for start in rng.uniform(0, 100, 60).round(2)
+    ]
+    by_times = {(item.times, item.label): item for item in items}
+    _, problems, _ = settle_repeats(items)
+    assert len(problems) > 30
+    for problem in problems:
+        # it is labelled 'x', and 1–2 s of the same recording 'y'; …
+        _, label, where, other, _ = problem.message.split("'")
+        own = problem.path.removeprefix("a.wav [").removesuffix("]")
+        rival = by_times[
+            where.removeprefix(", and ").removesuffix(" of the same recording "), other
+        ]
+        item = by_times[own, label]
+        assert item.label != rival.label
+        assert max(item.start, rival.start) < min(item.end, rival.end)
+
+
+def test_edges_drawn_by_hand_may_overlap_a_little():
+    kept, problems, _ = settle_repeats([stretch("x", 0, 1.015), stretch("y", 1, 2)])
+    assert (len(kept), problems) == (2, [])
+    kept, problems, _ = settle_repeats([stretch("x", 0, 1.025), stretch("y", 1, 2)])
+    assert (kept, len(problems)) == ([], 2)
+
+
+def test_a_short_stretch_inside_a_long_one_contradicts_it():
+    kept, problems, _ = settle_repeats([stretch("x", 0, 9), stretch("y", 4, 4.01)])
+    assert (kept, len(problems)) == ([], 2)
+
+
+def test_many_stretches_of_one_recording():
+    # More than a billion pairs: minutes if each were looked at.
+    items = [
+        stretch("xy"[number % 2], number * 0.5, number * 0.5 + 0.5) for number in range(50_000)
+    ]
+    kept, problems, _ = settle_repeats(items + items[:7])
+    assert (len(kept), problems) == (50_000, [])

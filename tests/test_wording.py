@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from timbrel.report import wording
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"), (0.0000625, "0.0625 ms"), (0.01, "10 ms"), (0.3, "0.30 s"), (4.25, "4.2 s"),
+        (9.97, "10 s"), (59.6, "1 min 0 s"), (1522.3, "25 min 22 s"), (3_960, "1 h 6 min"),
+    ],
+)  # fmt: skip
+def test_durations(seconds, text):
+    assert wording.duration(seconds).replace("\u00a0", " ") == text
+
+
+def test_numbers():
+    assert wording.percent(0.727) == "72.7\u00a0%"
+    assert wording.percent(float("nan")) == wording.number(None) == "–"
+    assert wording.count(1522) == "1,522"
+    assert wording.plural(1, "file") == "1\u00a0file"
+    assert wording.signed(-0.2) == "0"
+    assert wording.signed(-12) == "−12"
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "short"),
+    [
+        ("flute", 5, "flute"),
+        ("clarinet", 5, "clar…"),
+        ("a bc def", 3, "a…"),
+        # The accent, the skin tone and the family stay with what they belong to.
+        ("e\u0301e\u0301e\u0301", 4, "e\u0301…"),
+        ("ab\U0001f44b\U0001f3fdcd", 4, "ab…"),
+        ("x\U0001f469\u200d\U0001f467\u200d\U0001f466 y", 4, "x…"),
+    ],
+)
+def test_shorten_keeps_signs_whole(text, length, short):
+    assert wording.shorten(text, length) == short
+
+
+def test_names_fit_a_width_and_stay_apart():
+    names = ["Environmental sounds/door open", "Environmental sounds/door shut", "Flute", "音" * 30]
+    short = wording.shorten_all(names, 11.0)
+    assert len(set(short)) == 4
+    assert short[0].startswith("Env")
+    assert short[0].endswith("open")
+    assert short[1].endswith("shut")
+    assert short[2] == "Flute"
+    assert all(wording.ems(name) <= 12 for name in short)
+
+
+def test_width_of_a_text():
+    assert wording.ems("") == 0
+    assert wording.ems("音") > wording.ems("w") == wording.ems("e\u0301")
