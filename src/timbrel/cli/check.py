@@ -129,27 +129,13 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
         for action in dict.fromkeys(item.action for item in shown):
             out.print(f"  → {action}", markup=False, soft_wrap=True)
         out.print()
-    out.print(_conclusion(result), markup=False, soft_wrap=True)
+    out.print(result.conclusion, markup=False, soft_wrap=True)
     if not (sys.stdout.isatty() and sys.stderr.isatty()) and result.unusable:
         for item in result.unusable:
             terminal.err.print(
                 f"Cannot be used: {item.path}: {item.message}",
                 style="red", markup=False, soft_wrap=True,
             )  # fmt: skip
-
-
-def _conclusion(result: CheckResult) -> str:
-    total = len(result.recordings)
-    usable = sum(item.usable for item in result.recordings)
-    odd = len(result.findings) - len(result.unusable)
-    which = "all" if usable == total else f"{usable}"
-    sentence = f"{total} recordings, {which} of them usable as {result.recipe} wants them"
-    rows = len(result.unusable) - (total - usable)
-    if rows:
-        sentence += f"; {rows} more rows or labels name none that can be used"
-    if not odd:
-        return f"{sentence}. Nothing odd was found about them."
-    return f"{sentence}; {odd} finding{'s' if odd > 1 else ''} worth a look."
 
 
 def _class_table(result: CheckResult) -> Table:

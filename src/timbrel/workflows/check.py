@@ -23,7 +23,7 @@ from timbrel.dataset.check import (
     recording_findings,
     unusable_finding,
 )
-from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
 from timbrel.dataset.findings import KINDS, Finding
 from timbrel.dataset.fingerprint import join_groups
 from timbrel.dataset.manifest import Dataset, Recording, read_dataset
@@ -32,7 +32,7 @@ from timbrel.features.cache import FeatureCache
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.workflows.mislabelled import describe, judge, judge_by_recipe
-from timbrel.workflows.observer import EvaluateObserver
+from timbrel.workflows.observer import EvaluateObserver, TrainObserver
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,20 @@ class CheckResult:
         """The findings that say why a recording or row cannot be used."""
         return [item for item in self.findings if item.unusable]
 
+    @property
+    def conclusion(self) -> str:
+        """How it stands, in a sentence."""
+        total, refused = len(self.recordings), len(self.unusable)
+        usable = sum(item.usable for item in self.recordings)
+        sentence = f"{total} recordings, {'all' if usable == total else usable} of them usable"
+        rows = refused - (total - usable)
+        if rows:
+            sentence += f"; {rows} more named that are none"
+        odd = len(self.findings) - refused
+        if not odd:
+            return f"{sentence}; nothing odd was found."
+        return f"{sentence}; {odd} finding{'s are' if odd > 1 else ' is'} worth a look."
+
     def counts(self) -> Counter[str]:
         """Findings of each kind."""
         return Counter(item.kind for item in self.findings)
@@ -116,7 +130,7 @@ def check(
     deep: bool = False,
     seed: int = 0,
     cache: FeatureCache | None = None,
-    observer: EvaluateObserver | None = None,
+    observer: TrainObserver | None = None,
 ) -> CheckResult:
     """Look for whatever is wrong or odd about a data set; nothing is changed.
 
@@ -133,7 +147,7 @@ def check(
         seed: of what learns to tell wrong labels.
         cache: with `deep`, where features are kept.
         observer: told how it goes: `progress` with the stages "reading", "comparing", "judging";
-            with `deep` all that an evaluation tells.
+            with `deep` an `EvaluateObserver`, told all that an evaluation tells.
 
     Raises:
         DataError: the data set cannot be read, or names no recording of a class; with `deep`, it
@@ -145,13 +159,12 @@ def check(
     recipe = get_recipe(recipe)
     observer = observer or EvaluateObserver()
     dataset = read_dataset(data, audio)
-    told = _hear_all(dataset, recipe.windowing, observer)
+    told = list(_hear_each(dataset, recipe.windowing, observer))
     pairs = near_duplicates(
         [item.print for item in told],
         progress=lambda done, total: observer.progress("comparing", done, total),
     )
     joined = join_groups(dataset.recordings, [(pair.first, pair.second) for pair in pairs])
-    usable = [number for number, item in enumerate(told) if item.usable]
     findings = [
         *dataset_findings(dataset),
         *(found for item in told for found in item.findings),
@@ -161,12 +174,12 @@ def check(
             [item.heard for item in told],
             (dataset.source, recipe.name, recipe.windowing.rate),
         ),
-        *class_findings(dataset.source, [joined[number] for number in usable]),
+        *class_findings(dataset.source, _only(joined, [item.usable for item in told])),
     ]
     if deep:
         findings += judge_by_recipe(dataset, recipe, seed=seed, cache=cache, observer=observer)
     else:
-        findings += _judged(dataset.source, joined, told, seed=seed, observer=observer)
+        findings += _judged(dataset.source, joined, (told, pairs), seed=seed, observer=observer)
     order = list(KINDS)
     findings.sort(key=lambda item: order.index(item.kind))
     return CheckResult(
@@ -194,13 +207,7 @@ class _Told:
         return not any(item.unusable for item in self.findings)
 
 
-def _hear_all(dataset: Dataset, windowing: Windowing, observer: EvaluateObserver) -> list[_Told]:
-    return list(_hear_each(dataset, windowing, observer))
-
-
-def _hear_each(
-    dataset: Dataset, windowing: Windowing, observer: EvaluateObserver
-) -> Iterator[_Told]:
+def _hear_each(dataset: Dataset, windowing: Windowing, observer: TrainObserver) -> Iterator[_Told]:
     total = len(dataset.recordings)
     with IsolatedDecoder() as decoder:
         decoder.start(total)
@@ -236,23 +243,35 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _T
     )
 
 
+def _only(recordings: Sequence[Recording], wanted: Sequence[bool]) -> list[Recording]:
+    return [item for item, keep_it in zip(recordings, wanted, strict=True) if keep_it]
+
+
 def _judged(
     source: str,
     recordings: Sequence[Recording],
-    told: Sequence[_Told],
+    known: tuple[Sequence[_Told], Sequence[Duplicate]],
     *,
     seed: int,
-    observer: EvaluateObserver,
+    observer: TrainObserver,
 ) -> list[Finding]:
-    numbers = [
+    """Labels that a fast model does not believe."""
+    told, pairs = known
+    # Copies under two labels are named already, and would teach the wrong one.
+    doubtful = {
         number
-        for number, (item, facts) in enumerate(zip(recordings, told, strict=True))
-        if facts.usable and not item.none_of_these
+        for pair in pairs
+        if recordings[pair.first].label != recordings[pair.second].label
+        for number in (pair.first, pair.second)
+    }
+    judged = [
+        item.usable and not recordings[number].none_of_these and number not in doubtful
+        for number, item in enumerate(told)
     ]
     try:
         return judge(
-            [recordings[number] for number in numbers],
-            [told[number].statistics for number in numbers],
+            _only(recordings, judged),
+            [item.statistics for item, wanted in zip(told, judged, strict=True) if wanted],
             seed=seed,
             progress=lambda done, total: observer.progress("judging", done, total),
         )
