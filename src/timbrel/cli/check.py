@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
 from timbrel.cli.options import Audio, CacheFolder, CleanThreshold, Data, NoCache, Seed
 from timbrel.cli.tables import plain_table
-from timbrel.dataset.findings import KINDS
+from timbrel.dataset.findings import KINDS, UNUSABLE
+from timbrel.dataset.recording import Problem
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+from timbrel.workflows.observer import TrainObserver
 
 if TYPE_CHECKING:
     from timbrel.workflows.check import CheckResult
-    from timbrel.workflows.observer import EvaluateObserver
 
-# Findings of a kind, and groups, that are shown unless all are asked for.
+# Findings of an odd kind, and groups, that are shown unless all are asked for.
 _FEW = 5
 
 
@@ -77,9 +79,22 @@ def check(
     raise typer.Exit(1 if result.unusable else 0)
 
 
+class _Bars(TrainObserver):
+    """A bar for each stage; what watches an evaluation needs Keras."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+
 @contextlib.contextmanager
-def _watching(terminal: Terminal, *, deep: bool):
-    """Watch from here on; an evaluation's observer needs Keras."""
+def _watching(terminal: Terminal, *, deep: bool) -> Iterator[TrainObserver]:
     if deep:
         from timbrel.cli.watch import watching_evaluation
 
@@ -87,21 +102,7 @@ def _watching(terminal: Terminal, *, deep: bool):
             yield observer
     else:
         with terminal.progress() as bars:
-            yield _bars(bars)
-
-
-def _bars(bars) -> EvaluateObserver:
-    from timbrel.workflows.observer import EvaluateObserver
-
-    tasks = {}
-
-    class Bars(EvaluateObserver):
-        def progress(self, stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, note="")
-            bars.update(tasks[stage], completed=done, total=total)
-
-    return Bars()
+            yield _Bars(bars)
 
 
 def show_findings(terminal: Terminal, result: CheckResult) -> None:
@@ -121,7 +122,7 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
         out.print(
             Text.assemble((f"{KINDS[kind]}", "bold"), f"  {kind}, {len(items)}"), soft_wrap=True
         )
-        shown = items if terminal.verbose else items[:_FEW]
+        shown = items if terminal.verbose or kind in UNUSABLE else items[:_FEW]
         for item in shown:
             out.print(f"  {item.path}: {item.message}", markup=False, soft_wrap=True)
         if len(items) > len(shown):
@@ -130,12 +131,9 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
             out.print(f"  → {action}", markup=False, soft_wrap=True)
         out.print()
     out.print(result.conclusion, markup=False, soft_wrap=True)
-    if not (sys.stdout.isatty() and sys.stderr.isatty()) and result.unusable:
-        for item in result.unusable:
-            terminal.err.print(
-                f"Cannot be used: {item.path}: {item.message}",
-                style="red", markup=False, soft_wrap=True,
-            )  # fmt: skip
+    if not (out.is_terminal and terminal.err.is_terminal):
+        # Whoever reads one of the two streams learns of them; once is enough where both are read.
+        terminal.problems(Problem(item.path, item.message) for item in result.unusable)
 
 
 def _class_table(result: CheckResult) -> Table:
