@@ -72,7 +72,7 @@ def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
     assert re.search(r"hum +9 +8 +8 +4\.0 +4\.0", out)
     assert "hum/text.wav: " in out
     assert "hum/text.wav: " in err
-    assert "hiss/copy.wav: It is the same sound as hiss/0.wav, over 0.50 s of it." in out
+    assert "hiss/copy.wav: It is the same sound as hiss/0.wav, over 0.50 s." in out
     assert "26 recordings, 25 of them usable; 1 finding is worth a look." in out
     kinds = {
         item["path"]: item["kind"]

@@ -130,8 +130,7 @@ def _sizes(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]
     if heard.kept == 0 and windowing.clean_threshold is not None:
         yield (
             "too-quiet",
-            f"Its envelope never exceeds {windowing.clean_threshold:g}, so cleaning would leave "
-            "nothing of it.",
+            f"Its envelope never exceeds {windowing.clean_threshold:g}: cleaning leaves nothing.",
             "Amplify it or lower the threshold with --clean-threshold; it is used uncleaned.",
         )
     if min(heard.seconds, heard.kept or heard.seconds) * windowing.rate < windowing.window - 0.5:
@@ -245,7 +244,7 @@ def _repetition(recordings: Sequence[Recording], pair: Duplicate) -> Finding:
     if pair.exact:
         message = f"It holds the same samples as {other}."
     else:
-        message = f"It is the same sound as {other}, over {pair.overlap:.2f} s of it."
+        message = f"It is the same sound as {other}, over {pair.overlap:.2f} s."
     return Finding(
         recordings[pair.second].name,
         "exact-duplicate" if pair.exact else "near-duplicate",
