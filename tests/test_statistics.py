@@ -127,6 +127,7 @@ def test_finite_at_any_length_and_rate(kind, rate):
         (np.float32(1), RATE, "shape ()"),
         (np.array([0, np.nan]), RATE, "finite"),
         (np.array([0, -np.inf]), RATE, "finite"),
+        (np.array([0, 1e300]), RATE, "finite"),
         (np.ones(9), 0, "Got 0."),
         (np.ones(9), -8000, "Got -8000."),
     ],

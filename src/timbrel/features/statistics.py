@@ -83,7 +83,8 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _checked(waveform: np.ndarray, rate: int) -> np.ndarray:
-    waveform = np.asarray(waveform, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0:
         raise InvalidArgument(
             "`waveform` must be one-dimensional with at least one sample. "
