@@ -10,7 +10,10 @@ from timbrel.workflows.demo import demo
 def test_the_demo_does_the_whole_job(tmp_path):
     said = []
     result = demo(tmp_path / "demo", recordings=4, epochs=2, say=said.append)
-    assert len(said) == 3
+    assert len(said) == 5
+    assert said[2].startswith(result.checked.conclusion)
+    assert len(result.checked.recordings) == 40
+    assert not result.checked.unusable
     assert len(list(result.data.parent.rglob("*.wav"))) == 40
     assert len(result.trained.evaluation["labels"]) == 10
     assert len(result.predictions) == 10

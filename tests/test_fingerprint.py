@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from timbrel.dataset.fingerprint import dataset_sha256, file_sha256, recording_sha256
+from timbrel.dataset.fingerprint import (
+    dataset_sha256,
+    file_sha256,
+    join_copies,
+    join_groups,
+    recording_sha256,
+)
 from timbrel.dataset.manifest import Recording, read_dataset
 
 
@@ -78,3 +84,33 @@ def test_names_that_are_not_utf_8_have_a_sum_too(tmp_path):
     dataset = read_dataset(tmp_path)
     assert len(dataset.recordings) == 1
     assert len(dataset_sha256(dataset.recordings, recording_sha256(dataset.recordings))) == 64
+
+
+def test_groups_that_a_pair_connects_become_one():
+    items = [recording(Path(f"{number}.wav")) for number in range(6)]
+    items[4] = dataclasses.replace(items[4], group="2.wav")
+    joined = join_groups(items, [(3, 4), (0, 1)])
+    groups = [item.group for item in joined]
+    assert groups[2] == groups[3] == groups[4]
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 3
+    assert [dataclasses.replace(item, group="") for item in joined] == [
+        dataclasses.replace(item, group="") for item in items
+    ]
+
+
+def test_files_that_are_the_same_are_remarked_upon_once():
+    items = [recording(Path(f"{number}.wav")) for number in range(3)]
+    sums = ["same", "same", "other"]
+    _, remarks = join_copies(items, sums, [(0, 1), (0, 2), (1, 2)])
+    assert [str(item) for item in remarks] == [
+        "2.wav: it is the same sound as 0.wav; both stay on one side of the split"
+    ]
+
+
+def test_a_copy_within_a_group_is_remarked_upon_only_where_labels_disagree():
+    items = [recording(Path("0.wav")), recording(Path("1.wav")), recording(Path("2.wav"), "Oboe")]
+    items = [dataclasses.replace(item, group="all") for item in items]
+    _, remarks = join_copies(items, ["0", "1", "2"], [(0, 1), (0, 2)])
+    assert [item.path for item in remarks] == ["2.wav"]
+    assert "labelled 'Oboe' and the other 'Flute'" in remarks[0].message

@@ -49,6 +49,7 @@ _PUBLIC = {
     "Prediction": "timbrel.inference.prediction",
     "Predictor": "timbrel.inference.predictor",
     "load": "timbrel.inference.predictor",
+    "check": "timbrel.workflows.check",
     "demo": "timbrel.workflows.demo",
     "evaluate": "timbrel.workflows.evaluate",
     "evaluate_models": "timbrel.workflows.compare",

@@ -35,11 +35,11 @@ def test_help_names_the_commands_that_exist(call):
     status, out, _ = call("--help")
     assert status == 0
     listed = re.findall(r"^│ (\w+) ", out, flags=re.MULTILINE)
-    assert {"demo", "explore", "summary", "train", "evaluate", "predict"} <= set(listed)
+    assert {"demo", "check", "explore", "summary", "train", "evaluate", "predict"} <= set(listed)
     assert not {"serve", "export", "tune"} & set(listed)
 
 
-@pytest.mark.parametrize("command", ["demo", "explore", "summary", "train", "predict"])
+@pytest.mark.parametrize("command", ["demo", "check", "explore", "summary", "train", "predict"])
 def test_every_option_has_help(command, call):
     status, out, _ = call(command, "--help")
     assert status == 0
@@ -60,6 +60,52 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     assert (tmp_path / "network.png").read_bytes()[:4] == b"\x89PNG"
     assert "499,402 parameters" in call("summary", "tutorial-cnn-16")[1]
     assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
+
+
+def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
+    folder = write_folder(tmp_path / "data")
+    (folder / "hum" / "text.wav").write_text("no sound at all, but long enough for a header" * 9)
+    quiet = 0.3 * soundfile.read(folder / "hiss" / "0.wav")[0]
+    soundfile.write(folder / "hiss" / "copy.wav", quiet, RATE)
+    status, out, err = call("check", folder, "--json", tmp_path / "check.json")
+    assert status == 1
+    assert re.search(r"hum +9 +8 +8 +4\.0 +4\.0", out)
+    assert "hum/text.wav: " in out
+    assert "hum/text.wav: " in err
+    assert "hiss/copy.wav: It is the same sound as hiss/0.wav, over 0.50 s of it." in out
+    assert "26 recordings, 25 of them usable; 1 finding is worth a look." in out
+    kinds = {
+        item["path"]: item["kind"]
+        for item in json.loads((tmp_path / "check.json").read_text())["findings"]
+    }
+    assert kinds == {"hum/text.wav": "unreadable", "hiss/copy.wav": "near-duplicate"}
+
+
+def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
+    status, out, err = call("check", tiny_data, "--quiet")
+    assert (status, err) == (0, "")
+    assert out == "24 recordings, all of them usable; nothing odd was found.\n"
+
+
+def test_check_shows_few_of_a_kind_unless_all_are_asked_for(call, tmp_path):
+    folder = write_folder(tmp_path / "data", kinds=("hiss", "hum"))
+    for file in (folder / "hum").iterdir():
+        waveform = soundfile.read(file)[0]
+        soundfile.write(file, 0.5 * waveform + 0.05, RATE)
+    _, out, _ = call("check", folder)
+    assert "dc-offset, 8" in out
+    assert len(re.findall(r"hum/\d\.wav: ", out)) == 5
+    assert "… and 3 more (--verbose or --json names all)" in out
+    assert out.count("→") == 1
+    _, out, _ = call("check", folder, "--verbose")
+    assert len(re.findall(r"hum/\d\.wav: ", out)) == 8
+
+
+def test_check_finds_out_early_that_it_cannot_write(call, tiny_data, tmp_path):
+    status, out, err = call("check", tiny_data, "--json", tmp_path)
+    assert status == 2
+    assert "is a folder" in err
+    assert out == ""
 
 
 @pytest.mark.slow

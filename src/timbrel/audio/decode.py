@@ -40,6 +40,16 @@ _LEAD = 1.0
 _LED = (*_MP3, "OGG")
 
 
+# Parts of what is said of a recording by which a program can tell one cause from another.
+NO_FILE = "there is no such file"
+NO_BYTES = "the file is empty (0 bytes)"
+NO_SAMPLES = "it holds no samples"
+NOT_FINITE = "samples are NaN or infinite"
+WRONG_STRETCH = "its stretch"
+TRUNCATED = "the file is shorter than its header says (truncated)"
+ABOVE_FULL_SCALE = "times full scale"
+
+
 @dataclass(frozen=True)
 class Decoded:
     """One recording as samples.
@@ -68,7 +78,7 @@ class Decoded:
 
 def decode(
     path: str | os.PathLike,
-    rate: int,
+    rate: int | None,
     *,
     start: float | None = None,
     end: float | None = None,
@@ -78,7 +88,7 @@ def decode(
 
     Args:
         path: the file.
-        rate: wanted sample rate in Hz.
+        rate: wanted sample rate in Hz; None for that of the file.
         start, end: the stretch to read, in seconds of the file; all of it by default. An end
             after the end of the file means the end of the file.
         name: what to call the file in messages; `path` by default.
@@ -93,10 +103,11 @@ def decode(
     channels = samples.shape[1]
     check_finite(samples, source_rate, name, start=start)
     mono = samples[:, 0] if channels == 1 else samples.mean(axis=1, dtype=np.float32)
+    rate = source_rate if rate is None else rate
     peak = float(np.abs(mono).max())
     if peak > 1.0:
         warnings.append(
-            f"peaks at {peak:.3g} times full scale; the samples were used as they are, "
+            f"peaks at {peak:.3g} {ABOVE_FULL_SCALE}; the samples were used as they are, "
             "normalise the file if that is not intended"
         )
     return Decoded(
@@ -141,7 +152,7 @@ def check_finite(samples: np.ndarray, rate: int, name: str, *, start: float = 0.
     count = int(len(finite) - finite.sum())
     raise AudioError(
         name,
-        f"{count} of {len(finite)} samples are NaN or infinite, the first at {first:.3f} s; "
+        f"{count} of {len(finite)} {NOT_FINITE}, the first at {first:.3f} s; "
         "export the recording again",
     )
 
@@ -168,7 +179,8 @@ def _stretch(start: float | None, end: float | None, name: str) -> tuple[float, 
     last = math.inf if end is None else end
     if not 0 <= first < last:
         raise AudioError(
-            name, f"its stretch must start at 0 s or later and end after that. Got {start} to {end}"
+            name,
+            f"{WRONG_STRETCH} must start at 0 s or later and end after that. Got {start} to {end}",
         )
     return first, last
 
@@ -178,11 +190,11 @@ def _read(
 ) -> tuple[np.ndarray, int, list[str]]:
     """Samples `(samples, channels)`, sample rate, and what is odd about the file."""
     if not os.path.exists(path):
-        raise AudioError(name, "there is no such file")
+        raise AudioError(name, NO_FILE)
     if os.path.isdir(path):
         raise AudioError(name, "this is a folder, not a recording")
     if os.path.getsize(path) == 0:
-        raise AudioError(name, "the file is empty (0 bytes)")
+        raise AudioError(name, NO_BYTES)
     try:
         with _Sequential(_native(path)) as file:
             samples, ends_early = _read_stretch(file, name, start=start, end=end)
@@ -196,16 +208,13 @@ def _read(
         # soundfile wants to be told all about headerless (.raw) files.
         raise AudioError(name, "it cannot be read as a sound file (it has no header)") from error
     if len(samples) == 0:
-        raise AudioError(name, "it holds no samples")
+        raise AudioError(name, NO_SAMPLES)
     if ends_early or (beyond and missing_bytes(path)):
         length = f"{len(samples) / rate:.2f} s"
         return (
             samples,
             rate,
-            [
-                "the file is shorter than its header says (truncated); "
-                f"the {length} that are there were used"
-            ],
+            [f"{TRUNCATED}; the {length} that are there were used"],
         )
     return samples, rate, []
 
@@ -226,7 +235,8 @@ def _read_stretch(
         if known and first >= file.frames:
             seconds = file.frames / file.samplerate
             raise AudioError(
-                name, f"its stretch starts at {start:g} s, but the file ends at {seconds:.3f} s"
+                name,
+                f"{WRONG_STRETCH} starts at {start:g} s, but the file ends at {seconds:.3f} s",
             )
         file.seek(first - lead)
     blocks, wanted, damaged = [], last - first + lead, False

@@ -61,7 +61,7 @@ class IsolatedDecoder:
     def decode(
         self,
         path: str | os.PathLike,
-        rate: int,
+        rate: int | None,
         *,
         start: float | None = None,
         end: float | None = None,
@@ -71,7 +71,7 @@ class IsolatedDecoder:
 
         Args:
             path: the file.
-            rate: wanted sample rate in Hz.
+            rate: wanted sample rate in Hz; None for that of the file.
             start, end: the stretch to read, in seconds of the file; all of it by default.
             name: what to call the file in messages; `path` by default.
 

@@ -20,7 +20,7 @@ def demo(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Do the main job from nothing: make sounds, train on them, score, predict new ones."""
+    """Do the main job from nothing: make sounds, check them, train, score, predict new ones."""
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
     from timbrel.cli.watch import watching

@@ -22,7 +22,8 @@ def _bar(share: float) -> str:
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8])
 
 
-def _table(title: str, *columns: str) -> Table:
+def plain_table(title: str, *columns: str) -> Table:
+    """A table without lines: the first column to the left, the others to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
@@ -32,7 +33,7 @@ def _table(title: str, *columns: str) -> Table:
 def distribution_table(prepared: Prepared) -> Table:
     """Recordings and seconds of each class, as read and as kept by cleaning."""
     audit, recordings = prepared.audit, prepared.recordings
-    table = _table("Class distribution", "class", "recordings", "read s", "kept s", "mean s")
+    table = plain_table("Class distribution", "class", "recordings", "read s", "kept s", "mean s")
     table.add_column("share of kept", justify="left")
     for label in prepared.examples.labels:
         members = [number for number, item in enumerate(recordings) if item.label == label]
@@ -58,7 +59,7 @@ def distribution_table(prepared: Prepared) -> Table:
 
 def weights_table(train: Examples) -> Table:
     """Windows and weight of each class in the training part."""
-    table = _table("Class weights (balanced)", "class", "windows", "weight")
+    table = plain_table("Class weights (balanced)", "class", "windows", "weight")
     counts = train.y.sum(axis=0)
     for number, weight in train.class_weight.items():
         table.add_row(Text(train.labels[number]), f"{int(counts[number])}", f"{weight:.3f}")
@@ -69,7 +70,7 @@ def network_table(summary: Summary) -> Table:
     """Layers, output shapes, parameters and each layer's share of them."""
     shape = ", ".join(str(size) for size in summary.input_shape)
     title = f"{summary.recipe.name}: input ({shape}), {summary.parameters:,} parameters"
-    table = _table(title, "layer", "output", "parameters", "share")
+    table = plain_table(title, "layer", "output", "parameters", "share")
     table.add_column("", justify="left")
     for row in summary.rows:
         table.add_row(
@@ -84,7 +85,7 @@ def network_table(summary: Summary) -> Table:
 
 def predictions_table(pairs: list[tuple[str, Prediction]]) -> Table:
     """True label and answer for each of some sounds."""
-    table = _table("New sounds", "sound", "is", "heard as", "probability", "answer")
+    table = plain_table("New sounds", "sound", "is", "heard as", "probability", "answer")
     for label, item in pairs:
         table.add_row(
             Text(item.path.rpartition("/")[2]),
@@ -112,7 +113,7 @@ def score_text(evaluation: dict) -> str:
 
 def class_table(evaluation: dict) -> Table:
     """Precision, recall and F1 of each class, and what it is taken for most often."""
-    table = _table("Class by class", "class", "files", "precision", "recall", "95 %", "F1")
+    table = plain_table("Class by class", "class", "files", "precision", "recall", "95 %", "F1")
     table.add_column("most often taken for", justify="left")
     labels, matrix = evaluation["labels"], evaluation["confusion"]
     for number, row in enumerate(evaluation["per_class"]):
@@ -134,7 +135,7 @@ def class_table(evaluation: dict) -> Table:
 
 def honesty_table(evaluation: dict) -> Table:
     """The tutorial's claim and the truth, side by side."""
-    table = _table("What is claimed, and what is true", "scored on", "right", "95 % interval")
+    table = plain_table("What is claimed, and what is true", "scored on", "right", "95 % interval")
     leaky = evaluation["random_split"]
     window, file = evaluation["window"], evaluation["file"]
     rows = (
@@ -186,7 +187,7 @@ def unknown_text(unknown: dict) -> str:
 
 def curve_table(curve: list[dict]) -> Table:
     """The learning curve."""
-    table = _table("Learning curve", "trained on", "files right", "95 % interval")
+    table = plain_table("Learning curve", "trained on", "files right", "95 % interval")
     for row in curve:
         low, high = row["ci95"]
         count = f"{row['recordings']:.0f} recordings"
@@ -198,7 +199,7 @@ def models_table(names: Sequence[str], evaluations: Sequence[dict]) -> Table:
     """Finished models side by side."""
     count = len(evaluations[0]["predictions"])
     columns = ("model", "files right", "95 %", "windows", "ECE", "unknown AUROC", "accepted")
-    table = _table(f"On {count} recordings that no model was trained on", *columns)
+    table = plain_table(f"On {count} recordings that no model was trained on", *columns)
     for name, evaluation in zip(names, evaluations, strict=True):
         low, high = evaluation["file"]["ci95"]["accuracy"]
         unknown = evaluation["unknown"]

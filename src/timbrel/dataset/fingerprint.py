@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,48 @@ def join_duplicates(
     Returns:
         The recordings in their order, and a remark for each file that repeats another.
     """
+    first: dict[str, int] = {}
+    pairs, remarks = [], []
+    for number, (item, digest) in enumerate(zip(recordings, sums, strict=True)):
+        place = first.setdefault(digest, number) if digest else number
+        other = recordings[place]
+        if other.file != item.file:
+            message = f"it is the same file as {other.path}; both stay on one side of the split"
+            remarks.append(Problem(item.name, message + _disagreement(item, other)))
+        pairs.append((place, number))
+    return join_groups(recordings, pairs), remarks
+
+
+def join_copies(
+    recordings: Sequence[Recording], sums: Sequence[str], pairs: Iterable[tuple[int, int]]
+) -> tuple[list[Recording], list[Problem]]:
+    """Give recordings of one sound one group.
+
+    Args:
+        recordings: the recordings.
+        sums: of their files; what `join_duplicates` has joined is not remarked upon again.
+        pairs: numbers of recordings that are the same sound, the lower one first.
+
+    Returns:
+        The recordings in their order, and a remark for each that repeats another.
+    """
+    pairs = list(pairs)
+    remarks: dict[str, Problem] = {}
+    for one, other in pairs:
+        first, second = recordings[one], recordings[other]
+        if sums[one] == sums[other]:
+            continue
+        disagreement = _disagreement(second, first)
+        if first.group != second.group or disagreement:
+            message = f"it is the same sound as {first.name}; both stay on one side of the split"
+            remarks.setdefault(second.name, Problem(second.name, message + disagreement))
+    return join_groups(recordings, pairs), list(remarks.values())
+
+
+def join_groups(
+    recordings: Sequence[Recording], pairs: Iterable[tuple[int, int]]
+) -> list[Recording]:
+    """Make one group of the groups of the two recordings of each pair, and of what they share."""
     group = {item.group: item.group for item in recordings}
 
     def root(name: str) -> str:
@@ -42,15 +84,19 @@ def join_duplicates(
             name = group[name]
         return name
 
-    first: dict[str, Recording] = {}
-    remarks = []
-    for item, digest in zip(recordings, sums, strict=True):
-        other = first.setdefault(digest, item) if digest else item
-        if other.file != item.file:
-            message = f"it is the same file as {other.path}; both stay on one side of the split"
-            remarks.append(Problem(item.name, message))
-        group[root(item.group)] = root(other.group)
-    return [replace(item, group=root(item.group)) for item in recordings], remarks
+    for one, other in pairs:
+        group[root(recordings[other].group)] = root(recordings[one].group)
+    return [replace(item, group=root(item.group)) for item in recordings]
+
+
+def _disagreement(item: Recording, other: Recording) -> str:
+    """Say so where two recordings of one sound have two labels."""
+    if item.label == other.label:
+        return ""
+    return (
+        f", but it is labelled '{item.label}' and the other '{other.label}': listen, and correct "
+        "one of the labels"
+    )
 
 
 def dataset_sha256(recordings: Sequence[Recording], sums: Sequence[str]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.spool import WaveformSpool
 from timbrel.audio.windows import Windowing, cleaning_warnings, keep
-from timbrel.dataset.fingerprint import join_duplicates, recording_sha256
+from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
 from timbrel.errors import AudioError, DataError, DecoderFailed, OutputError
 from timbrel.features.backend import keras
@@ -23,11 +24,11 @@ from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures.
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 _BATCH = 512
 _CACHED = {
     *("pictures", "recording", "start", "used"),
-    *("seconds", "kept", "emptied", "level", "said"),
+    *("seconds", "kept", "emptied", "level", "said", "copies"),
 }
 
 # When to say that the cleaning threshold looks wrong, and what to propose: the tutorial's 0.005 is
@@ -164,47 +165,75 @@ def _compute(
     Recordings are numbered as in the data set.
     """
     seed, tell = how
-    windowing, lasting = recipe.windowing, True
+    windowing = recipe.windowing
     with IsolatedDecoder() as decoder, WaveformSpool() as spool:
         decoder.start(len(recordings))
         # Compiled while the decoders start.
         model = front_end(recipe)
         model.predict_on_batch(np.zeros((_BATCH, windowing.window), dtype=np.float32))
-        used, facts, warnings, problems = [], [], [], []
-        heard = in_order(
-            lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close
+        read = _read_all(recordings, windowing, (decoder, spool, tell))
+        target = _targets([recordings[number] for number in read.used], read.problems)
+        copies = near_duplicates(
+            read.prints, progress=lambda done, total: tell("comparing", done, total)
         )
-        for number, result in enumerate(heard):
-            if isinstance(result, AudioError):
-                problems.append([recordings[number].name, result.reason])
-                lasting = lasting and not isinstance(result, DecoderFailed)
-            else:
-                waveform, fact, odd = result
-                spool.add(waveform)
-                used.append(number)
-                facts.append(fact)
-                warnings += [[recordings[number].name, text] for text in odd]
-            tell("reading", number + 1, len(recordings))
-        target = _targets([recordings[number] for number in used], problems)
-        samples = np.array([fact[0] for fact in facts])
+        samples, seconds, emptied, level = map(np.array, zip(*read.facts, strict=True))
         recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
         pictures = _pictures(spool, model, (recording, start, tell))
+    pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
         "pictures": pictures,
         "recording": recording,
         "start": start,
-        "used": np.array(used),
-        "seconds": np.array([fact[1] for fact in facts]),
+        "used": np.array(read.used),
+        "seconds": seconds,
         "kept": samples / windowing.rate,
-        "emptied": np.array([fact[2] for fact in facts]),
-        "level": np.array([fact[3] for fact in facts]),
-        "said": np.array(json.dumps([warnings, problems])),
+        "emptied": emptied,
+        "level": level,
+        "said": np.array(json.dumps([read.warnings, read.problems])),
+        "copies": np.array(pairs, dtype=np.int64).reshape(-1, 2),
     }
-    return arrays, lasting
+    return arrays, read.lasting
 
 
-# Cleaned waveform, (samples kept, seconds, emptied, level) and warnings, or what is wrong.
-_Heard = AudioError | tuple[np.ndarray, tuple, list[str]]
+@dataclass
+class _Read:
+    """What was found while all recordings were read, apart from their samples."""
+
+    used: list[int] = field(default_factory=list)
+    facts: list[tuple] = field(default_factory=list)
+    prints: list[Fingerprint | None] = field(default_factory=list)
+    warnings: list[list[str]] = field(default_factory=list)
+    problems: list[list[str]] = field(default_factory=list)
+    lasting: bool = True
+
+
+def _read_all(
+    recordings: list[Recording],
+    windowing: Windowing,
+    how: tuple[IsolatedDecoder, WaveformSpool, Progress],
+) -> _Read:
+    decoder, spool, tell = how
+    read = _Read()
+    heard = in_order(lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close)
+    for number, result in enumerate(heard):
+        name = recordings[number].name
+        if isinstance(result, AudioError):
+            read.problems.append([name, result.reason])
+            read.lasting = read.lasting and not isinstance(result, DecoderFailed)
+        else:
+            waveform, fact, odd, found = result
+            spool.add(waveform)
+            read.used.append(number)
+            read.facts.append(fact)
+            read.prints.append(found)
+            read.warnings += [[name, text] for text in odd]
+        tell("reading", number + 1, len(recordings))
+    return read
+
+
+# Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint, or what is
+# wrong.
+_Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None]
 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
@@ -220,7 +249,8 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _H
     cleaned, left = keep(decoded.waveform, windowing)
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
-    return cleaned.waveform, (len(cleaned.waveform), decoded.seconds, not left, level), warnings
+    fact = (len(cleaned.waveform), decoded.seconds, not left, level)
+    return cleaned.waveform, fact, warnings, fingerprint(decoded.waveform, windowing.rate)
 
 
 def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarray:
@@ -257,7 +287,10 @@ def _assemble(
     more: tuple[Problem, ...],
 ) -> Prepared:
     recordings, sums, recipe = what
-    used = [recordings[number] for number in arrays["used"]]
+    sums = [sums[number] for number in arrays["used"]]
+    used, repeated = join_copies(
+        [recordings[number] for number in arrays["used"]], sums, arrays["copies"].tolist()
+    )
     labels = tuple(sorted({item.label for item in used}))
     target = np.array([labels.index(item.label) for item in used])
     warnings, problems = json.loads(str(arrays["said"]))
@@ -270,13 +303,13 @@ def _assemble(
             labels=labels,
         ),
         recordings=tuple(used),
-        sha256=tuple(sums[number] for number in arrays["used"]),
+        sha256=tuple(sums),
         audit=Audit(
             seconds=arrays["seconds"],
             kept=arrays["kept"],
             emptied=arrays["emptied"],
             level=arrays["level"],
-            warnings=(*(Problem(*said) for said in warnings), *more),
+            warnings=(*(Problem(*said) for said in warnings), *more, *repeated),
             problems=tuple(Problem(*said) for said in problems),
         ),
         recipe=recipe,

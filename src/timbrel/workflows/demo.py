@@ -16,6 +16,7 @@ from timbrel.files import write_bytes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import load
 from timbrel.inference.writers import write_predictions
+from timbrel.workflows.check import CheckResult, check
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.predict import predict
 from timbrel.workflows.train import TrainResult, train
@@ -31,12 +32,14 @@ class DemoResult:
 
     Attributes:
         data: the CSV of the synthesised recordings.
+        checked: what is wrong or odd about them.
         trained: the model and its score.
         predictions: of sounds made afterwards, with their true labels.
         table: the CSV with the predictions.
     """
 
     data: Path
+    checked: CheckResult
     trained: TrainResult
     predictions: list[tuple[str, Prediction]]
     table: Path
@@ -52,7 +55,7 @@ def demo(
     observer: TrainObserver | None = None,
     say: Callable[[str], None] | None = None,
 ) -> DemoResult:
-    """Make the built-in data set, train on it, score, and predict sounds made afterwards.
+    """Make the built-in data set, check it, train on it, score, and predict new sounds.
 
     Args:
         output: folder for everything; made where it is not there.
@@ -80,6 +83,9 @@ def demo(
         seed=seed,
         progress=lambda done, total: observer.progress("making", done, total),
     )
+    say("Checking them: what is broken, odd, doubled or probably mislabelled …")
+    checked = check(table, seed=seed, observer=observer)
+    say(checked.conclusion + (f" (timbrel check {table})" if checked.findings else ""))
     say("Training on them the tutorial's way, with whole recordings held out …")
     trained = train(
         table, folder / "model", epochs=epochs, seed=seed, cache=cache, observer=observer
@@ -91,7 +97,7 @@ def demo(
     _write(predictions, written)
     labels = _labels(new / "recordings.csv")
     pairs = [(labels[Path(item.path).name], item) for item in predictions]
-    return DemoResult(table, trained, pairs, written)
+    return DemoResult(table, checked, trained, pairs, written)
 
 
 def _write(predictions: list[Prediction], path: Path) -> None:

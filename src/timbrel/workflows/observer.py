@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from timbrel.dataset.manifest import Dataset
-from timbrel.networks.recipes import Recipe
-from timbrel.training.examples import Examples
-from timbrel.training.prepare import Prepared
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `check` is watched without Keras.
+    from timbrel.dataset.manifest import Dataset
+    from timbrel.networks.recipes import Recipe
+    from timbrel.training.examples import Examples
+    from timbrel.training.prepare import Prepared
 
 
 class TrainObserver:
@@ -15,7 +18,7 @@ class TrainObserver:
         """The data set was read; no sound yet."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """A stage ("reading", "computing", "scoring") has done so much of so much."""
+        """A stage ("reading", "comparing", "computing", …) has done so much of so much."""
 
     def prepared(self, prepared: Prepared) -> None:
         """Recordings are decoded, cleaned, cut and pictured."""

@@ -1,0 +1,279 @@
+"""`timbrel check`: what is wrong or odd about the recordings of a data set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from timbrel.audio.decode import resample
+from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.levels import measure_levels
+from timbrel.audio.windows import Windowing, keep
+from timbrel.dataset.check import (
+    Heard,
+    class_findings,
+    dataset_findings,
+    duplicate_findings,
+    format_findings,
+    recording_findings,
+    unusable_finding,
+)
+from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.findings import KINDS, Finding
+from timbrel.dataset.fingerprint import join_groups
+from timbrel.dataset.manifest import Dataset, Recording, read_dataset
+from timbrel.errors import AudioError, MissingExtra
+from timbrel.features.cache import FeatureCache
+from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.parallel import in_order
+from timbrel.workflows.mislabelled import describe, judge, judge_by_recipe
+from timbrel.workflows.observer import EvaluateObserver, TrainObserver
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One recording as `check` found it.
+
+    Attributes:
+        recording: the recording; its group is that of its copies, too.
+        usable: whether it can be trained on.
+        heard: length, format and levels; None where it cannot be read.
+    """
+
+    recording: Recording
+    usable: bool
+    heard: Heard | None
+
+    def to_dict(self) -> dict:
+        """Return the recording as JSON data; null for what is not known."""
+        item, heard = self.recording, self.heard
+        return {
+            "path": item.name,
+            "label": item.label,
+            "group": item.group,
+            "fold": item.fold,
+            "usable": self.usable,
+            "seconds": heard and round(heard.seconds, 6),
+            "kept": heard and round(heard.kept, 6),
+            "rate": heard and heard.rate,
+            "channels": heard and heard.channels,
+            "peak": heard and round(heard.levels.peak, 6),
+            "rms": heard and round(heard.levels.rms, 6),
+            "offset": heard and round(heard.levels.offset, 6),
+            "clipped": heard and heard.levels.clipped,
+        }
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What `check` found.
+
+    Attributes:
+        source: the data set, as the user named it.
+        recipe: the name of the recipe that it was checked for.
+        recordings: every recording, in the order of the data set.
+        findings: in the order of `KINDS`, then of the recordings; those that are probably
+            mislabelled surest first.
+    """
+
+    source: str
+    recipe: str
+    recordings: tuple[Checked, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def unusable(self) -> list[Finding]:
+        """The findings that say why a recording or row cannot be used."""
+        return [item for item in self.findings if item.unusable]
+
+    @property
+    def conclusion(self) -> str:
+        """How it stands, in a sentence."""
+        total, refused = len(self.recordings), len(self.unusable)
+        usable = sum(item.usable for item in self.recordings)
+        sentence = f"{total} recordings, {'all' if usable == total else usable} of them usable"
+        rows = refused - (total - usable)
+        if rows:
+            sentence += f"; {rows} more named that are none"
+        odd = len(self.findings) - refused
+        if not odd:
+            return f"{sentence}; nothing odd was found."
+        return f"{sentence}; {odd} finding{'s are' if odd > 1 else ' is'} worth a look."
+
+    def counts(self) -> Counter[str]:
+        """Findings of each kind."""
+        return Counter(item.kind for item in self.findings)
+
+    def to_json(self) -> bytes:
+        """Return recordings and findings as JSON."""
+        data = {
+            "source": self.source,
+            "recipe": self.recipe,
+            "recordings": [item.to_dict() for item in self.recordings],
+            "findings": [item.to_dict() for item in self.findings],
+        }
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        # The odd bytes of a file name.
+        return text.encode(errors="backslashreplace")
+
+
+def check(
+    data: str | os.PathLike,
+    *,
+    audio: str | os.PathLike | None = None,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    deep: bool = False,
+    seed: int = 0,
+    cache: FeatureCache | None = None,
+    observer: TrainObserver | None = None,
+) -> CheckResult:
+    """Look for whatever is wrong or odd about a data set; nothing is changed.
+
+    Every recording is decoded once, in a process of its own. `timbrel.dataset.findings.KINDS` lists
+    what is looked for. Wrong labels are looked for where scikit-learn and SciPy are installed; that
+    they are not is a finding.
+
+    Args:
+        data: a folder with one sub-folder per class, a folder with label files, or a CSV.
+        audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
+        recipe: what the recordings are to be used for: its window, rate and cleaning.
+        deep: look for wrong labels by cross-validation of the recipe itself, instead of a fast
+            model of statistics of each recording. Takes as long as `evaluate`.
+        seed: of what learns to tell wrong labels.
+        cache: with `deep`, where features are kept.
+        observer: told how it goes: `progress` with the stages "reading", "comparing", "judging";
+            with `deep` an `EvaluateObserver`, told all that an evaluation tells.
+
+    Raises:
+        DataError: the data set cannot be read, or names no recording of a class; with `deep`, it
+            cannot be cross-validated.
+        InvalidArgument: there is no such recipe.
+        DecoderError: the processes that decode cannot be started.
+        MissingExtra: `deep` without what training needs.
+    """
+    recipe = get_recipe(recipe)
+    observer = observer or EvaluateObserver()
+    dataset = read_dataset(data, audio)
+    told = list(_hear_each(dataset, recipe.windowing, observer))
+    pairs = near_duplicates(
+        [item.print for item in told],
+        progress=lambda done, total: observer.progress("comparing", done, total),
+    )
+    joined = join_groups(dataset.recordings, [(pair.first, pair.second) for pair in pairs])
+    findings = [
+        *dataset_findings(dataset),
+        *(found for item in told for found in item.findings),
+        *duplicate_findings(dataset.recordings, pairs),
+        *format_findings(
+            dataset.recordings,
+            [item.heard for item in told],
+            (dataset.source, recipe.name, recipe.windowing.rate),
+        ),
+        *class_findings(dataset.source, _only(joined, [item.usable for item in told])),
+    ]
+    if deep:
+        findings += judge_by_recipe(dataset, recipe, seed=seed, cache=cache, observer=observer)
+    else:
+        findings += _judged(dataset.source, joined, (told, pairs), seed=seed, observer=observer)
+    order = list(KINDS)
+    findings.sort(key=lambda item: order.index(item.kind))
+    return CheckResult(
+        source=dataset.source,
+        recipe=recipe.name,
+        recordings=tuple(
+            Checked(item, facts.usable, facts.heard)
+            for item, facts in zip(joined, told, strict=True)
+        ),
+        findings=tuple(findings),
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What one recording told, and what is kept of it to compare it with others."""
+
+    heard: Heard | None
+    findings: list[Finding]
+    print: Fingerprint | None = None
+    statistics: np.ndarray | None = None
+
+    @property
+    def usable(self) -> bool:
+        return not any(item.unusable for item in self.findings)
+
+
+def _hear_each(dataset: Dataset, windowing: Windowing, observer: TrainObserver) -> Iterator[_Told]:
+    total = len(dataset.recordings)
+    with IsolatedDecoder() as decoder:
+        decoder.start(total)
+        heard = in_order(
+            lambda item: _hear(item, windowing, decoder), dataset.recordings, stop=decoder.close
+        )
+        for done, told in enumerate(heard, 1):
+            observer.progress("reading", done, total)
+            yield told
+
+
+def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Told:
+    try:
+        # At its own rate: resampling rounds off what clipping left.
+        decoded = decoder.decode(item.file, None, start=item.start, end=item.end, name=item.name)
+    except AudioError as error:
+        return _Told(None, [unusable_finding(item, error)])
+    waveform = resample(decoded.waveform, decoded.source_rate, windowing.rate)
+    cleaned, left = keep(waveform, windowing)
+    heard = Heard(
+        seconds=decoded.seconds,
+        rate=decoded.source_rate,
+        channels=decoded.channels,
+        levels=measure_levels(decoded.waveform, decoded.source_rate),
+        kept=len(cleaned.waveform) / windowing.rate if left else 0.0,
+        warnings=decoded.warnings,
+    )
+    return _Told(
+        heard,
+        recording_findings(item, heard, windowing),
+        fingerprint(waveform, windowing.rate),
+        describe(waveform, windowing.rate),
+    )
+
+
+def _only(recordings: Sequence[Recording], wanted: Sequence[bool]) -> list[Recording]:
+    return [item for item, keep_it in zip(recordings, wanted, strict=True) if keep_it]
+
+
+def _judged(
+    source: str,
+    recordings: Sequence[Recording],
+    known: tuple[Sequence[_Told], Sequence[Duplicate]],
+    *,
+    seed: int,
+    observer: TrainObserver,
+) -> list[Finding]:
+    """Labels that a fast model does not believe."""
+    told, pairs = known
+    # Copies under two labels are named already, and would teach the wrong one.
+    doubtful = {
+        number
+        for pair in pairs
+        if recordings[pair.first].label != recordings[pair.second].label
+        for number in (pair.first, pair.second)
+    }
+    judged = [
+        item.usable and not recordings[number].none_of_these and number not in doubtful
+        for number, item in enumerate(told)
+    ]
+    try:
+        return judge(
+            _only(recordings, judged),
+            [item.statistics for item, wanted in zip(told, judged, strict=True) if wanted],
+            seed=seed,
+            progress=lambda done, total: observer.progress("judging", done, total),
+        )
+    except MissingExtra as error:
+        return [Finding(source, "note", "Labels were not checked.", f"{error}.")]

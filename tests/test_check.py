@@ -1,0 +1,320 @@
+"""Each defect is planted; exactly what was planted is found, and nobody else is accused."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, sound, write_folder
+from timbrel import DataError, check, get_recipe
+from timbrel.dataset.findings import KINDS, UNUSABLE
+from timbrel.errors import DecoderFailed, MissingExtra
+from timbrel.features.cache import FeatureCache
+from timbrel.workflows import check as workflow
+from timbrel.workflows import mislabelled
+
+LABELS = ("hiss", "hum", "whistle")
+
+
+def take(kind, number, *, seconds=0.5, rate=RATE):
+    """A recording that is none of those of `write_folder`."""
+    return sound(kind, seconds, np.random.default_rng([7, number]), rate=rate)
+
+
+def plant(folder):
+    """Break, bend and double recordings; return rows of the CSV and what must be found."""
+    planted = []
+
+    def put(name, label, waveform, *kinds, rate=RATE, **settings):
+        file = folder / name
+        soundfile.write(file, waveform, rate, **settings)
+        planted.append(({"path": name, "label": label}, kinds))
+        return file
+
+    def put_bytes(name, label, content, *kinds):
+        (folder / name).write_bytes(content)
+        planted.append(({"path": name, "label": label}, kinds))
+
+    def row(name, label, *kinds, **columns):
+        planted.append(({"path": name, "label": label, **columns}, kinds))
+
+    # Cannot be used.
+    row("gone.wav", "hum", "missing")
+    put_bytes("nothing.wav", "hum", b"", "empty")
+    put("header-only.wav", "hum", np.zeros(0, np.float32), "empty")
+    put_bytes("text.wav", "hiss", b"Dear diary, today I recorded a hiss. " * 40, "unreadable")
+    put("zeros.wav", "hum", np.zeros(4000, np.float32), "silent")
+    both = np.int16(np.outer(np.round(3e4 * take("hum", 1)), [1, -1]))
+    put("cancelling.wav", "hum", both, "silent", "odd-channels")
+    holes = take("hum", 2)
+    holes[100:110] = np.nan
+    put("holes.wav", "hum", holes, "not-finite", subtype="FLOAT")
+    row("hum/0.wav", "hum", "wrong-stretch", start="7", end="8")
+    row("hum/1.wav", "", "wrong-row")
+    # Odd.
+    put("stereo.wav", "hiss", np.outer(take("hiss", 3), [1, 0.5]), "odd-channels")
+    put("fast.wav", "whistle", take("whistle", 4, rate=48_000), "odd-rate", rate=48_000)
+    put("quiet.wav", "hiss", 0.004 * take("hiss", 5), "too-quiet", subtype="PCM_24")
+    put("blip.wav", "whistle", take("whistle", 6, seconds=0.06), "too-short")
+    put("loud.wav", "hiss", 20 * take("hiss", 7), "too-loud", subtype="FLOAT")
+    put("clipped.wav", "hum", np.clip(20 * take("hum", 8), -1, 1), "clipped")
+    put("offset.wav", "hum", 0.3 * take("hum", 9) + 0.05, "dc-offset")
+    file = put("cut-short.wav", "hiss", take("hiss", 10), "truncated")
+    file.write_bytes(file.read_bytes()[:-6000])
+    file = put("cut-short.flac", "hiss", take("hiss", 11), "truncated")
+    file.write_bytes(file.read_bytes()[:-4000])
+    # Copies, each of a recording of its own.
+    original = [soundfile.read(folder / "hiss" / f"{number}.wav")[0] for number in range(4)]
+    put("same.flac", "hiss", original[0], "exact-duplicate")
+    put("softer.wav", "hiss", 0.3 * original[1][1000:], "near-duplicate")
+    put("smaller.ogg", "hiss", original[2], "near-duplicate")
+    put("renamed.wav", "hum", 0.5 * original[3], "near-duplicate", "label-conflict")
+    # Wrong names.
+    put("hummed.wav", "whistle", take("hum", 12), "mislabelled")
+    put("hissed.wav", "hum", take("hiss", 13), "mislabelled")
+    return planted
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees():
+    """These sounds are easy; tests/test_labels.py has the model as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("timbrel.evaluation.fast_model._TREES", 20)
+        patch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A CSV with everything in it, and which findings it must give."""
+    folder = write_folder(tmp_path_factory.mktemp("planted") / "data", recordings=12)
+    rows = [
+        {"path": f"{label}/{number}.wav", "label": label}
+        for label in LABELS
+        for number in range(12)
+    ]
+    more = plant(folder)
+    table = folder / "all.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "label", "start", "end"])
+        writer.writeheader()
+        writer.writerows([*rows, *(row for row, _ in more)])
+    return table, more
+
+
+@pytest.fixture(scope="module")
+def result(planted):
+    return check(planted[0])
+
+
+def name_of(row, number):
+    """As findings name a row: the recording, its stretch, or the line where there is no label."""
+    if not row["label"]:
+        return f"row {number}"
+    return f"{row['path']} [7–8 s]" if "start" in row else row["path"]
+
+
+def test_what_was_planted_is_found_and_nothing_else(planted, result):
+    expected = {
+        (name_of(row, number), kind)
+        for number, (row, kinds) in enumerate(planted[1], 38)
+        for kind in kinds
+    }
+    found = {(item.path.removeprefix("all.csv, "), item.kind) for item in result.findings}
+    assert found == expected
+    assert len(result.findings) == len(expected)
+
+
+def test_each_finding_says_what_and_what_to_do(result):
+    for item in result.findings:
+        for sentence in (item.message, item.action):
+            assert sentence.endswith("."), item
+            assert not sentence[0].islower(), item
+    said = {item.path: item.message for item in result.findings if item.kind == "mislabelled"}
+    assert "labelled 'whistle' but sounds like 'hum'" in said["hummed.wav"]
+    assert "labelled 'hum' but sounds like 'hiss'" in said["hissed.wav"]
+    copies = {item.path: item.message for item in result.findings if "duplicate" in item.kind}
+    assert "hiss/0.wav" in copies["same.flac"]
+    assert "hiss/1.wav" in copies["softer.wav"]
+
+
+def test_findings_come_in_the_order_of_their_kinds(result):
+    places = [list(KINDS).index(item.kind) for item in result.findings]
+    assert places == sorted(places)
+    assert result.unusable == [item for item in result.findings if item.kind in UNUSABLE]
+
+
+def test_copies_share_a_group(result):
+    group = {item.recording.path: item.recording.group for item in result.recordings}
+    assert group["same.flac"] == group["hiss/0.wav"]
+    assert group["softer.wav"] == group["hiss/1.wav"]
+    assert group["renamed.wav"] == group["hiss/3.wav"]
+    assert len({group[f"hiss/{number}.wav"] for number in range(12)}) == 12
+
+
+def test_prepare_agrees_on_groups_and_on_what_cannot_be_used(planted, result):
+    from timbrel import prepare, read_dataset
+
+    prepared = prepare(read_dataset(planted[0]), get_recipe("tutorial-cnn"), cache=None)
+    usable = {(item.recording.name, item.recording.group) for item in result.recordings}
+    assert {(item.name, item.group) for item in prepared.recordings} <= usable
+    unusable = {item.recording.name for item in result.recordings if not item.usable}
+    assert {item.path for item in prepared.audit.problems} == unusable
+
+
+def test_the_json_holds_every_recording_and_finding(planted, result):
+    data = json.loads(result.to_json())
+    assert set(data) == {"source", "recipe", "recordings", "findings"}
+    assert [set(item) for item in data["findings"]] == [
+        {"path", "kind", "message", "action"}
+    ] * len(result.findings)
+    assert len(data["recordings"]) == 36 + len(planted[1]) - 1  # One row names none.
+    facts = {item["path"]: item for item in data["recordings"]}
+    assert facts["gone.wav"]["usable"] is False
+    assert facts["gone.wav"]["seconds"] is None
+    assert facts["fast.wav"]["rate"] == 48_000
+    assert facts["stereo.wav"]["channels"] == 2
+    assert facts["offset.wav"]["offset"] == pytest.approx(0.05, abs=0.002)
+    assert facts["hum/3.wav"]["seconds"] == 0.5
+    assert facts["hum/3.wav"]["usable"] is True
+
+
+def test_a_clean_data_set_has_no_findings(tiny_data):
+    result = check(tiny_data)
+    assert result.findings == ()
+    assert len(result.recordings) == 24
+    assert all(item.usable for item in result.recordings)
+
+
+def test_the_order_of_the_rows_changes_nothing(planted, result, tmp_path):
+    with planted[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    # What repeats another is the later of the two; so the copies stay behind their originals.
+    order = np.random.default_rng(0).permutation(36)
+    table = tmp_path / "shuffled.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "label", "start", "end"])
+        writer.writeheader()
+        writer.writerows([*(rows[number] for number in order), *rows[36:]])
+    again = check(table, audio=planted[0].parent)
+
+    def found(result):
+        return {(item.path.rpartition(".csv, ")[2], item.kind) for item in result.findings}
+
+    assert found(again) == found(result)
+
+
+def test_small_classes_and_few_groups(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=6)
+    for number in range(2, 6):
+        (folder / "hum" / f"{number}.wav").unlink()
+    table = tmp_path / "data.csv"
+    lines = ["path,label,group"]
+    lines += [f"hum/{number}.wav,hum,{number}" for number in range(2)]
+    lines += [f"hiss/{number}.wav,hiss,a{number % 2}" for number in range(6)]
+    lines += [f"whistle/{number}.wav,whistle,room" for number in range(6)]
+    table.write_text("\n".join(lines))
+    findings = {item.message: item.kind for item in check(table, audio=folder).findings}
+    assert findings == {
+        "Class 'hum' has 2 recordings only: 5 folds shrink to 2.": "small-class",
+        "Class 'hiss' has 2 groups only: 5 folds shrink to 2.": "few-groups",
+        "Class 'whistle' has 1 group only: it cannot be held out, so it is left out of the "
+        "score.": "few-groups",
+    }
+
+
+def test_a_single_class_is_named(tmp_path):
+    folder = write_folder(tmp_path / "data", kinds=("hum",))
+    (item,) = check(folder).findings
+    assert (item.path, item.kind) == (str(folder), "one-class")
+
+
+def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    (folder / "silence").mkdir()
+    soundfile.write(folder / "silence" / "0.wav", np.zeros(8000), RATE)
+    result = check(folder)
+    assert result.findings == ()
+
+
+def test_low_rates_are_told_once(tmp_path):
+    folder = tmp_path / "data"
+    for number, kind in enumerate(("hiss", "hum")):
+        (folder / kind).mkdir(parents=True)
+        for turn in range(6):
+            waveform = sound(kind, 0.5, np.random.default_rng([number, turn]), rate=8000)
+            soundfile.write(folder / kind / f"{turn}.wav", waveform, 8000)
+    (item,) = check(folder).findings
+    assert (item.path, item.kind) == (str(folder), "low-rate")
+    assert "All 12 files have a lower sample rate (8 kHz)" in item.message
+
+
+def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
+    whole = workflow.IsolatedDecoder.decode
+
+    def decode(self, path, rate, **stretch):
+        if path.name == "3.wav":
+            raise DecoderFailed(stretch["name"], "the decoder crashed on it (SIGSEGV); convert it")
+        return whole(self, path, rate, **stretch)
+
+    monkeypatch.setattr(workflow.IsolatedDecoder, "decode", decode)
+    found = check(tiny_data).findings
+    assert [(item.path, item.kind) for item in found] == [
+        (f"{label}/3.wav", "unreadable") for label in LABELS
+    ]
+    assert found[0].message == "The decoder crashed on it (SIGSEGV)."
+
+
+def test_progress_is_told(tiny_data):
+    told = []
+
+    class Watching(workflow.EvaluateObserver):
+        def progress(self, stage, done, total):
+            told.append((stage, done, total))
+
+    check(tiny_data, observer=Watching())
+    assert [item for item in told if item[0] == "reading"] == [
+        ("reading", done, 24) for done in range(1, 25)
+    ]
+    judging = [item for item in told if item[0] == "judging"]
+    assert judging[-1][1] == judging[-1][2]
+
+
+@pytest.mark.slow
+def test_deep_uses_the_recipe_and_finds_what_it_cannot_believe(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=10)
+    soundfile.write(folder / "whistle" / "wrong.wav", take("hum", 20), RATE)
+    recipe = get_recipe("tutorial-cnn").adjusted(epochs=4)
+    cache = FeatureCache(tmp_path / "cache")
+    result = check(folder, recipe=recipe, deep=True, cache=cache)
+    assert [(item.path, item.kind) for item in result.findings] == [
+        ("whistle/wrong.wav", "mislabelled")
+    ]
+
+
+def test_without_scikit_learn_everything_else_is_checked(tiny_data, monkeypatch):
+    def missing(*args, **kwargs):
+        raise MissingExtra.of("train", "Looking for wrong labels")
+
+    monkeypatch.setattr(mislabelled, "find_mislabelled", missing)
+    (item,) = check(tiny_data).findings
+    assert item.kind == "note"
+    assert 'pip install "timbrel[train]"' in item.action
+
+
+def test_check_needs_neither_keras_nor_onnxruntime(tiny_data):
+    program = (
+        "import sys, timbrel\n"
+        f"timbrel.check({str(tiny_data)!r})\n"
+        "assert not {'keras', 'tensorflow', 'onnxruntime', 'matplotlib'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_an_unreadable_list_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        check(tmp_path / "nowhere")

@@ -1,0 +1,89 @@
+"""Recordings of one sound share a group, whatever was done to the file, and that is said."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, write_folder
+from timbrel.dataset.manifest import read_dataset
+from timbrel.features.cache import FeatureCache
+from timbrel.training.prepare import prepare
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Three classes of four; some recordings of "hiss" once more, changed."""
+    data = write_folder(tmp_path / "data", recordings=4)
+    first, _ = soundfile.read(data / "hiss" / "0.wav")
+    second, _ = soundfile.read(data / "hiss" / "1.wav")
+    soundfile.write(data / "hiss" / "softer.wav", 0.2 * first, RATE)
+    soundfile.write(data / "hiss" / "trimmed.mp3", first[len(first) // 5 :], RATE)
+    soundfile.write(data / "hum" / "wrong.flac", second, RATE)
+    shutil.copy(data / "hiss" / "2.wav", data / "hiss" / "same.wav")
+    return data
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_copies_share_a_group_and_each_is_named(copied, tmp_path, again):
+    cache = FeatureCache(tmp_path / "cache")
+    stages = []
+    for _ in range(2 if again else 1):
+        prepared = prepare(
+            read_dataset(copied), cache=cache, progress=lambda stage, *_: stages.append(stage)
+        )
+    assert prepared.cached is again
+    assert "comparing" in stages
+    group = {item.path: item.group for item in prepared.recordings}
+    joined = {
+        "hiss/0.wav": {"hiss/softer.wav", "hiss/trimmed.mp3"},
+        "hiss/1.wav": {"hum/wrong.flac"},
+        "hiss/2.wav": {"hiss/same.wav"},
+    }
+    for path, copies in joined.items():
+        assert {other for other in group if group[other] == group[path]} == {path, *copies}
+    assert len(set(group.values())) == 12
+    side = "; both stay on one side of the split"
+    assert sorted(map(str, prepared.audit.warnings)) == [
+        f"hiss/same.wav: it is the same file as hiss/2.wav{side}",
+        f"hiss/softer.wav: it is the same sound as hiss/0.wav{side}",
+        f"hiss/trimmed.mp3: it is the same sound as hiss/0.wav{side}",
+        f"hum/wrong.flac: it is the same sound as hiss/1.wav{side}, but it is labelled 'hum' and "
+        "the other 'hiss': listen, and correct one of the labels",
+    ]
+
+
+def test_the_groups_that_the_data_has_are_joined_whole(copied, tmp_path):
+    paths = sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*.*"))
+    with open(tmp_path / "list.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "group"))
+        for number, path in enumerate(paths):
+            speaker = "copies" if path in ("hiss/softer.wav", "hum/0.wav") else f"{number % 5}"
+            writer.writerow((path, path.partition("/")[0], speaker))
+    given = {item.path: item for item in read_dataset(tmp_path / "list.csv", copied).recordings}
+    prepared = prepare(read_dataset(tmp_path / "list.csv", copied), cache=FeatureCache(None))
+    group = {item.path: item.group for item in prepared.recordings}
+    assert group["hum/0.wav"] == group["hiss/softer.wav"] == group["hiss/0.wav"]
+    for one in group:
+        for other in group:
+            if given[one].group == given[other].group:
+                assert group[one] == group[other]
+
+
+def test_recordings_without_a_copy_keep_their_groups(tiny_data):
+    dataset = read_dataset(tiny_data)
+    prepared = prepare(dataset, cache=FeatureCache(None))
+    assert prepared.recordings == dataset.recordings
+    assert prepared.audit.warnings == ()
+
+
+def test_silent_and_unreadable_recordings_do_not_shift_the_pairs(copied, tmp_path):
+    soundfile.write(copied / "hiss" / "00.wav", np.zeros(RATE), RATE)
+    (copied / "hiss" / "01.wav").write_text("words")
+    prepared = prepare(read_dataset(copied), cache=FeatureCache(None))
+    group = {item.path: item.group for item in prepared.recordings}
+    assert group["hiss/softer.wav"] == group["hiss/0.wav"] == group["hiss/trimmed.mp3"]
+    assert group["hum/wrong.flac"] == group["hiss/1.wav"]
