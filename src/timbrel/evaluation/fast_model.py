@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from timbrel.errors import MissingExtra
-from timbrel.evaluation.calibration import fit_temperature, tempered
 
 try:
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    # It needs SciPy.
+    from timbrel.evaluation.calibration import fit_temperature, tempered
 except ModuleNotFoundError as error:
-    raise MissingExtra.of("train", "Training and feature extraction") from error
+    raise MissingExtra.of("train", "Looking for wrong labels") from error
 
 _FOLDS = 5
 _TREES = 100
@@ -38,7 +40,8 @@ class Discriminant:
     def fit(self, statistics: np.ndarray, target: np.ndarray) -> Discriminant:
         """Learn from statistics `(n, d)` and classes int `(n,)`."""
         self.classes, number, count = np.unique(target, return_inverse=True, return_counts=True)
-        self._mean, deviation = statistics.mean(axis=0), statistics.std(axis=0)
+        self._mean = statistics.mean(axis=0, dtype=np.float64)
+        deviation = statistics.std(axis=0, dtype=np.float64)
         self._deviation = np.where(deviation > 0, deviation, 1.0)
         rows = self._standardised(statistics)
         means = np.zeros((len(count), rows.shape[1]))

@@ -68,7 +68,7 @@ def find_mislabelled(
 
     Raises:
         InvalidArgument: the lengths differ, or a statistic is not finite.
-        MissingExtra: scikit-learn is not installed.
+        MissingExtra: scikit-learn or SciPy is not installed.
     """
     statistics = _checked(statistics, labels, groups)
     numbers = _in_canonical_order(statistics, labels, groups)
@@ -131,7 +131,8 @@ def suspicious(
 
 
 def _checked(statistics: np.ndarray, labels: Sequence[str], groups: Sequence[str]) -> np.ndarray:
-    statistics = np.asarray(statistics, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        statistics = np.asarray(statistics, dtype=np.float32)
     if statistics.ndim != 2 or not len(statistics) == len(labels) == len(groups):
         raise InvalidArgument(
             "`statistics` must have a row for each label and group. "

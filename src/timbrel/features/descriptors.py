@@ -91,7 +91,8 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
     - `flatness`: geometric to arithmetic mean of the power spectrum, in decibels.
     - `level`: mean power of the frame in decibels relative to the loudest frame.
     - `harmonicity`: height of the autocorrelation at the pitch's lag, 0 to 1.
-    - `pitch`: octaves above 440 Hz; of the best candidate, however weak.
+    - `pitch`: octaves above 440 Hz, 50 to 2000 Hz; of the best candidate, however weak. Inexact
+      where a frame holds less than three periods.
     - `zero_crossings`: share of samples at which the sign changes.
     - `flux`: mean rise of the bands since the frame before, in decibels.
 
@@ -161,15 +162,20 @@ def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarr
     correlation /= np.maximum(correlation[:, :1], np.float32(_FLOOR)) * constants.overlap
     left_zero = (correlation < 0).argmax(axis=1)[:, None]
     left = (lags > left_zero) & (left_zero > 0)
-    candidates = correlation[:, lags[0] : lags[-1] + 1]
-    best = np.where(left, candidates * constants.cost, 0).argmax(axis=1)
-    row, lag = np.arange(len(power)), lags[best]
-    before, height, after = (correlation[row, lag + step] for step in (-1, 0, 1))
-    # The top of the parabola through three points lies at most half a sample aside of a maximum.
+    before, height, after = (
+        correlation[:, lags[0] + step : lags[-1] + 1 + step] for step in (-1, 0, 1)
+    )
+    # The parabola through three points: where a period is a few samples long, the height at whole
+    # samples would favour multiples of it that happen to lie closer to one.
     bend = before - 2 * height + after
-    aside = np.clip((before - after) / np.where(bend < 0, 2 * bend, -np.inf), -0.5, 0.5)
-    out[:, 6] = np.where(left[row, best], np.clip(height, 0, 1), 0)
-    out[:, 7] = np.log2(rate / (440 * (lag + aside)))
+    peak = (height >= before) & (height >= after) & (bend < 0)
+    bend = np.where(peak, bend, -np.inf)
+    tops = height - np.square(before - after) / (8 * bend)
+    best = np.where(left, tops * constants.cost, 0).argmax(axis=1)
+    row = np.arange(len(power))
+    aside = (before - after)[row, best] / (2 * bend[row, best])
+    out[:, 6] = np.where(left[row, best], np.clip(tops[row, best], 0, 1), 0)
+    out[:, 7] = np.log2(rate / (440 * (lags[best] + aside)))
 
 
 def _zero_crossings(waveform: np.ndarray, *, frame: int, hop: int) -> np.ndarray:

@@ -83,7 +83,8 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _checked(waveform: np.ndarray, rate: int) -> np.ndarray:
-    waveform = np.asarray(waveform, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0:
         raise InvalidArgument(
             "`waveform` must be one-dimensional with at least one sample. "
@@ -149,7 +150,8 @@ def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
     - `slope`: of the level from the peak to 40 dB below, in decibels a second.
     - `above_8`, `above_20`: share of the time within so many decibels of the peak.
     - `crest`: peak sample to RMS, in decibels; `deviation`, `rise`: deviation of the level, and
-      its mean rise in 5 ms; `onsets`: rises of more than 3 dB in 5 ms a second, near the peak.
+      its mean rise in 5 ms; `onsets`: steps of 5 ms a second that rise by more than 3 dB to within
+      20 dB of the peak, two for a sudden beginning.
     - `modulation_*`: share of the level's spectrum between so many Hz.
     """
     step = max(round(_STEP * rate), 1)

@@ -1,0 +1,271 @@
+"""Statistics of recordings: what they must not depend on, and sounds whose answer is known."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from conftest import RATE, sound
+from timbrel.errors import InvalidArgument
+from timbrel.features.descriptors import CEPSTRUM, DESCRIPTORS, SHAPE, describe_frames
+from timbrel.features.statistics import ENVELOPE, STATISTICS, file_statistics
+from timbrel.parallel import in_order
+
+
+def made(kind, seconds=0.8, seed=3):
+    """A sound that rises, falls and does not sink below 60 dB."""
+    rng = np.random.default_rng(seed)
+    waveform = sound(kind, seconds, rng) + 0.02 * rng.normal(size=int(seconds * RATE))
+    time = np.arange(len(waveform)) / RATE
+    return np.float32(waveform * np.minimum(time / 0.03, 1) * np.exp(-3 * time))
+
+
+def named(waveform, rate=RATE):
+    return dict(zip(STATISTICS, file_statistics(waveform, rate), strict=True))
+
+
+def assert_alike(got, expected):
+    """The same but for the rounding of float32, which decibels and thresholds make larger."""
+    np.testing.assert_allclose(got, expected, rtol=2e-3, atol=5e-3)
+
+
+def tone(hertz, seconds=1.0, rate=RATE):
+    return np.float32(np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate))
+
+
+# What they must not depend on
+
+
+@pytest.mark.parametrize("kind", ["hiss", "hum", "whistle"])
+@pytest.mark.parametrize("gain", [2.0**-20, 0.5, 4.0])
+def test_a_gain_that_is_a_power_of_two_changes_nothing(kind, gain):
+    waveform = made(kind)
+    np.testing.assert_array_equal(
+        file_statistics(waveform * np.float32(gain), RATE), file_statistics(waveform, RATE)
+    )
+
+
+@pytest.mark.parametrize("kind", ["hiss", "hum", "whistle"])
+@pytest.mark.parametrize("gain", [1e-30, 0.0123, 0.3, -1.0, 7000.0])
+def test_no_gain_is_heard(kind, gain):
+    waveform = made(kind)
+    expected = file_statistics(waveform, RATE)
+    assert_alike(file_statistics(waveform * np.float32(gain), RATE), expected)
+
+
+@pytest.mark.parametrize("kind", ["hiss", "hum", "whistle"])
+@pytest.mark.parametrize("offset", [-0.5, 0.01, 0.2])
+def test_no_constant_is_heard(kind, offset):
+    waveform = made(kind)
+    expected = file_statistics(waveform, RATE)
+    assert_alike(file_statistics(waveform + np.float32(offset), RATE), expected)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 5000), (12_345, 777)])
+def test_quiet_around_the_sound_is_cut_off(before, after):
+    waveform = made("hum")
+    waveform -= waveform.mean()
+    expected = file_statistics(waveform, RATE)
+    assert_alike(file_statistics(np.pad(waveform, (before, after)), RATE), expected)
+
+
+def test_other_number_types_say_the_same():
+    whole = np.round(made("hum") * 3000)
+    expected = file_statistics(np.float32(whole), RATE)
+    for kind in (np.int16, np.int32, np.float64):
+        np.testing.assert_array_equal(file_statistics(whole.astype(kind), RATE), expected)
+
+
+def test_threads_and_repetition_change_nothing_and_the_waveform_is_left_alone():
+    waveforms = [made(kind, seed=seed) for kind in ("hiss", "hum", "whistle") for seed in range(5)]
+    copies = [waveform.copy() for waveform in waveforms]
+    expected = [file_statistics(waveform, RATE) for waveform in waveforms]
+    got = list(in_order(lambda waveform: file_statistics(waveform, RATE), waveforms))
+    np.testing.assert_array_equal(got, expected)
+    for waveform, copy in zip(waveforms, copies, strict=True):
+        np.testing.assert_array_equal(waveform, copy)
+
+
+# Edges
+
+
+def test_each_number_has_a_name():
+    assert len(set(STATISTICS)) == len(STATISTICS)
+    got = file_statistics(made("hum"), RATE)
+    assert got.shape == (len(STATISTICS),)
+    assert got.dtype == np.float32
+
+
+@pytest.mark.parametrize("samples", [1, 2, 1023, 1024, 1025, 50_000])
+@pytest.mark.parametrize("value", [0.0, 1e-30, 0.25, -1.0])
+def test_where_nothing_sounds_all_are_zero(samples, value):
+    np.testing.assert_array_equal(file_statistics(np.full(samples, value), RATE), 0)
+
+
+KINDS = {
+    "click": lambda n: np.eye(1, n, n // 2)[0],
+    "alternating": lambda n: np.where(np.arange(n) % 2, 1.0, -1.0),
+    "step": lambda n: np.where(np.arange(n) < n // 2, -1.0, 1.0),
+    "noise": lambda n: np.random.default_rng(n).uniform(-1, 1, n),
+    "clipped": lambda n: np.clip(30 * np.random.default_rng(n).normal(size=n), -1, 1),
+    "faint": lambda n: 1e-38 * np.random.default_rng(n).uniform(-1, 1, n),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rate", [1, 100, 8_000, 16_000, 96_000])
+def test_finite_at_any_length_and_rate(kind, rate):
+    for samples in (2, 3, 31, 32, 33, 79, 80, 81, 511, 512, 513, 1023, 1024, 1025, 9_999):
+        assert np.isfinite(file_statistics(KINDS[kind](samples), rate)).all(), samples
+
+
+@pytest.mark.parametrize(
+    ("waveform", "rate", "said"),
+    [
+        (np.zeros(0), RATE, "shape (0,)"),
+        (np.zeros((2, 9)), RATE, "shape (2, 9)"),
+        (np.float32(1), RATE, "shape ()"),
+        (np.array([0, np.nan]), RATE, "finite"),
+        (np.array([0, -np.inf]), RATE, "finite"),
+        (np.array([0, 1e300]), RATE, "finite"),
+        (np.ones(9), 0, "Got 0."),
+        (np.ones(9), -8000, "Got -8000."),
+    ],
+)
+def test_what_is_no_waveform_is_refused(waveform, rate, said):
+    with pytest.raises(InvalidArgument) as error:
+        file_statistics(waveform, rate)
+    assert said in str(error.value)
+
+
+# What they say of frames
+
+
+def prepared(waveform):
+    """What a recording is described by: without its mean, at a peak of 1, quiet ends cut off."""
+    waveform = np.float64(waveform) - np.mean(waveform, dtype=np.float64)
+    waveform /= np.abs(waveform).max()
+    loud = [place for place, value in enumerate(waveform) if abs(value) > 1e-3]
+    return np.float32(waveform[loud[0] : loud[-1] + 1])
+
+
+@pytest.mark.parametrize("kind", ["hiss", "hum", "whistle"])
+def test_moments_agree_with_a_plain_loop(kind):
+    waveform, found = made(kind), named(made(kind))
+    frames = describe_frames(prepared(waveform), RATE)
+    heard = [row for row in frames.rows if row[DESCRIPTORS.index("level")] > -60]
+    for column, name in enumerate(DESCRIPTORS):
+        track = np.float64([row[column] for row in heard])
+        steps = [abs(b - a) for a, b in pairwise(track)]
+        assert found[f"{name}_mean"] == pytest.approx(track.mean(), rel=1e-3, abs=2e-3)
+        assert found[f"{name}_deviation"] == pytest.approx(track.std(), rel=1e-3, abs=2e-3)
+        assert found[f"{name}_change"] == pytest.approx(np.mean(steps), rel=1e-3, abs=2e-3)
+
+
+def test_parts_and_the_loudest_frame():
+    waveform = np.concatenate([made("hiss"), made("hum"), 3 * made("whistle")])
+    found, frames = named(waveform), describe_frames(prepared(waveform), RATE)
+    third = len(frames.rows) / 3
+    loudest = int(frames.track("level").argmax())
+    later = loudest + round(0.1 / 0.016)
+    assert loudest > 2 * third
+    for name in CEPSTRUM:
+        track = frames.track(name)
+        for part in range(3):
+            inside = track[int(part * third) : int(np.ceil((part + 1) * third))]
+            assert found[f"{name}_part_{part + 1}"] == pytest.approx(inside.mean(), abs=1e-2)
+    for name in (*CEPSTRUM, *SHAPE):
+        track = frames.track(name)
+        assert found[f"{name}_loudest"] == pytest.approx(track[loudest], abs=1e-2)
+        assert found[f"{name}_after"] == pytest.approx(track[later] - track[loudest], abs=1e-2)
+
+
+def test_a_quiet_stretch_does_not_count_in_the_moments():
+    """Frames in a gap of silence are far below: only some at its edges count."""
+    found = named(np.concatenate([tone(440), np.zeros(RATE, dtype=np.float32), tone(440)]))
+    assert found["mel_1_mean"] > -80
+    assert found["level_mean"] > -3
+    assert found["voiced"] > 0.99
+
+
+@pytest.mark.parametrize("hertz", [110, 440, 880])
+def test_a_tone_is_voiced_at_its_pitch(hertz):
+    found = named(tone(hertz))
+    assert found["voiced"] == 1
+    assert found["voiced_pitch"] == pytest.approx(np.log2(hertz / 440), abs=0.01)
+    assert found["voiced_pitch_deviation"] < 0.02
+
+
+def test_noise_is_not_voiced():
+    found = named(np.random.default_rng(0).normal(size=RATE))
+    assert found["voiced"] == found["voiced_pitch"] == found["voiced_pitch_deviation"] == 0
+
+
+def test_a_siren_has_its_median_and_deviation_of_pitch():
+    octaves = np.linspace(-1, 1, 3 * RATE)
+    siren = np.sin(2 * np.pi * np.cumsum(440 * 2**octaves) / RATE)
+    found = named(siren)
+    assert found["voiced_pitch"] == pytest.approx(0, abs=0.03)
+    assert found["voiced_pitch_deviation"] == pytest.approx(2 / np.sqrt(12), abs=0.03)
+
+
+# What they say of the course of the level
+
+
+def test_a_steady_tone():
+    found = named(tone(440, 2.0))
+    assert found["envelope_seconds"] == pytest.approx(np.log10(2), abs=0.01)
+    assert found["envelope_relative_centroid"] == pytest.approx(0.5, abs=0.01)
+    assert found["envelope_centroid"] == pytest.approx(np.log10(1), abs=0.01)
+    assert found["envelope_crest"] == pytest.approx(10 * np.log10(2), abs=0.01)
+    assert found["envelope_fall_6"] == pytest.approx(found["envelope_seconds"], abs=0.3)
+    assert found["envelope_above_8"] == found["envelope_above_20"] == 1
+    assert found["envelope_slope"] == pytest.approx(0, abs=0.5)
+    # Its sudden beginning, in two seconds.
+    assert found["envelope_onsets"] == 0.5
+
+
+@pytest.mark.parametrize("half_life", [0.03, 0.1, 0.3])
+def test_a_struck_sound_falls_as_it_does(half_life):
+    decay = 20 * np.log10(2) / half_life
+    time = np.arange(3 * RATE) / RATE
+    found = named(tone(400, 3.0) * 2 ** (-time / half_life))
+    assert found["envelope_slope"] == pytest.approx(-decay, rel=0.03)
+    assert 10 ** found["envelope_fall_6"] == pytest.approx(6 / decay, abs=0.0075)
+    assert 10 ** found["envelope_fall_20"] == pytest.approx(20 / decay, abs=0.0075)
+    assert 10 ** found["envelope_attack"] <= 0.01
+    assert found["envelope_peak"] < 0.02
+    length = min(60 / decay, 3)
+    assert 10 ** found["envelope_seconds"] == pytest.approx(length, rel=0.03)
+    assert found["envelope_above_20"] == pytest.approx(20 / decay / length, abs=0.02)
+    assert 10 ** found["envelope_centroid"] == pytest.approx(half_life / np.log(2), rel=0.1)
+
+
+@pytest.mark.parametrize("rise", [0.1, 0.4])
+def test_a_blown_sound_rises_as_it_does(rise):
+    time = np.arange(2 * RATE) / RATE
+    found = named(tone(400, 2.0) * np.minimum(time / rise, 1))
+    # From a tenth to eight tenths of the peak.
+    assert 10 ** found["envelope_attack"] == pytest.approx(0.7 * rise, abs=0.011)
+
+
+@pytest.mark.parametrize("beats", [2, 4, 8])
+def test_beats_are_counted(beats):
+    """Two steps of 5 ms each; a swell that takes its time is none."""
+    time = np.arange(4 * RATE) / RATE
+    since = time % (1 / beats)
+    struck = tone(400, 4.0) * np.exp(-30 * since)
+    assert named(struck)["envelope_onsets"] == pytest.approx(2 * beats, abs=0.6)
+    assert named(struck[::-1])["envelope_onsets"] <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("hertz", "band"), [(1, "0.5_2"), (3, "2_4"), (6, "4_8"), (12, "8_16"), (25, "16_32")]
+)
+def test_a_tremolo_lies_in_its_band(hertz, band):
+    tremolo = tone(2000, 6.0) * (1 + 0.3 * tone(hertz, 6.0))
+    found = named(tremolo)
+    bands = {name: found[f"envelope_{name}"] for name in ENVELOPE if name.startswith("modulation")}
+    assert max(bands, key=bands.get) == f"modulation_{band}"
+    assert bands[f"modulation_{band}"] > 0.8
+    assert sum(bands.values()) <= 1.0001
