@@ -39,6 +39,7 @@ format: install
 bench: install
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/prepare.py
+	$(BIN)/python benchmarks/mislabelled.py
 	$(BIN)/python benchmarks/tutorial_training.py
 	$(BIN)/python benchmarks/honesty.py
 

@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 
-from machine import instruments, save
+from machine import recordings, save
 from timbrel import IsolatedDecoder, decode
 from timbrel.parallel import in_order
 
@@ -39,7 +39,7 @@ def processor() -> float:
 
 
 def main() -> None:
-    _, audio = instruments()
+    _, audio = recordings("instruments")
     paths = sorted(audio.glob("*.wav"))
     seconds: dict[str, list[float]] = {}
     equal = 0
