@@ -1,4 +1,4 @@
-"""Claim: `timbrel check` takes under 20 s for 3000 recordings on two cores, and finds what is amiss.
+"""Claim: `check` takes under 20 s for 3000 recordings on two cores, and finds what is amiss.
 
 Speed: `digits` is checked in fresh processes, from their start to their end, and its files are read
 with soundfile alone in as many threads; medians of the rounds. Caveat: other work on the machine
@@ -7,9 +7,9 @@ load average before each round is given.
 
 Copies: of recordings drawn at random from three real corpora and from the built-in synthesised
 data set; wrong are pairs of two recordings of which the originals were not taken for one sound. The
-thresholds were chosen on copies of `instruments` and `digits`; the synthesised recordings of this
-seed and `elsewhere` had no part in that. What is found among the originals is listed apart,
-for nobody knows whether they hold copies.
+thresholds were chosen on copies of recordings of the three real corpora; of these four only the
+synthesised ones are new to them. What is found among the originals is listed apart, for nobody
+knows whether they hold copies.
 
 Defects: planted in the synthesised data set, each in so many recordings that have no other. What
 is found of that kind about others is false where nothing was planted in them; one defect may well
