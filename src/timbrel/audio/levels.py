@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,35 +66,56 @@ def _offset(waveform: np.ndarray, hop: int) -> float:
     count = len(waveform) // hop
     if count < 3:
         return 0.0
-    window = np.hanning(2 * hop + 1)[:-1]
-    window /= window.sum()
-    parts = waveform[: count * hop].reshape(count, hop)
-    rising, falling = (np.einsum("ij,j->i", parts, half) for half in np.split(window, 2))
+    rising, falling = (
+        np.einsum("ij,j->i", waveform[: count * hop].reshape(count, hop), half)
+        for half in _halves(hop)
+    )
     means = rising[:-1] + falling[1:]
     low, offset, high = np.quantile(means, (0.1, 0.5, 0.9))
     steady = min(_STEADY, _STEADY_EACH * (len(means) - 1))
     return float(offset) if high - low <= steady * abs(offset) else 0.0
 
 
+@lru_cache(maxsize=8)
+def _halves(hop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both halves of a Hann window whose sum is 1."""
+    window = np.hanning(2 * hop + 1)[:-1]
+    window /= window.sum()
+    return window[:hop], window[hop:]
+
+
 def _clipped(waveform: np.ndarray) -> int:
-    values = np.unique(waveform[:: -(-len(waveform) // _VALUES)])
-    # What lies beside the top of a clipped wave is steep, so neighbours in time would not do.
-    step = max(float(np.diff(values).min(initial=1.0)), _FINEST_STEP)
-    return sum(_flat(side, _STEEP * step) for side in (waveform, -waveform))
-
-
-def _flat(side: np.ndarray, steep: float) -> int:
-    """Samples in flat pieces at the top that the waveform enters and leaves by so much at least."""
-    top = side.max()
-    if top <= 0:
+    pieces = [(side, *_flat(side)) for side in (waveform, -waveform)]
+    if not any(len(starts) for _, starts, _ in pieces):
         return 0
-    edges = np.flatnonzero(np.diff(side == top, prepend=False, append=False))
+    steep = _STEEP * _finest_step(waveform)
+    return sum(_cut_off(*piece, steep=steep) for piece in pieces)
+
+
+def _flat(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where flat pieces at the top start, and where they have ended."""
+    top = side == side.max()
+    if np.count_nonzero(top) < _FLAT or side[top.argmax()] <= 0:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    edges = np.flatnonzero(np.diff(top, prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2]
-    flat = ends - starts >= _FLAT
     # All of a waveform is no piece of it.
-    flat &= ends - starts < len(side)
-    starts, ends = starts[flat], ends[flat]
-    last = len(side) - 1
+    flat = (ends - starts >= _FLAT) & (ends - starts < len(side))
+    return starts[flat], ends[flat]
+
+
+def _finest_step(waveform: np.ndarray) -> float:
+    """The least by which two samples differ, or 16 bits where that is more.
+
+    All are compared, not only neighbours: what lies beside the top of a clipped wave is steep.
+    """
+    gaps = np.diff(np.sort(waveform[:: -(-len(waveform) // _VALUES)]))
+    return max(float(gaps[gaps > 0].min(initial=1.0)), _FINEST_STEP)
+
+
+def _cut_off(side: np.ndarray, starts: np.ndarray, ends: np.ndarray, *, steep: float) -> int:
+    """Samples in the flat pieces that the waveform enters and leaves by so much at least."""
+    last, top = len(side) - 1, side.max()
     before = np.minimum(side[starts - 1], side[np.maximum(starts - 2, 0)])
     after = np.minimum(side[np.minimum(ends, last)], side[np.minimum(ends + 1, last)])
     # At the ends of the recording there is one side only.
