@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import subprocess
@@ -52,22 +53,18 @@ SYNTHESIS_SEED = 20_251
 
 
 class Stages(EvaluateObserver):
-    """Seconds until the end of each stage."""
+    """Seconds of each stage, and processor seconds; those of the decoding processes left out."""
 
     def __init__(self) -> None:
-        self.started = time.perf_counter()
-        self.ends: dict[str, float] = {}
+        self.ends = {"": np.array([time.perf_counter(), time.process_time()])}
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        self.ends[stage] = time.perf_counter() - self.started
+        self.ends[stage] = np.array([time.perf_counter(), time.process_time()])
 
-    def seconds(self) -> dict[str, float]:
-        """Seconds that each stage took."""
-        ends = list(self.ends.values())
-        return {
-            stage: round(end - start, 2)
-            for (stage, end), start in zip(self.ends.items(), [0.0, *ends], strict=False)
-        }
+    def seconds(self) -> dict[str, list[float]]:
+        """Both for each stage, from the end of the one before."""
+        both = itertools.pairwise(self.ends.items())
+        return {name: (end - start).round(2).tolist() for (_, start), (name, end) in both}
 
 
 def check_here(name: str) -> dict:
@@ -127,7 +124,8 @@ def speed(rounds: int) -> dict:
         "seconds": seconds,
         "processor_seconds": median(run["processor_seconds"] for run in runs),
         "stages": {
-            stage: median(run["stages"][stage] for run in runs) for stage in runs[0]["stages"]
+            stage: np.median([run["stages"][stage] for run in runs], axis=0).tolist()
+            for stage in runs[0]["stages"]
         },
         "soundfile_alone_seconds": round(median(alone), 2),
         "ratio": round(seconds / median(alone), 1),
@@ -190,10 +188,13 @@ def defects(synthesised: Path, rng: np.random.Generator) -> dict[str, dict]:
 
 
 def show_speed(result: dict) -> None:
-    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result["stages"].items())
+    stages = ", ".join(
+        f"{name} {seconds:.1f} ({processor:.1f})"
+        for name, (seconds, processor) in result["stages"].items()
+    )
     print(
         f"{result['files']} recordings of digits: {result['seconds']:.1f} s, "
-        f"{result['processor_seconds']:.1f} s of processor time (seconds: {stages}); "
+        f"{result['processor_seconds']:.1f} s of processor time; {stages}, decoders not counted; "
         f"soundfile alone {result['soundfile_alone_seconds']:.1f} s, ratio {result['ratio']}"
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 # quantisation the waveform must fall by within two samples of it, on either side: a slow wave is
 # flat at its top, too, but leaves it slowly (by 10 steps at most), and a slow sawtooth on one side.
 _FLAT = 3
-_STEEP = 16
+_STEEP = 12
 # Resolution that is assumed at least: 16 bits. It is measured on so many samples at most.
 _FINEST_STEP = 2.0**-15
 _VALUES = 1 << 18
