@@ -38,6 +38,7 @@ format: install
 
 bench: install
 	$(BIN)/python benchmarks/isolation.py
+	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/mislabelled.py
 	$(BIN)/python benchmarks/tutorial_training.py

@@ -92,6 +92,18 @@ def test_sample_formats_come_back_within_one_step(tmp_path, subtype, step):
     assert np.abs(got.waveform - waveform).max() <= step
 
 
+@pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 96_000])
+def test_no_rate_is_that_of_the_file(tmp_path, rate):
+    waveform = noise(7777)
+    path = write(tmp_path / "x.wav", waveform, rate)
+    got = decode(path, None)
+    np.testing.assert_array_equal(got.waveform, waveform)
+    assert (got.rate, got.source_rate, got.seconds) == (rate, rate, 7777 / rate)
+    part = decode(path, None, start=1000 / rate, end=3000 / rate)
+    np.testing.assert_array_equal(part.waveform, waveform[1000:3000])
+    assert (part.rate, part.seconds) == (rate, 2000 / rate)
+
+
 @pytest.mark.parametrize("extension", sorted(EXTENSIONS))
 def test_every_extension_that_folders_are_searched_for_can_be_read(tmp_path, extension):
     form, subtype = CONTAINERS.get(extension, (extension[1:].upper(), None))

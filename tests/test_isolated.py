@@ -98,6 +98,17 @@ def test_stretches_are_those_of_decode(decoder, tmp_path, extension, start, end)
     )
 
 
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3"])
+@pytest.mark.parametrize("rate", [8000, 44_100])
+def test_no_rate_is_that_of_the_file(decoder, tmp_path, extension, rate):
+    path = write(tmp_path / f"x.{extension}", 40_000, rate=rate, channels=2)
+    got = decoder.decode(path, None)
+    assert (got.rate, got.source_rate) == (rate, rate)
+    assert_same(got, decode(path, None))
+    part = {"start": 0.1, "end": 0.5}
+    assert_same(decoder.decode(path, None, **part), decode(path, None, **part))
+
+
 def test_the_shortest_and_a_long_recording(decoder, tmp_path):
     for samples in (1, 2, 3_000_000):
         path = write(tmp_path / "x.wav", samples, rate=RATE)

@@ -10,8 +10,8 @@ delay", IEEE Trans. ASSP 24(4), 1976, with the partial whitening of K. D. Donohu
 "Performance of phase transform for detecting sound sources with microphone arrays in reverberant
 and noisy environments", Signal Processing 87(7), 2007. The test against the second-best match is
 that of D. G. Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 60(2), 2004.
-The thresholds were chosen on 2,600 copies of real recordings (see benchmarks/check.py) against the
-takes of one speaker and the hits of one drum.
+The thresholds were chosen on copies of real recordings, against the takes of one speaker and the
+hits of one drum; benchmarks/check.py shows what they find of others.
 """
 
 from __future__ import annotations
