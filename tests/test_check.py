@@ -254,14 +254,14 @@ def test_low_rates_are_told_once(tmp_path):
 
 
 def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
-    whole = workflow.IsolatedDecoder.decode
+    whole = workflow.hear
 
-    def decode(self, path, rate, **stretch):
-        if path.name == "3.wav":
-            raise DecoderFailed(stretch["name"], "the decoder crashed on it (SIGSEGV); convert it")
-        return whole(self, path, rate, **stretch)
+    def hear(item, windowing, decoder):
+        if item.file.name == "3.wav":
+            raise DecoderFailed(item.name, "the decoder crashed on it (SIGSEGV); convert it")
+        return whole(item, windowing, decoder)
 
-    monkeypatch.setattr(workflow.IsolatedDecoder, "decode", decode)
+    monkeypatch.setattr(workflow, "hear", hear)
     found = check(tiny_data).findings
     assert [(item.path, item.kind) for item in found] == [
         (f"{label}/3.wav", "unreadable") for label in LABELS

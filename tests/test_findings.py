@@ -290,7 +290,7 @@ def test_copies_are_named_once_each_by_the_first_they_repeat():
     assert kinds(found) == ["exact-duplicate", "near-duplicate"]
     assert [item.path for item in found] == ["a/1.wav", "a/3.wav"]
     assert found[0].message == "It holds the same samples as a/0.wav."
-    assert found[1].message == "It is the same sound as a/0.wav, over 0.75 s of it."
+    assert found[1].message == "It is the same sound as a/0.wav, over 0.75 s."
 
 
 def test_copies_under_another_label_are_a_conflict_too():

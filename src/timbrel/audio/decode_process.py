@@ -55,8 +55,8 @@ class DecodeProcess:
         except OSError as error:
             raise DecoderError.of(str(error)) from error
 
-    def ask(self, request: bytes, seconds: float) -> tuple[dict, np.ndarray | None]:
-        """Send a request; return the reply, and the waveform where there is one.
+    def ask(self, request: bytes, seconds: float) -> tuple[dict, dict[str, np.ndarray]]:
+        """Send a request; return the reply, and the arrays that come with it.
 
         Args:
             request: a line, as `timbrel.audio.decode_worker` explains.
@@ -64,7 +64,7 @@ class DecodeProcess:
 
         Raises:
             GoneError: the process ended before it answered.
-            MemoryError: the waveform does not fit in the memory.
+            MemoryError: an array does not fit in the memory.
         """
         self.in_step = False
         self._await_start()
@@ -77,14 +77,14 @@ class DecodeProcess:
         line = self.process.stdout.readline()
         if not line.endswith(b"\n"):
             raise GoneError
-        reply, waveform = json.loads(line), None
-        if "decoded" in reply:
-            waveform = np.empty(reply["decoded"].pop("waveform"), dtype=np.float32)
+        reply, arrays = json.loads(line), {}
+        for name, kind, shape in reply.get("arrays", ()):
+            array = arrays[name] = np.empty(shape, dtype=kind)
             # What is longer than the reader's buffer goes into the array without another copy.
-            if self.process.stdout.readinto(waveform) < waveform.nbytes:
+            if array.size and self.process.stdout.readinto(array.reshape(-1)) < array.nbytes:
                 raise GoneError
         self.in_step = self.answered = True
-        return reply, waveform
+        return reply, arrays
 
     def what_ended_it(self) -> str:
         """Say what became of a process that is gone, as what is wrong with the file it read."""
@@ -144,7 +144,7 @@ def _environment() -> dict[str, str]:
     folders = [path or os.curdir for path in sys.path if isinstance(path, str)]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(folders),
-        # NumPy's linear algebra is not used: no threads for it.
+        # There is a process for each core already: no threads for NumPy's linear algebra.
         "OPENBLAS_NUM_THREADS": "1",
     }
 

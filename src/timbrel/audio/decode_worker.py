@@ -3,9 +3,12 @@
 What the two say to each other:
 
     worker  READY, after whatever else the interpreter printed while it started
-    parent  one line of JSON: the arguments of `decode` by their names
-    worker  one line of JSON: `{"decoded": …}` with the fields of `Decoded`, `waveform` being the
-            number of its samples, followed by the samples as raw float32;
+    parent  one line of JSON: the arguments of `decode` by their names, and under `describe` the
+            module and the name of a function to give the result to, with its other arguments, or
+            null
+    worker  one line of JSON: `{"facts": …, "arrays": …}`, the arrays as `[name, dtype, shape]`,
+            followed by their raw content in that order. They are what the function returns;
+            without one, the fields of `Decoded`, of which `waveform` is an array.
             `{"unusable": reason}` for an AudioError, `{"invalid": message}` for InvalidArgument,
             `{"failed": reason}` where memory runs out
 
@@ -15,6 +18,7 @@ the middle of a file.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import threading
@@ -22,6 +26,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from queue import SimpleQueue
 from typing import BinaryIO
+
+import numpy as np
 
 from timbrel.audio.decode import Decoded, decode
 from timbrel.errors import AudioError, InvalidArgument
@@ -63,24 +69,34 @@ def _receive(requests: BinaryIO, waiting: SimpleQueue[bytes]) -> None:
 
 
 def _answer(request: dict, answers: BinaryIO, decode: Callable[..., Decoded]) -> None:
-    waveform = None
+    arrays: dict[str, np.ndarray] = {}
+    describe = request.pop("describe")
     try:
         decoded = decode(**request)
+        if describe is None:
+            facts, arrays = _fields(decoded)
+        else:
+            module, name, settings = describe
+            facts, arrays = getattr(importlib.import_module(module), name)(decoded, **settings)
     except AudioError as error:
         reply = {"unusable": error.reason}
     except InvalidArgument as error:
         reply = {"invalid": str(error)}
     except MemoryError:
-        reply = {"failed": TOO_LONG}
+        reply, arrays = {"failed": TOO_LONG}, {}
     else:
-        waveform = decoded.waveform
-        facts = {item.name: getattr(decoded, item.name) for item in fields(decoded)}
-        reply = {"decoded": facts | {"waveform": len(waveform)}}
+        listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+        reply = {"facts": facts, "arrays": listed}
     answers.write(json.dumps(reply).encode() + b"\n")
-    if waveform is not None:
-        # Larger than the buffer, so it goes to the pipe without another copy.
-        answers.write(waveform)
+    for array in arrays.values():
+        # What is larger than the buffer goes to the pipe without another copy.
+        answers.write(np.ascontiguousarray(array))
     answers.flush()
+
+
+def _fields(decoded: Decoded) -> tuple[dict, dict[str, np.ndarray]]:
+    facts = {item.name: getattr(decoded, item.name) for item in fields(decoded)}
+    return facts, {"waveform": facts.pop("waveform")}
 
 
 if __name__ == "__main__":

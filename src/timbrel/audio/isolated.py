@@ -13,6 +13,8 @@ import os
 import threading
 from types import TracebackType
 
+import numpy as np
+
 from timbrel.audio.decode import Decoded
 from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError
 from timbrel.audio.decode_worker import TOO_LONG
@@ -22,6 +24,9 @@ from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgum
 # third of that of digital silence in FLAC, which takes next to no bytes.
 _BYTES_PER_SECOND = 50_000
 _TICK_SECONDS = 1.0
+
+# Module and name of a function, and its keyword arguments.
+Describe = tuple[str, str, dict]
 
 _CLOSED = "decoding was stopped before it was read"
 
@@ -81,15 +86,45 @@ class IsolatedDecoder:
             InvalidArgument: `rate` is not above 0.
             DecoderError: the process cannot be started.
         """
+        facts, arrays = self._ask(path, name, rate=rate, start=start, end=end, describe=None)
+        return Decoded(**facts | arrays | {"warnings": tuple(facts["warnings"])})
+
+    def describe(
+        self,
+        path: str | os.PathLike,
+        rate: int | None,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        name: str | None = None,
+        by: Describe,
+    ) -> tuple[dict, dict[str, np.ndarray]]:
+        """Decode and describe in another process, where Python's lock stops nobody else.
+
+        Args:
+            path, rate, start, end, name: as for `decode`.
+            by: module and name of a function, and its keyword arguments, which are JSON data. It
+                gets a `Decoded` first, and returns facts (JSON data) and arrays by their names. It
+                may raise AudioError.
+
+        Raises:
+            As `decode` does. A defect of the function looks like one of the decoder.
+        """
+        return self._ask(path, name, rate=rate, start=start, end=end, describe=by)
+
+    def _ask(
+        self, path: str | os.PathLike, name: str | None, **request: object
+    ) -> tuple[dict, dict[str, np.ndarray]]:
+        """Have a request answered, by a second process where the first was not at fault."""
         path = os.fspath(path)
         name = path if name is None else name
         seconds = self._patience + _size(path) / _BYTES_PER_SECOND
-        request = _request(path, rate=rate, start=start, end=end)
+        line = _line(path, request)
         fresh = False
         while True:
             worker = self._take(name, fresh=fresh)
             try:
-                reply, waveform = worker.ask(request, seconds)
+                reply, arrays = worker.ask(line, seconds)
                 break
             except MemoryError:
                 raise DecoderFailed(name, TOO_LONG) from None
@@ -106,8 +141,7 @@ class IsolatedDecoder:
             raise DecoderFailed(name, reply["failed"])
         if "unusable" in reply:
             raise AudioError(name, reply["unusable"])
-        facts = reply["decoded"]
-        return Decoded(**facts | {"waveform": waveform, "warnings": tuple(facts["warnings"])})
+        return reply["facts"], arrays
 
     def start(self, files: int) -> None:
         """Start the processes that so many files keep busy, and do not wait until they are ready.
@@ -210,11 +244,12 @@ def _size(path: str) -> int:
     return 0
 
 
-def _request(path: str, **how: float | None) -> bytes:
-    """The arguments of `decode` as a line; the process need not share our working folder."""
+def _line(path: str, request: dict) -> bytes:
+    """A request as a line; the process need not share our working folder."""
     where = path
     if path and not os.path.isabs(path):
         with contextlib.suppress(OSError):  # Nothing lies in a folder that was removed.
             where = os.path.join(os.getcwd(), path)
     # NumPy's numbers become Python's.
-    return json.dumps({"path": where, **how}, default=lambda number: number.item()).encode() + b"\n"
+    whole = {"path": where, **request}
+    return json.dumps(whole, default=lambda number: number.item()).encode() + b"\n"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from timbrel.audio import decode
-from timbrel.audio.levels import Levels
 from timbrel.audio.windows import Windowing
 from timbrel.dataset.duplicates import Duplicate
 from timbrel.dataset.findings import Finding
+from timbrel.dataset.hearing import Heard
 from timbrel.dataset.recording import Dataset, Recording
 from timbrel.errors import AudioError
 
@@ -33,32 +32,6 @@ _REASONS = {
     decode.WRONG_STRETCH: ("wrong-stretch", "Correct its start and end"),
 }
 _UNREADABLE = ("unreadable", "Convert it to WAV or FLAC, copy it again or take it out")
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What was heard of a recording that can be read.
-
-    Attributes:
-        seconds: length as read.
-        rate: sample rate of the file in Hz.
-        channels: channels in the file.
-        levels: peak, level, offset and clipped samples, at the rate of the file.
-        kept: seconds that cleaning keeps; 0 where it keeps nothing.
-        warnings: what decoding noticed.
-    """
-
-    seconds: float
-    rate: int
-    channels: int
-    levels: Levels
-    kept: float
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def silent(self) -> bool:
-        """Whether every sample is zero."""
-        return self.levels.peak == 0.0
 
 
 def dataset_findings(dataset: Dataset) -> list[Finding]:

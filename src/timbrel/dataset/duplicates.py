@@ -49,7 +49,7 @@ _PROBES = 4
 _ALIKE, _BARELY = 0.85, 0.5
 _MOST = 24
 # Recordings that are looked up together, and frames that they are looked up among at a time.
-_TOGETHER, _TILE = 64, 2048
+_TOGETHER, _TILE = 256, 1024
 # Multiply-adds up to which OpenBLAS uses one thread.
 _PIECE = 1 << 18
 
@@ -149,8 +149,9 @@ def near_duplicates(
     numbers = list(occurrence.values())
     candidates = _candidates([fingerprints[number] for number in numbers])
     pairs = [sorted((numbers[one], numbers[other])) for one, other in candidates]
-    proofs = in_order(lambda pair: _prove(fingerprints, *pair), pairs)
-    for done, duplicate in enumerate(proofs, 1):
+    # Threads would only wait for each other: a proof is many short steps.
+    for done, pair in enumerate(pairs, 1):
+        duplicate = _prove(fingerprints, *pair)
         if duplicate is not None:
             found.append(duplicate)
         if progress is not None:
@@ -251,29 +252,36 @@ def _best(likeness: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 def _tiles(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Stretches of recordings whose frames together fill a tile, but one at least."""
-    ends = np.cumsum(lengths)
+    """Stretches of recordings, short ones first, that padded to one length fill a tile at most.
+
+    One recording at least, however long.
+    """
     tiles, low = [], 0
-    while low < len(lengths):
-        before = ends[low] - lengths[low]
-        high = max(int(np.searchsorted(ends, before + _TILE, side="right")), low + 1)
-        tiles.append((low, high))
-        low = high
-    return tiles
+    for number, length in enumerate(lengths):
+        if number > low and (number + 1 - low) * length > _TILE:
+            tiles.append((low, number))
+            low = number
+    return [*tiles, (low, len(lengths))] if len(lengths) else []
 
 
 def _likeness(probes: NDArray[np.int8], items: Sequence[Fingerprint]) -> NDArray[np.float32]:
-    """How alike the third-best of each four probes is in each recording; `(fours, items)`."""
-    frames = np.concatenate([item.frames for item in items])
-    starts = np.cumsum([0, *(len(item.frames) for item in items[:-1])])
+    """How alike the third-best of each four probes is in each recording; `(fours, items)`.
+
+    Padded to one length, the recordings lie side by side, so that the best of their frames is
+    found by comparing whole rows.
+    """
+    padded = np.zeros((max(len(item.frames) for item in items), len(items), _NUMBERS), np.int8)
+    for number, item in enumerate(items):
+        padded[: len(item.frames), number] = item.frames
     together = int(np.sqrt(_PIECE / _NUMBERS)) // _PROBES * _PROBES
-    stack = _in_pieces(frames, together).transpose(0, 2, 1).astype(np.float32, order="C")
+    rows = padded.reshape(-1, _NUMBERS)
+    stack = _in_pieces(rows, together).astype(np.float32)
     best = []
     for first in range(0, len(probes), together):
         part = probes[first : first + together].astype(np.float32) / 127**2
-        table = np.matmul(part, stack).transpose(1, 0, 2).reshape(len(part), -1)
-        best.append(np.maximum.reduceat(table[:, : len(frames)], starts, axis=1))
-    fours = np.concatenate(best).reshape(-1, _PROBES, len(items)).transpose(1, 0, 2)
+        table = np.matmul(stack, part.T).reshape(-1, len(part))[: len(rows)]
+        best.append(table.reshape(*padded.shape[:2], -1).max(axis=0))
+    fours = np.concatenate(best, axis=1).reshape(len(items), -1, _PROBES).transpose(2, 1, 0)
     lower = np.minimum(fours[:2], fours[2:])
     upper = np.maximum(fours[:2], fours[2:])
     return np.minimum(np.maximum(*lower), np.minimum(*upper))

@@ -72,7 +72,7 @@ class _Constants:
     frame: int
     hop: int
     taper: np.ndarray  # (frame,), periodic Hann
-    bank: csr_array  # (bins, bands)
+    bank: csr_array  # (bands, bins)
     moments: np.ndarray  # (3, bins): 1, f, f² with f in kHz
     lags: np.ndarray  # samples, of the candidates for the pitch
     cost: np.ndarray  # what the candidates are weighed with
@@ -118,7 +118,7 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
         part = slice(start, start + _BLOCK)
         spectrum = fft.rfft(cut[part] * constants.taper)
         squared = np.square(spectrum.real) + np.square(spectrum.imag)
-        power[part] = squared @ constants.bank
+        power[part] = (constants.bank @ squared.T).T
         _spectral_shape(squared, constants, out=shape[part])
         _pitch(squared, constants, rate=rate, out=shape[part])
     bands = decibels(power)
@@ -199,7 +199,7 @@ def _constants(rate: int) -> _Constants:
         frame=frame,
         hop=frame // _HOPS,
         taper=taper.astype(np.float32),
-        bank=csr_array(bank.T.astype(np.float32)),
+        bank=csr_array(bank.astype(np.float32)),
         moments=np.stack([kilohertz**power for power in range(3)]).astype(np.float32),
         lags=lags,
         cost=(1 - _OCTAVE_COST * np.log2(lags / shortest)).astype(np.float32),

@@ -8,14 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from timbrel.audio.decode import resample
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.levels import measure_levels
-from timbrel.audio.windows import Windowing, keep
+from timbrel.audio.windows import Windowing
 from timbrel.dataset.check import (
-    Heard,
     class_findings,
     dataset_findings,
     duplicate_findings,
@@ -23,15 +18,16 @@ from timbrel.dataset.check import (
     recording_findings,
     unusable_finding,
 )
-from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.duplicates import Duplicate, near_duplicates
 from timbrel.dataset.findings import KINDS, Finding
 from timbrel.dataset.fingerprint import join_groups
+from timbrel.dataset.hearing import Description, Heard, hear
 from timbrel.dataset.manifest import Dataset, Recording, read_dataset
 from timbrel.errors import AudioError, MissingExtra
 from timbrel.features.cache import FeatureCache
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
-from timbrel.workflows.mislabelled import describe, judge, judge_by_recipe
+from timbrel.workflows.mislabelled import judge, judge_by_recipe
 from timbrel.workflows.observer import EvaluateObserver, TrainObserver
 
 
@@ -161,7 +157,7 @@ def check(
     dataset = read_dataset(data, audio)
     told = list(_hear_each(dataset, recipe.windowing, observer))
     pairs = near_duplicates(
-        [item.print for item in told],
+        [item.known and item.known.fingerprint for item in told],
         progress=lambda done, total: observer.progress("comparing", done, total),
     )
     joined = join_groups(dataset.recordings, [(pair.first, pair.second) for pair in pairs])
@@ -195,12 +191,14 @@ def check(
 
 @dataclass(frozen=True)
 class _Told:
-    """What one recording told, and what is kept of it to compare it with others."""
+    """What one recording told; `known` is None where it cannot be read."""
 
-    heard: Heard | None
+    known: Description | None
     findings: list[Finding]
-    print: Fingerprint | None = None
-    statistics: np.ndarray | None = None
+
+    @property
+    def heard(self) -> Heard | None:
+        return self.known and self.known.heard
 
     @property
     def usable(self) -> bool:
@@ -221,26 +219,11 @@ def _hear_each(dataset: Dataset, windowing: Windowing, observer: TrainObserver) 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Told:
     try:
-        # At its own rate: resampling rounds off what clipping left.
-        decoded = decoder.decode(item.file, None, start=item.start, end=item.end, name=item.name)
+        known = hear(item, windowing, decoder)
     except AudioError as error:
         return _Told(None, [unusable_finding(item, error)])
-    waveform = resample(decoded.waveform, decoded.source_rate, windowing.rate)
-    cleaned, left = keep(waveform, windowing)
-    heard = Heard(
-        seconds=decoded.seconds,
-        rate=decoded.source_rate,
-        channels=decoded.channels,
-        levels=measure_levels(decoded.waveform, decoded.source_rate),
-        kept=len(cleaned.waveform) / windowing.rate if left else 0.0,
-        warnings=decoded.warnings,
-    )
-    return _Told(
-        heard,
-        recording_findings(item, heard, windowing),
-        fingerprint(waveform, windowing.rate),
-        describe(waveform, windowing.rate),
-    )
+    found = recording_findings(item, known.heard, windowing)
+    return _Told(known, found)
 
 
 def _only(recordings: Sequence[Recording], wanted: Sequence[bool]) -> list[Recording]:
@@ -271,7 +254,7 @@ def _judged(
     try:
         return judge(
             _only(recordings, judged),
-            [item.statistics for item, wanted in zip(told, judged, strict=True) if wanted],
+            [item.known.statistics for item, wanted in zip(told, judged, strict=True) if wanted],
             seed=seed,
             progress=lambda done, total: observer.progress("judging", done, total),
         )

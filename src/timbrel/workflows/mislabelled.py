@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,20 +15,6 @@ from timbrel.networks.recipes import Recipe
 from timbrel.workflows.observer import EvaluateObserver
 
 
-def describe(waveform: np.ndarray, rate: int) -> np.ndarray | None:
-    """What `judge` wants to know of a recording; None where SciPy is not installed.
-
-    Args:
-        waveform: float32 `(samples,)`.
-        rate: its sample rate in Hz.
-    """
-    if importlib.util.find_spec("scipy") is None:
-        return None
-    from timbrel.features.statistics import file_statistics
-
-    return file_statistics(waveform, rate)
-
-
 def judge(
     recordings: Sequence[Recording],
     statistics: Sequence[np.ndarray | None],
@@ -41,7 +26,7 @@ def judge(
 
     Args:
         recordings: of classes; copies share a group.
-        statistics: of each, by `describe`.
+        statistics: of each, or None where SciPy is not installed.
         seed: of folds and trees.
         progress: called with what is done of how much.
 

@@ -1,0 +1,132 @@
+"""All that `check` wants to know of a recording, found out in the process that decodes it.
+
+Of a short recording this is some thousand steps of Python, which threads of one process would wait
+for each other to take.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+
+import numpy as np
+
+from timbrel.audio.decode import Decoded, resample
+from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.levels import Levels, measure_levels
+from timbrel.audio.windows import Windowing, keep
+from timbrel.dataset.duplicates import Fingerprint, fingerprint
+from timbrel.dataset.recording import Recording
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard of a recording that can be read.
+
+    Attributes:
+        seconds: length as read.
+        rate: sample rate of the file in Hz.
+        channels: channels in the file.
+        levels: peak, level, offset and clipped samples, at the rate of the file.
+        kept: seconds that cleaning keeps; 0 where it keeps nothing.
+        warnings: what decoding noticed.
+    """
+
+    seconds: float
+    rate: int
+    channels: int
+    levels: Levels
+    kept: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def silent(self) -> bool:
+        """Whether every sample is zero."""
+        return self.levels.peak == 0.0
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is kept of a recording after its waveform is gone.
+
+    Attributes:
+        heard: length, format and levels.
+        fingerprint: to find its copies; None where there is nothing to recognise.
+        statistics: float32 `(d,)` of `timbrel.features.statistics.file_statistics`; None where
+            SciPy is not installed.
+    """
+
+    heard: Heard
+    fingerprint: Fingerprint | None
+    statistics: np.ndarray | None
+
+
+def hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> Description:
+    """Have a recording decoded and described by another process.
+
+    Args:
+        item: the recording.
+        windowing: the recipe's.
+        decoder: asks the other process.
+
+    Raises:
+        AudioError: it cannot be read.
+        DecoderError: the process cannot be started.
+    """
+    facts, arrays = decoder.describe(
+        item.file,
+        # At its own rate: resampling rounds off what clipping left.
+        None,
+        start=item.start,
+        end=item.end,
+        name=item.name,
+        by=(__name__, "describe", asdict(windowing)),
+    )
+    levels, warnings = Levels(**facts["levels"]), tuple(facts["warnings"])
+    statistics = arrays.pop("statistics", None)
+    digest = facts.pop("digest")
+    return Description(
+        heard=Heard(**facts | {"levels": levels, "warnings": warnings}),
+        fingerprint=Fingerprint(digest, **arrays) if arrays else None,
+        statistics=statistics,
+    )
+
+
+def describe(decoded: Decoded, **windowing: float | None) -> tuple[dict, dict[str, np.ndarray]]:
+    """Take from a decoded recording what `hear` makes a `Description` of.
+
+    Args:
+        decoded: the recording at the rate of its file.
+        windowing: the fields of a `Windowing`.
+
+    Returns:
+        Facts as JSON data, and arrays.
+    """
+    wanted = Windowing(**windowing)
+    waveform = resample(decoded.waveform, decoded.source_rate, wanted.rate)
+    cleaned, left = keep(waveform, wanted)
+    facts = {
+        "seconds": decoded.seconds,
+        "rate": decoded.source_rate,
+        "channels": decoded.channels,
+        "levels": asdict(measure_levels(decoded.waveform, decoded.source_rate)),
+        "kept": len(cleaned.waveform) / wanted.rate if left else 0.0,
+        "warnings": decoded.warnings,
+        "digest": None,
+    }
+    arrays = {}
+    found = fingerprint(waveform, wanted.rate)
+    if found is not None:
+        facts["digest"] = found.digest
+        arrays = {item.name: getattr(found, item.name) for item in fields(found)[1:]}
+    if _has_scipy():
+        from timbrel.features.statistics import file_statistics
+
+        arrays["statistics"] = file_statistics(waveform, wanted.rate)
+    return facts, arrays
+
+
+@cache
+def _has_scipy() -> bool:
+    return importlib.util.find_spec("scipy") is not None
