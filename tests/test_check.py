@@ -222,8 +222,8 @@ def test_small_classes_and_few_groups(tmp_path):
     assert findings == {
         "Class 'hum' has 2 recordings only: 5 folds shrink to 2.": "small-class",
         "Class 'hiss' has 2 groups only: 5 folds shrink to 2.": "few-groups",
-        "Class 'whistle' has 1 group only: it cannot be held out, so it is left out of the "
-        "score.": "few-groups",
+        "Class 'whistle' has 1 group only: it cannot be held out, so neither its score nor its "
+        "labels can be checked.": "few-groups",
     }
 
 
@@ -231,6 +231,27 @@ def test_a_single_class_is_named(tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hum",))
     (item,) = check(folder).findings
     assert (item.path, item.kind) == (str(folder), "one-class")
+
+
+def test_a_data_set_that_cannot_be_scored_is_said_once(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    table = tmp_path / "data.csv"
+    lines = [f"{label}/{number}.wav,{label},{label}" for label in LABELS for number in range(8)]
+    table.write_text("\n".join(["path,label,group", *lines]))
+    (item,) = check(table, audio=folder).findings
+    assert (item.path, item.kind) == (str(table), "few-groups")
+    assert item.message.startswith("No class has two groups: nothing can be held out")
+
+
+def test_a_copy_among_the_examples_of_none_of_the_classes(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    (folder / "noise").mkdir()
+    waveform = soundfile.read(folder / "hum" / "2.wav")[0]
+    soundfile.write(folder / "noise" / "street.flac", waveform, RATE)
+    found = {item.kind: item.action for item in check(folder).findings}
+    assert set(found) == {"label-conflict", "exact-duplicate"}
+    assert "do not compare examples of none of these" in found["label-conflict"]
+    assert "as known and as unknown" in found["exact-duplicate"]
 
 
 def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):

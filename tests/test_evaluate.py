@@ -109,6 +109,20 @@ def test_a_split_by_windows_claims_what_is_not_true(tmp_path):
     assert evaluation["gap_ci95"][0] > 0
 
 
+@pytest.mark.slow
+def test_copies_share_a_fold_and_the_record_says_so(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
+    soundfile.write(folder / "hiss" / "softer.flac", 0.5 * waveform, RATE)
+    record = evaluate(folder, folds=2, epochs=1).evaluation
+    fold = {item["path"]: item["fold"] for item in record["predictions"]}
+    assert fold["hiss/softer.flac"] == fold["hiss/2.wav"]
+    assert record["data"]["groups"] == 24
+    assert record["protocol"]["notes"] == [
+        "1 recording shares the group of another, of the same sound: hiss/softer.flac."
+    ]
+
+
 class Stopping(EvaluateObserver):
     """Stops the evaluation when a network begins."""
 

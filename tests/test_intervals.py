@@ -182,9 +182,17 @@ def test_the_interval_of_a_difference_is_that_of_the_plain_bootstrap():
     np.testing.assert_allclose(got, np.percentile(values, [2.5, 97.5]))
 
 
-def test_the_same_examples_differ_by_nothing():
+def test_where_all_agree_the_difference_is_as_doubtful_as_so_few_groups_leave_it():
+    """No group of four differs: by Wilson, up to 49 % of others may."""
     right, groups = np.array([True, False, True, True]), np.arange(4)
-    assert difference_interval((right, groups), (right, groups)) == [0.0, 0.0]
+    got = difference_interval((right, groups), (right, groups))
+    assert got == pytest.approx([-0.4899, 0.4899], abs=1e-4)
+    many = np.arange(400)
+    everything = np.ones(400, dtype=bool)
+    got = difference_interval((everything, many), (everything, many))
+    assert got == pytest.approx([-0.0095, 0.0095], abs=1e-4)
+    got = difference_interval((everything, many), (~everything, many))
+    assert got == pytest.approx([0.9905, 1.0], abs=1e-4)
 
 
 def test_the_interval_of_an_auroc_is_that_of_the_plain_bootstrap():

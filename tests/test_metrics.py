@@ -215,6 +215,14 @@ def test_the_expected_ece_shrinks_with_more_examples_and_follows_the_seed():
     assert expected_ece(p[:50], seed=1) != expected_ece(p[:50], seed=2)
 
 
+def test_asking_twice_does_not_make_an_ece_better_known():
+    p, _ = made(60)
+    twice = np.concatenate([p, p])
+    example = np.tile(np.arange(60), 2)
+    assert expected_ece(twice, example) == pytest.approx(expected_ece(p))
+    assert expected_ece(twice) < 0.85 * expected_ece(p)
+
+
 def test_a_sure_model_is_expected_to_be_right():
     assert expected_ece(np.eye(3)) == 0
 

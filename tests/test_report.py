@@ -360,8 +360,10 @@ def test_cross_validation_whose_groups_were_split_admits_it(write, evaluation):
 
 def test_a_leak_within_chance_is_not_made_more_of(write, evaluation):
     assert "and none of it is skill" in text_of(write())
-    close = {**evaluation, "random_split": {"window_accuracy": 0.94}, "gap": 0.09}
-    text = text_of(write(evaluation=close))
+    close = {**evaluation, "random_split": {"window_accuracy": 0.94, "ci95": [0.9, 0.97]}}
+    text = text_of(write(evaluation={**close, "gap": 0.09, "gap_ci95": [-0.02, 0.21]}))
+    assert "94.0\N{NO-BREAK SPACE}% (90\N{NO-BREAK SPACE}% to 97\N{NO-BREAK SPACE}%)" in text
+    assert "9.0 points above the true one (95 % interval -2 to 21)" in text
     assert "that difference can be chance" in text
     assert "skill" not in text
     none = {**evaluation, "random_split": {"window_accuracy": 0.8}, "gap": -0.05}

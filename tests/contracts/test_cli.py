@@ -336,8 +336,9 @@ def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tin
     ("options", "sentence"),
     [
         (["--resume", "--no-cache"], "`--resume` needs the cache"),
-        (["--folds", "1"], "`--folds` must be between 2 and"),
+        (["--folds", "1"], "`--folds` must be 2 or more, or 'group'. Got 1."),
         (["--folds", "many"], "Got many."),
+        (["--folds", "9"], "`--folds` must be between 2 and"),
         (["-m", "nothing", "--epochs", "3"], "`--epochs` goes with training"),
         (["-m", "nothing"], "There is no model 'nothing'."),
         (["-r", "nothing"], "`recipe` must be one of"),

@@ -198,6 +198,7 @@ def duplicate_findings(
         if one.label != other.label:
             conflicts.setdefault(pair.second, pair.first)
     findings = [_repetition(recordings, pair) for pair in first.values()]
+    outside = "train and evaluate do not compare examples of none of these with the classes"
     for number, place in conflicts.items():
         item, other = recordings[number], recordings[place]
         findings.append(
@@ -206,7 +207,9 @@ def duplicate_findings(
                 "label-conflict",
                 f"It is labelled '{item.label}', and {other.name}, the same sound, "
                 f"'{other.label}'.",
-                "Listen to it and correct one of the labels.",
+                f"Listen to it and correct one of the labels; {outside}."
+                if item.none_of_these != other.none_of_these
+                else "Listen to it and correct one of the labels.",
             )
         )
     return findings
@@ -218,12 +221,13 @@ def _repetition(recordings: Sequence[Recording], pair: Duplicate) -> Finding:
         message = f"It holds the same samples as {other}."
     else:
         message = f"It is the same sound as {other}, over {pair.overlap:.2f} s."
-    return Finding(
-        recordings[pair.second].name,
-        "exact-duplicate" if pair.exact else "near-duplicate",
-        message,
-        "Take one of them out, or leave it: train and evaluate keep both on one side of a split.",
+    action = (
+        "Take one of them out, or leave it: train and evaluate keep both on one side of a split."
     )
+    if recordings[pair.first].none_of_these or recordings[pair.second].none_of_these:
+        action = "Take one of them out: it is counted twice, or as known and as unknown."
+    kind = "exact-duplicate" if pair.exact else "near-duplicate"
+    return Finding(recordings[pair.second].name, kind, message, action)
 
 
 def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
@@ -244,6 +248,13 @@ def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
             f"A classifier needs two classes with recordings that can be used; it has {found}."
         )
         findings.append(Finding(source, "one-class", message, "Add recordings of another class."))
+    if members and all(len({item.group for item in items}) == 1 for items in members.values()):
+        message = (
+            "No class has two groups: nothing can be held out, so train and evaluate refuse it "
+            "and no label can be checked."
+        )
+        action = "Add recordings from a second source to the classes."
+        return [*findings, Finding(source, "few-groups", message, action)]
     for label, items in sorted(members.items()):
         groups = {item.group for item in items}
         if len(groups) >= _FOLDS:
@@ -251,7 +262,7 @@ def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
         few = len(groups) == len(items)
         size = _plural(len(items), "recording") if few else _plural(len(groups), "group")
         held = (
-            "it cannot be held out, so it is left out of the score"
+            "it cannot be held out, so neither its score nor its labels can be checked"
             if len(groups) == 1
             else f"{_FOLDS} folds shrink to {len(groups)}"
         )

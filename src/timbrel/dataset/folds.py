@@ -36,6 +36,16 @@ class Folds:
         return len(self.names)
 
 
+def check_folds(folds: int | str | None) -> None:
+    """Refuse what no data set could be dealt into.
+
+    Raises:
+        InvalidArgument: it is neither a number from 2 on, nor "group", nor None.
+    """
+    if folds not in (None, BY_GROUP) and not (isinstance(folds, int) and folds >= 2):
+        raise InvalidArgument(f"`--folds` must be 2 or more, or 'group'. Got {folds}.")
+
+
 def deal_folds(
     recordings: Sequence[Recording], folds: int | str | None = None, *, seed: int = 0
 ) -> Folds:

@@ -4,7 +4,8 @@ Examples that are not independent of each other (files of one speaker, windows o
 share a group, and whole groups are drawn. An interval always holds the estimate: resampling biases
 some figures, the ECE upward for one, and the percentiles alone can miss it. Where all resamples of
 a share agree (everything right, or nothing) the bootstrap knows no doubt, and Wilson's interval for
-the number of groups stands in for it; for an AUROC, for the groups of the rarer kind.
+the number of groups stands in for it; for an AUROC, for the groups of the rarer kind; for a
+difference, what Wilson's leaves for groups that would have differed otherwise.
 
 Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13; Wilson (1927).
 """
@@ -99,7 +100,11 @@ def difference_interval(
     sums = _summed(columns, np.concatenate([first[1], second[1]]))
     drawn = _resampled(sums, seed)
     values = ratio(drawn[:, 0], drawn[:, 1]) - ratio(drawn[:, 2], drawn[:, 3])
-    return _percentiles(values, float(np.mean(first[0]) - np.mean(second[0])))
+    low, high = _percentiles(values, float(np.mean(first[0]) - np.mean(second[0])))
+    if low == high:
+        doubt = wilson(0.0, len(sums))[1]
+        low, high = max(low - doubt, -1.0), min(high + doubt, 1.0)
+    return [low, high]
 
 
 def auroc_interval(

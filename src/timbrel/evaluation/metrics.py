@@ -67,13 +67,23 @@ def per_class(matrix: np.ndarray, labels: list[str]) -> list[ClassScore]:
     return [ClassScore(row[0], *(float(value) for value in row[1:4]), int(row[4])) for row in rows]
 
 
-def expected_ece(probabilities: np.ndarray, *, seed: int = 0) -> float:
+def expected_ece(
+    probabilities: np.ndarray, example: np.ndarray | None = None, *, seed: int = 0
+) -> float:
     """The ECE that a perfectly calibrated model shows at this number of examples, on average.
 
     The outcome of each example is drawn from its own confidence, 500 times.
+
+    Args:
+        probabilities: float `(n, classes)`.
+        example: int `(n,)`, from 0, which example each row is of, where some were asked about
+            repeatedly: their outcomes are not independent, and are drawn together.
+        seed: of the draws.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = np.random.default_rng(seed).random((500, len(confidence))) < confidence
+    example = np.arange(len(confidence)) if example is None else example
+    chance = np.random.default_rng(seed).random((500, example.max() + 1))
+    right = chance[:, example] < confidence
     gaps = np.abs((right - confidence) @ _bins(confidence))
     return float(gaps.sum(axis=1).mean() / len(confidence))
 

@@ -42,6 +42,12 @@ class Scored:
     repeat: np.ndarray
 
     @property
+    def example(self) -> np.ndarray:
+        """Which recording each file is, from 0 in their order; repeats are of the same."""
+        number: dict[str, int] = {}
+        return np.array([number.setdefault(item.name, len(number)) for item in self.recordings])
+
+    @property
     def groups(self) -> np.ndarray:
         """The group of each prediction."""
         return np.array([item.group for item in self.recordings])
@@ -103,7 +109,7 @@ def evaluation_record(
             "temperature": temperature,
             "ece_before": scores(scored.uncalibrated, target)["ece"] if len(target) else None,
             "ece_after": file_part["ece"],
-            "ece_expected": expected_ece(scored.files) if len(target) else None,
+            "ece_expected": expected_ece(scored.files, scored.example) if len(target) else None,
         },
         "unknown": facts["unknown"],
         "seconds": facts["seconds"],

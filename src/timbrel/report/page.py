@@ -131,6 +131,8 @@ def report_page(
         "leaky": (evaluation.get("random_split") or {}).get("window_accuracy"),
         "window_accuracy": (evaluation.get("window") or {}).get("accuracy"),
         "gap": evaluation.get("gap"),
+        "gap_ends": _ends(evaluation, "gap_ci95"),
+        "leaky_ends": _ends(evaluation.get("random_split") or {}),
         "facts": fact_rows(evaluation, model, counted),
         "refit": bool(model.get("refit")),
         **_classes(evaluation, counted),
@@ -157,7 +159,12 @@ def _classes(evaluation: Mapping, counted: Counted) -> dict:
 
 def _interval(score: Mapping, key: str) -> tuple[float | None, float | None]:
     """Return the 95 % interval of a metric; None twice where there is none."""
-    ends = (score.get("ci95") or {}).get(key) or (None, None)
+    return _ends(score.get("ci95") or {}, key)
+
+
+def _ends(holder: Mapping, key: str = "ci95") -> tuple[float | None, float | None]:
+    """Return both ends of an interval that lies under a key; None twice where there is none."""
+    ends = holder.get(key) or (None, None)
     return (ends[0], ends[1]) if known(ends[0]) and known(ends[1]) else (None, None)
 
 
@@ -172,10 +179,10 @@ def _strip(evaluation: Mapping, counted: Counted) -> list[StripRow]:
         for name, score, note, main in rows
         if score and known(score.get("accuracy"))
     ]
-    leaky = (evaluation.get("random_split") or {}).get("window_accuracy")
-    if known(leaky):
+    leaky = evaluation.get("random_split") or {}
+    if known(leaky.get("window_accuracy")):
         note = "pieces of a recording on both sides"
-        strip.append(StripRow("Leaky split", leaky, None, None, note))
+        strip.append(StripRow("Leaky split", leaky["window_accuracy"], *_ends(leaky), note))
     if counted.answers:
         largest = max(row["files"] for row in evaluation["per_class"])
         note = "always answering with the most common class"

@@ -92,7 +92,10 @@ class CheckResult:
         """How it stands, in a sentence."""
         total, refused = len(self.recordings), len(self.unusable)
         usable = sum(item.usable for item in self.recordings)
-        sentence = f"{total} recordings, {'all' if usable == total else usable} of them usable"
+        which = "all" if usable == total else usable
+        sentence = f"{total} recordings, {which} of them usable"
+        if total == 1:
+            sentence = f"1 recording, {'usable' if usable else 'not usable'}"
         rows = refused - (total - usable)
         if rows:
             sentence += f"; {rows} more named that are none"

@@ -30,6 +30,9 @@ from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import Aside, NoneOfThese
 
+# Recordings that a note names.
+_NAMED = 5
+
 
 @dataclass
 class Times:
@@ -97,10 +100,18 @@ def data_facts(prepared: Prepared) -> dict:
     }
 
 
-def lost_classes(dataset: Dataset, prepared: Prepared) -> list[str]:
-    """A sentence for each class that no usable recording is left of."""
+def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
+    """What a reader of the score should know of the data: copies, and classes that are lost."""
+    before = {item.name: item.group for item in dataset.recordings}
+    moved = [item.name for item in prepared.recordings if item.group != before[item.name]]
+    notes = []
+    if moved:
+        some = ", ".join(moved[:_NAMED]) + (", …" if moved[_NAMED:] else "")
+        count = f"{len(moved)} recordings share" if len(moved) > 1 else "1 recording shares"
+        notes.append(f"{count} the group of another, of the same sound: {some}.")
     lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
-    return [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
+    more = [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
+    return [*notes, *more]
 
 
 def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Times]) -> dict:

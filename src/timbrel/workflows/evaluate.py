@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.dataset.folds import Folds, deal_folds
+from timbrel.dataset.folds import Folds, check_folds, deal_folds
 from timbrel.dataset.manifest import Dataset, Problem, read_dataset
 from timbrel.errors import InvalidArgument
 from timbrel.evaluation.record import evaluation_record
@@ -15,7 +15,7 @@ from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
-from timbrel.workflows.describe import Times, data_facts, lost_classes
+from timbrel.workflows.describe import Times, data_facts, data_notes
 from timbrel.workflows.growing import SHARES, learning_curve
 from timbrel.workflows.held_out import NoneOfThese, hear_none_of_these
 from timbrel.workflows.left_out import check_classes, leave_classes_out, left_out_parts
@@ -60,7 +60,7 @@ class _Plan:
 
     @property
     def notes(self) -> list[str]:
-        return [*lost_classes(self.dataset, self.prepared), *self.rounds[0].notes]
+        return [*data_notes(self.dataset, self.prepared), *self.rounds[0].notes]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -114,6 +114,7 @@ def evaluate(
         raise InvalidArgument(f"`repeats` must be at least 1. Got {repeats}.")
     if not 0 <= seed < 2**32 - repeats:
         raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
+    check_folds(folds)
     observer = observer or EvaluateObserver()
     cache = FeatureCache(default_folder()) if cache is None else cache
     times = Times()

@@ -35,9 +35,9 @@ from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.describe import (
     Outcome,
     Times,
+    data_notes,
     describe,
     evaluate_outcome,
-    lost_classes,
     model_files,
 )
 from timbrel.workflows.held_out import Aside, hear_aside, hear_none_of_these
@@ -139,7 +139,7 @@ def _train(
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
     observer.prepared(prepared)
     parts = split_parts(prepared.recordings, seed=seed)
-    notes = (*lost_classes(dataset, prepared), *parts.notes)
+    notes = (*data_notes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
     observer.parts(learn, inner, notes)
