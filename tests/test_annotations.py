@@ -294,6 +294,15 @@ def test_columns_that_differ_or_were_guessed_are_said(folder):
     )
 
 
+def test_sound_that_cannot_be_read_is_counted_beside_label_files_too(folder):
+    dataset = folder({"a.wav": None, "a.txt": TRACK, "b.m4a": None, "c.m4a": None})
+    assert {item.path for item in dataset.recordings} == {"a.wav"}
+    assert dataset.notes == (
+        "2 files of kinds that cannot be read (.m4a) were passed over; convert them to WAV or "
+        "FLAC.",
+    )
+
+
 # Folders of classes
 
 

@@ -254,6 +254,20 @@ def test_a_copy_among_the_examples_of_none_of_the_classes(tmp_path):
     assert "as known and as unknown" in found["exact-duplicate"]
 
 
+def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    for number in range(40):
+        (folder / "hum" / f"{number}.m4a").touch()
+    result = check(folder)
+    (item,) = result.findings
+    assert (item.path, item.kind) == (str(folder), "note")
+    assert item.message == (
+        "40 files of kinds that cannot be read (.m4a) were passed over; convert them to WAV or "
+        "FLAC."
+    )
+    assert "nothing odd" not in result.conclusion
+
+
 def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "silence").mkdir()

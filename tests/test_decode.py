@@ -1,5 +1,7 @@
 """Sound files to samples: the same samples as librosa, and a sentence for what cannot be read."""
 
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import librosa
@@ -250,6 +252,22 @@ def test_a_folder_is_not_a_recording(tmp_path):
     assert reason(tmp_path) == "this is a folder, not a recording"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
+def test_a_file_that_may_not_be_read_is_said_to_be_that(tmp_path):
+    path = write(tmp_path / "x.wav", noise(100))
+    path.chmod(0)
+    assert reason(path) == "no permission to read it"
+
+
+def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, monkeypatch):
+    def refuse(path, mode):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    path = write(tmp_path / "x.wav", noise(100))
+    monkeypatch.setattr("timbrel.audio.decode.open", refuse, raising=False)
+    assert reason(path) == "no permission to read it"
+
+
 def test_an_empty_file_is_said_to_be_empty(tmp_path):
     (tmp_path / "x.wav").touch()
     assert reason(tmp_path / "x.wav") == "the file is empty (0 bytes)"
@@ -286,7 +304,7 @@ def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
 def test_infinities_that_cancel_between_channels_are_found(tmp_path):
     waveform = noise(16_000, channels=2)
     waveform[4000] = np.inf, -np.inf
-    assert "1 of 16000 samples are NaN or infinite, the first at 0.250 s" in reason(
+    assert "1 of 16000 samples is NaN or infinite, the first at 0.250 s" in reason(
         write(tmp_path / "x.wav", waveform)
     )
 
@@ -338,8 +356,72 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path, extension, share):
     np.testing.assert_allclose(got.waveform[:sure], whole[:sure], atol=1e-4)
     # Nor need a damaged frame stay below full scale.
     (warning,) = [text for text in got.warnings if "full scale" not in text]
-    assert "shorter than its header says (truncated)" in warning
-    assert f"the {len(got.waveform) / RATE:.2f} s that are there were used" in warning
+    length = f"{len(got.waveform) / RATE:.2f} s"
+    damage = "the file is"
+    if extension == "flac":
+        damage = f"nothing can be read after {length}: the file is damaged there, or"
+    assert warning == (
+        f"{damage} shorter than its header says (truncated); the {length} that could be read were "
+        "used"
+    )
+
+
+@pytest.mark.parametrize(
+    ("extension", "endian", "subtype"),
+    [("rf64", None, "PCM_16"), ("w64", None, "PCM_24"), ("au", None, "PCM_16"),
+     ("au", "LITTLE", "FLOAT"), ("wav", "BIG", "PCM_16")],
+)  # fmt: skip
+def test_other_headers_that_promise_more_are_seen(tmp_path, extension, endian, subtype):
+    path = write(tmp_path / f"x.{extension}", noise(8000), subtype=subtype, endian=endian)
+    whole = decode(path, RATE)
+    assert whole.warnings == ()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    got = decode(path, RATE)
+    np.testing.assert_array_equal(got.waveform, whole.waveform[: len(got.waveform)])
+    (warning,) = got.warnings
+    assert warning.startswith("the file is shorter than its header says (truncated); the 0.2")
+
+
+def overwrite(path, share):
+    """Write noise over 300 bytes of a file, which keeps its length."""
+    content = bytearray(path.read_bytes())
+    place = int(share * len(content))
+    content[place : place + 300] = np.random.default_rng(0).bytes(300)
+    path.write_bytes(content)
+
+
+def test_a_flac_that_is_damaged_in_the_middle_is_not_called_shorter(tmp_path):
+    path = write(tmp_path / "x.flac", noise(80_000), subtype="PCM_16")
+    whole = decode(path, RATE).waveform
+    overwrite(path, 0.5)
+    got = decode(path, RATE)
+    np.testing.assert_array_equal(got.waveform, whole[: len(got.waveform)])
+    length = len(got.waveform) / RATE
+    assert 2.0 < length <= 2.5
+    assert got.warnings == (
+        f"nothing can be read after {length:.2f} s: the file is damaged there, or shorter than its "
+        f"header says (truncated); the {length:.2f} s that could be read were used",
+    )
+    # The place is one of the file, whatever the stretch.
+    (warning,) = decode(path, RATE, start=1.0).warnings
+    assert warning.startswith(f"nothing can be read after {length:.2f} s: ")
+    assert warning.endswith(f"the {length - 1:.2f} s that could be read were used")
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_that_is_damaged_in_the_middle_is_read_on_behind_it(tmp_path, subtype):
+    path = write(tmp_path / "x.ogg", noise(160_000), subtype=subtype)
+    whole = decode(path, RATE).waveform
+    overwrite(path, 0.5)
+    got = decode(path, RATE)
+    assert 0.5 * len(whole) < len(got.waveform) < len(whole)
+    assert np.corrcoef(got.waveform[-2000:], whole[-2000:])[0, 1] > 0.9
+    length = f"{len(got.waveform) / RATE:.2f} s"
+    assert got.warnings == (
+        "the file is damaged, or shorter than its header says (truncated); "
+        f"the {length} that could be read were used",
+    )
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac"])

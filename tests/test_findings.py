@@ -128,10 +128,24 @@ def test_what_a_reason_advises_is_what_to_do():
     )
 
 
-def test_where_a_reason_advises_nothing_the_kind_does():
+@pytest.mark.parametrize(
+    ("reason", "action"),
+    [
+        ("there is no such file", "Correct the path or take the row out."),
+        (
+            "this is a folder, not a recording",
+            "Name the sound files in it instead, or take it out.",
+        ),
+        ("no permission to read it", "Permit yourself to read it, or take it out."),
+        (
+            "it cannot be read as a sound file (format not recognised)",
+            "Convert it to WAV or FLAC, copy it again or take it out.",
+        ),
+    ],
+)
+def test_where_a_reason_advises_nothing_the_kind_does(reason, action):
     item = recording()
-    found = unusable_finding(item, AudioError(item.name, "there is no such file"))
-    assert found.action == "Correct the path or take the row out."
+    assert unusable_finding(item, AudioError(item.name, reason)).action == action
 
 
 # One recording that can be read
@@ -163,7 +177,7 @@ def test_silence(channels, words):
         (
             {"warnings": ("the file is shorter than its header says (truncated); …",)},
             ["truncated"],
-            "after 1.00 s",
+            "The file is shorter than its header says (truncated), so 1.00 s of it are used.",
         ),
         (
             {"warnings": ("peaks at 2.5 times full scale; …",), "peak": 2.5},
@@ -200,7 +214,21 @@ def test_the_warnings_of_decoding_are_understood(tmp_path):
     path = whole(tmp_path / "x.wav")
     path.write_bytes(path.read_bytes()[:20_000])
     cut = decode(path, None)
-    assert kinds(found_of(heard(warnings=cut.warnings))) == ["truncated"]
+    found = found_of(heard(warnings=cut.warnings, seconds=0.62))
+    assert kinds(found) == ["truncated"]
+    assert found[0].message == (
+        "The file is shorter than its header says (truncated), so 0.62 s of it are used."
+    )
+    content = bytearray(whole(tmp_path / "x.flac").read_bytes())
+    content[-5000:-4700] = b"\xaa" * 300
+    (tmp_path / "x.flac").write_bytes(content)
+    damaged = decode(tmp_path / "x.flac", None)
+    (found,) = found_of(heard(warnings=damaged.warnings))
+    assert kinds([found]) == ["truncated"]
+    assert found.message == (
+        f"Nothing can be read after {damaged.seconds:.2f} s: the file is damaged there, or shorter "
+        "than its header says (truncated), so 1.00 s of it are used."
+    )
     soundfile.write(path, np.float32(3 * np.sin(np.arange(RATE))), RATE, subtype="FLOAT")
     loud = decode(path, None)
     measured = measure_levels(loud.waveform, RATE)
@@ -414,7 +442,7 @@ def test_every_kind_is_found_by_something(judged, monkeypatch):
     items = [*recordings(9), recording("b/0.wav", label="b")]
     facts = [heard(rate=8000)] * 8 + [heard(channels=2, rate=11_025)] * 2
     reasons = ["there is no such file", "it holds no samples", "it cannot be read"]
-    reasons += ["1 of 9 samples are NaN or infinite", "its stretch must start at 0 s or later"]
+    reasons += ["1 of 9 samples is NaN or infinite", "its stretch must start at 0 s or later"]
     told = ("the file is shorter than its header says (truncated)", "peaks at 2 times full scale")
     found = [
         *(unusable_finding(items[0], AudioError("x", reason)) for reason in reasons),

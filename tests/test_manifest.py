@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from timbrel.dataset.manifest import Recording, find_recordings, read_dataset
+from timbrel.audio.decode import EXTENSIONS
+from timbrel.dataset.manifest import _OTHER_SOUNDS, Recording, find_recordings, read_dataset
 from timbrel.errors import DataError
 
 
@@ -385,6 +386,34 @@ def test_each_file_of_a_folder_is_its_own_group(folder):
 def test_extensions_are_read_in_any_case_and_others_passed_over(folder):
     dataset = folder("x/a.WAV", "x/b.Flac", "x/c.mp3", "x/d.txt", "x/e.wav.bak", "x/wav")
     assert [item.path for item in dataset.recordings] == ["x/a.WAV", "x/b.Flac", "x/c.mp3"]
+
+
+def test_sound_that_cannot_be_read_is_counted_and_passed_over(folder):
+    dataset = folder("x/a.wav", "x/b.m4a")
+    assert pairs(dataset) == [("x/a.wav", "x")]
+    assert dataset.notes == (
+        "1 file of a kind that cannot be read (.m4a) was passed over; convert it to WAV or FLAC.",
+    )
+    dataset = folder("y/deep/a.M4A", "x/c.wma", "b.Wv", "x/.hidden.m4a", "x/.trash/d.ape")
+    assert pairs(dataset) == [("x/a.wav", "x")]
+    assert dataset.notes[0] == (
+        "4 files of kinds that cannot be read (.m4a, .wma, .wv) were passed over; convert them to "
+        "WAV or FLAC."
+    )
+
+
+def test_other_files_are_passed_over_without_a_word(folder):
+    assert folder("x/a.wav", "x/cover.jpg", "x/notes.md", "x/m4a", "x/a.wav.bak").notes == ()
+
+
+def test_a_folder_of_nothing_but_sound_that_cannot_be_read_says_so(folder):
+    sentence = message(folder, *(f"{label}/{n}.m4a" for label in "xyz" for n in range(2)))
+    assert sentence.startswith("There are no labelled recordings in")
+    assert "6 files of kinds that cannot be read (.m4a) were passed over" in sentence
+
+
+def test_no_kind_of_file_is_read_and_passed_over_as_well():
+    assert not EXTENSIONS & _OTHER_SOUNDS
 
 
 def test_hidden_files_and_folders_are_passed_over(folder):

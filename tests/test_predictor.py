@@ -127,7 +127,7 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
         load(tiny_model, top=0)
     with pytest.raises(InvalidArgument, match="must be one of file, window. Got 'event'"):
         list(predictor.predict_many([], level="event"))
-    with pytest.raises(AudioError, match="1 of 100 samples are NaN or infinite"):
+    with pytest.raises(AudioError, match="1 of 100 samples is NaN or infinite"):
         predictor.predict(np.append(np.ones(99), np.nan), RATE)
 
 

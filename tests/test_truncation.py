@@ -2,12 +2,15 @@
 
 import struct
 
+import numpy as np
 import pytest
 import soundfile
 
 from timbrel.audio.truncation import missing_bytes
 
 SOUND = bytes(range(200))
+# How the names of all chunks of Wave64 but the first go on.
+GUID = b"\xf3\xac\xd3\x11\x8c\xd1\0\xc0\x4f\x8e\xdb\x8a"
 
 
 def chunk(name, content, order="<", size=None):
@@ -31,6 +34,17 @@ def aiff(*, before=(), size=None, kind=b"AIFF"):
     return b"FORM" + struct.pack(">I", 4 + len(body)) + kind + body
 
 
+def w64(*, before=(), sound=SOUND, size=None):
+    def part(name, content, size=None):
+        size = 24 + len(content) if size is None else size
+        return name + GUID + struct.pack("<Q", size) + content + bytes(-len(content) % 8)
+
+    form = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)
+    head = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0" + bytes(8) + b"wave" + GUID
+    parts = [part(b"fmt ", form), *(part(*chunk) for chunk in before), part(b"data", sound, size)]
+    return head + b"".join(parts)
+
+
 @pytest.fixture
 def missing(tmp_path):
     def count(content):
@@ -40,7 +54,7 @@ def missing(tmp_path):
     return count
 
 
-@pytest.mark.parametrize("content", [wav(), aiff()])
+@pytest.mark.parametrize("content", [wav(), aiff(), w64(), w64(before=[(b"fact", bytes(8))])])
 def test_the_files_made_here_are_what_libsndfile_reads(tmp_path, content):
     (tmp_path / "sound").write_bytes(content)
     samples, rate = soundfile.read(tmp_path / "sound")
@@ -84,6 +98,92 @@ def test_a_length_one_longer_than_the_file_promises_a_byte(missing):
 @pytest.mark.parametrize("length", [0, 3, 11, 12, 15, 20, 36, 40])
 def test_a_file_that_ends_before_its_sound_gives_nothing(missing, length):
     assert missing(wav()[:length]) == 0
+
+
+# Formats as libsndfile writes them, and where their header holds the size of the sound: behind
+# which bytes, how far behind, in which format, and what counts to it besides the sound.
+WRITTEN = {
+    "RF64": ({"format": "RF64"}, (b"ds64", 16, "<Q", 0)),
+    "W64": ({"format": "W64"}, (b"data\xf3\xac", 16, "<Q", 24)),
+    "AU": ({"format": "AU"}, (b".snd", 8, ">I", 0)),
+    "AU, little-endian": ({"format": "AU", "endian": "LITTLE"}, (b"dns.", 8, "<I", 0)),
+    "RIFX": ({"format": "WAV", "endian": "BIG"}, (b"data", 4, ">I", 0)),
+}
+
+
+@pytest.fixture(params=WRITTEN)
+def written(request, tmp_path):
+    """A file of 999 samples, itself with another size in its header, and the largest size."""
+    how, (before, distance, layout, more) = WRITTEN[request.param]
+    path = tmp_path / "written"
+    soundfile.write(path, np.linspace(-0.5, 0.5, 999), 8000, subtype="PCM_16", **how)
+    content = path.read_bytes()
+    place = content.index(before) + distance
+    assert struct.unpack_from(layout, content, place) == (2 * 999 + more,)
+
+    def sized(size):
+        changed = bytearray(content)
+        struct.pack_into(layout, changed, place, size)
+        return bytes(changed)
+
+    return content, sized, (1 << 8 * struct.calcsize(layout)) - 1
+
+
+@pytest.mark.parametrize("cut", [1, 2, 37, 998, 1998])
+def test_what_was_cut_off_other_formats_is_counted(missing, written, cut):
+    content = written[0]
+    assert missing(content) == 0
+    assert missing(content[:-cut]) == cut
+
+
+def test_what_follows_the_sound_of_other_formats_is_not_missing(missing, written):
+    assert missing(written[0] + b"LIST\4\0\0\0more") == 0
+
+
+@pytest.mark.parametrize("size", ["none", "largest", "largest with a sign"])
+def test_other_formats_that_do_not_know_their_size_promise_nothing(missing, written, size):
+    content, sized, largest = written
+    unknown = sized({"none": 0, "largest": largest, "largest with a sign": largest // 2}[size])
+    assert unknown != content
+    assert missing(unknown) == 0
+    assert missing(unknown[:-500]) == 0
+
+
+def test_a_size_one_larger_promises_a_byte(missing, written):
+    content, sized, _ = written
+    more = 24 if content.startswith(b"riff") else 0
+    assert missing(sized(2 * 999 + more + 1)) == 1
+
+
+def test_headers_that_end_early_break_nothing(missing, written):
+    content = written[0]
+    for length in range(120):
+        assert 0 <= missing(content[:length]) <= 2 * 999 + len(content)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9])
+def test_chunks_of_w64_are_aligned_to_eight_bytes(missing, length):
+    whole = w64(before=[(b"fact", bytes(length))])
+    assert missing(whole) == 0
+    assert missing(whole[:-10]) == 10
+
+
+@pytest.mark.parametrize("size", [0, 23, 1 << 40, (1 << 63) - 1, (1 << 64) - 1])
+def test_a_chunk_of_w64_with_a_size_that_cannot_be_ends_the_search(missing, size):
+    assert missing(w64(before=[(b"fact", bytes(8), size)])[:-10]) == 0
+
+
+def test_rf64_may_be_longer_than_32_bits_can_say(missing):
+    sizes = struct.pack("<QQQI", 0, 5 << 32, 0, 0)
+    content = b"RF64" + b"\xff" * 4 + b"WAVE" + chunk(b"ds64", sizes) + wav(size=0xFFFFFFFF)[12:]
+    assert missing(content) == (5 << 32) - len(SOUND)
+
+
+def test_rf64_goes_by_the_size_beside_the_sound_where_there_is_one(missing):
+    sizes = struct.pack("<QQQI", 0, 5 << 32, 0, 0)
+    content = b"RF64" + b"\xff" * 4 + b"WAVE" + chunk(b"ds64", sizes) + wav()[12:]
+    assert missing(content) == 0
+    assert missing(content[:-10]) == 10
 
 
 def test_other_files_give_nothing(missing, tmp_path):

@@ -42,11 +42,13 @@ _LED = (*_MP3, "OGG")
 
 # Parts of what is said of a recording by which a program can tell one cause from another.
 NO_FILE = "there is no such file"
+NO_PERMISSION = "no permission to read it"
+A_FOLDER = "this is a folder, not a recording"
 NO_BYTES = "the file is empty (0 bytes)"
 NO_SAMPLES = "it holds no samples"
-NOT_FINITE = "samples are NaN or infinite"
+NOT_FINITE = "NaN or infinite"
 WRONG_STRETCH = "its stretch"
-TRUNCATED = "the file is shorter than its header says (truncated)"
+TRUNCATED = "shorter than its header says (truncated)"
 ABOVE_FULL_SCALE = "times full scale"
 
 
@@ -152,8 +154,8 @@ def check_finite(samples: np.ndarray, rate: int, name: str, *, start: float = 0.
     count = int(len(finite) - finite.sum())
     raise AudioError(
         name,
-        f"{count} of {len(finite)} {NOT_FINITE}, the first at {first:.3f} s; "
-        "export the recording again",
+        f"{count} of {len(finite)} samples {'is' if count == 1 else 'are'} {NOT_FINITE}, the "
+        f"first at {first:.3f} s; export the recording again",
     )
 
 
@@ -192,16 +194,17 @@ def _read(
     if not os.path.exists(path):
         raise AudioError(name, NO_FILE)
     if os.path.isdir(path):
-        raise AudioError(name, "this is a folder, not a recording")
+        raise AudioError(name, A_FOLDER)
     if os.path.getsize(path) == 0:
         raise AudioError(name, NO_BYTES)
     try:
-        with _Sequential(_native(path)) as file:
+        # libsndfile calls whatever keeps a file from being opened a system error.
+        with open(path, "rb"), _Sequential(_native(path)) as file:
             samples, ends_early = _read_stretch(file, name, start=start, end=end)
             rate = file.samplerate
             beyond = end * rate > file.frames
     except PermissionError as error:
-        raise AudioError(name, "no permission to read it") from error
+        raise AudioError(name, NO_PERMISSION) from error
     except (soundfile.LibsndfileError, soundfile.SoundFileRuntimeError, OSError) as error:
         raise AudioError(name, f"it cannot be read as a sound file ({_cause(error)})") from error
     except TypeError as error:
@@ -210,13 +213,23 @@ def _read(
     if len(samples) == 0:
         raise AudioError(name, NO_SAMPLES)
     if ends_early or (beyond and missing_bytes(path)):
-        length = f"{len(samples) / rate:.2f} s"
-        return (
-            samples,
-            rate,
-            [f"{TRUNCATED}; the {length} that are there were used"],
-        )
+        length = len(samples) / rate
+        damage = _damage(file.format, ends_early=ends_early, at=start + length)
+        return samples, rate, [f"{damage}; the {length:.2f} s that could be read were used"]
     return samples, rate, []
+
+
+def _damage(file_format: str, *, ends_early: bool, at: float) -> str:
+    """Why there is less than there should be; not more than can be known of it.
+
+    A decoder that ends early does so at the end of the file or where it cannot go on; that of OGG
+    leaves out the pages that are damaged.
+    """
+    if file_format == "OGG":
+        return f"the file is damaged, or {TRUNCATED}"
+    if ends_early:
+        return f"nothing can be read after {at:.2f} s: the file is damaged there, or {TRUNCATED}"
+    return f"the file is {TRUNCATED}"
 
 
 def _read_stretch(

@@ -1,9 +1,10 @@
 """Find sound files that end before their header says.
 
 libsndfile reads what is there and does not complain, so the header is compared with the file here.
-Sources: "Multimedia Programming Interface and Data Specifications 1.0" (RIFF/WAVE, 1991); Apple,
-"Audio Interchange File Format: AIFF" (1989); RFC 3533 (Ogg, 2003); the Xing header of MP3 files as
-LAME writes it.
+Sources: "Multimedia Programming Interface and Data Specifications 1.0" (RIFF and RIFX, 1991); EBU
+Tech 3306, "RF64: An extended File Format for Audio Data" (2009); Sony, "Wave64 File Format" (W64);
+Sun and NeXT, "Audio file format" (AU; audio(5) of SunOS); Apple, "Audio Interchange File Format:
+AIFF" (1989); RFC 3533 (Ogg, 2003); the Xing header of MP3 files as LAME writes it.
 """
 
 from __future__ import annotations
@@ -16,21 +17,34 @@ from typing import BinaryIO
 _OGG_PAGE = 65_307
 _MP3_HEADER = 256
 
-# Writers that stream do not know the length and put one of these in its place.
+# Writers that stream do not know the length and put one of these in its place, or in 64 bits
+# something beyond every file.
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)
+_ENDLESS = 1 << 62
+
+# Wave64 names chunks by GUIDs that begin with the letters of the chunks of WAV.
+_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
+_W64_CHUNK = b"\xf3\xac\xd3\x11\x8c\xd1\0\xc0\x4f\x8e\xdb\x8a"
 
 
 def missing_bytes(path: str | os.PathLike) -> int:
     """Bytes of sound that the header of a file promises and the file does not hold, at least.
 
-    WAV and AIFF say it in their header, Ogg by the mark on its last page (1 where it is missing),
-    MP3 where it has a Xing or Info header. Other formats, and files whose header does not say,
-    give 0; of these the decoder notices some (FLAC) and others not (AU, W64).
+    WAV (also big-endian: RIFX), RF64, W64, AIFF and AU say it in their header, Ogg by the mark on
+    its last page (1 where it is missing), MP3 where it has a Xing or Info header. Other formats,
+    and files whose header does not say, give 0; of these the decoder notices some (FLAC, CAF) and
+    others not (VOC, IRCAM, PAF).
     """
     with open(path, "rb") as file:
         start = file.read(12)
-        if start[:4] == b"RIFF" and start[8:12] == b"WAVE":
+        if start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE":
             return _missing(file, b"data", "<I")
+        if start[:4] == b"RIFX" and start[8:12] == b"WAVE":
+            return _missing(file, b"data", ">I")
+        if start == _W64_RIFF[:12]:
+            return _missing_w64(file)
+        if start[:4] in (b".snd", b"dns.") and len(start) == 12:
+            return _missing_au(file, start)
         if start[:4] == b"FORM" and start[8:12] in (b"AIFF", b"AIFC"):
             return _missing(file, b"SSND", ">I")
         if start[:4] == b"OggS":
@@ -72,12 +86,44 @@ def _missing_mp3(file: BinaryIO, start: bytes) -> int:
     return max(promised - (os.fstat(file.fileno()).st_size - first), 0)
 
 
-def _missing(file: BinaryIO, wanted: bytes, size_format: str) -> int:
+def _missing_w64(file: BinaryIO) -> int:
+    """Find the sound among chunks of any length, whose sizes count their headers of 24 bytes."""
     end = os.fstat(file.fileno()).st_size
+    file.seek(40)
+    while len(header := file.read(24)) == 24:
+        size = struct.unpack("<Q", header[16:])[0] - 24
+        if header[:16] == b"data" + _W64_CHUNK:
+            return _lack(size, end - file.tell())
+        if not 0 <= size <= end:
+            return 0
+        file.seek(size + -size % 8, os.SEEK_CUR)
+    return 0
+
+
+def _missing_au(file: BinaryIO, start: bytes) -> int:
+    """AU has one header, with where the sound begins and its size; reversed it is little-endian."""
+    offset, size = struct.unpack(">II" if start[:4] == b".snd" else "<II", start[4:])
+    return _lack(size, os.fstat(file.fileno()).st_size - offset)
+
+
+def _missing(file: BinaryIO, wanted: bytes, size_format: str) -> int:
+    """Find the sound among the chunks of a WAV, RF64 or AIFF file.
+
+    RF64 puts the size of `data` into the chunk `ds64` before it, after that of the whole file.
+    """
+    end = os.fstat(file.fileno()).st_size
+    long_size = 0
     while len(header := file.read(8)) == 8:
         size = struct.unpack(size_format, header[4:])[0]
         if header[:4] == wanted:
-            there = end - file.tell()
-            return 0 if size in _UNKNOWN_SIZES else max(size - there, 0)
-        file.seek(size + size % 2, os.SEEK_CUR)
+            return _lack(long_size if size in _UNKNOWN_SIZES else size, end - file.tell())
+        content = file.tell()
+        if header[:4] == b"ds64" and len(sizes := file.read(16)) == 16:
+            long_size = struct.unpack("<8xQ", sizes)[0]
+        file.seek(content + size + size % 2)
     return 0
+
+
+def _lack(size: int, there: int) -> int:
+    unknown = size in _UNKNOWN_SIZES or size >= _ENDLESS
+    return 0 if unknown else max(size - max(there, 0), 0)

@@ -26,6 +26,8 @@ _MOST = 0.75
 
 _REASONS = {
     decode.NO_FILE: ("missing", "Correct the path or take the row out"),
+    decode.NO_PERMISSION: ("unreadable", "Permit yourself to read it, or take it out"),
+    decode.A_FOLDER: ("unreadable", "Name the sound files in it instead, or take it out"),
     decode.NO_BYTES: ("empty", "Copy or record it again, or take it out"),
     decode.NO_SAMPLES: ("empty", "Record it again or take it out"),
     decode.NOT_FINITE: ("not-finite", "Export the recording again"),
@@ -71,12 +73,14 @@ def recording_findings(item: Recording, heard: Heard, windowing: Windowing) -> l
 
 def _damage(heard: Heard) -> Iterable[tuple[str, str, str]]:
     levels = heard.levels
-    if any(decode.TRUNCATED in text for text in heard.warnings):
-        yield (
-            "truncated",
-            f"The file ends before its header says, after {heard.seconds:.2f} s.",
-            "Copy it again from its source; what is there is used.",
-        )
+    for text in heard.warnings:
+        if decode.TRUNCATED in text:
+            damage, _, _ = text.partition("; ")
+            yield (
+                "truncated",
+                _sentence(f"{damage}, so {heard.seconds:.2f} s of it are used"),
+                "Copy it again from its source; what can be read is used.",
+            )
     if any(decode.ABOVE_FULL_SCALE in text for text in heard.warnings):
         yield (
             "too-loud",

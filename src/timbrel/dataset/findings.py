@@ -20,7 +20,7 @@ ODD = {
     "exact-duplicate": "The same samples as another recording",
     "near-duplicate": "The same sound as another recording",
     "mislabelled": "Probably labelled wrongly",
-    "truncated": "Shorter than its header says",
+    "truncated": "Damaged, or shorter than its header says",
     "clipped": "Cut off at its loudest",
     "too-loud": "Beyond full scale",
     "dc-offset": "Has a constant added",

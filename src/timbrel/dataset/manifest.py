@@ -23,6 +23,15 @@ __all__ = [
     "targets",
 ]
 
+# What is sound, or holds some, but cannot be read: worth a word where it is passed over.
+_OTHER_SOUNDS = frozenset(
+    f".{name}"
+    for name in (
+        *("m4a", "m4b", "aac", "mp4", "mov", "3gp", "3g2", "amr", "wma", "webm", "mka"),
+        *("ape", "wv", "tta", "mpc", "ac3", "dts", "dsf", "dff", "ra"),
+    )
+)
+
 
 def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None) -> Dataset:
     """Read a data set; no sound file is opened.
@@ -83,11 +92,29 @@ def _nothing_found(dataset: Dataset) -> str:
 def _read_folder(folder: Path) -> Dataset:
     recordings = list(find_recordings(folder))
     texts = _find_files(folder, LABEL_EXTENSIONS)
+    passed_over = _passed_over(_find_files(folder, _OTHER_SOUNDS))
     annotated, strays = read_annotated(folder, recordings, texts)
     if annotated is not None:
-        return annotated
+        return replace(annotated, notes=(*passed_over, *annotated.notes))
     classes = _read_classes(folder, recordings)
-    return replace(classes, notes=(*strays, *classes.notes))
+    return replace(classes, notes=(*passed_over, *strays, *classes.notes))
+
+
+def _passed_over(files: Iterator[Path]) -> tuple[str, ...]:
+    """Say once that files are not among the recordings that somebody may believe to be."""
+    kinds = [file.suffix.lower() for file in files]
+    if not kinds:
+        return ()
+    listed = ", ".join(sorted(set(kinds)))
+    if len(kinds) == 1:
+        return (
+            f"1 file of a kind that cannot be read ({listed}) was passed over; convert it to WAV "
+            "or FLAC.",
+        )
+    return (
+        f"{len(kinds)} files of kinds that cannot be read ({listed}) were passed over; convert "
+        "them to WAV or FLAC.",
+    )
 
 
 def _read_classes(folder: Path, files: Sequence[Path]) -> Dataset:
