@@ -1,5 +1,6 @@
 """Finished models are scored on what none of them was trained on, on the same recordings."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,10 +11,12 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound, write_folder
+from timbrel.audio.decode import decode
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import scores
 from timbrel.inference.predictor import load
+from timbrel.model.export import with_metadata
 from timbrel.workflows.compare import evaluate_models
 
 pytestmark = pytest.mark.slow
@@ -70,6 +73,91 @@ def test_recordings_that_a_model_was_trained_on_are_named_and_left_out(tiny_trai
     )
 
 
+def test_the_same_samples_in_another_file_format_are_named_and_left_out(
+    tiny_training, tiny_data, tmp_path
+):
+    folder = tmp_path / "data"
+    for path in tiny_data.rglob("*.wav"):
+        copy = (folder / path.relative_to(tiny_data)).with_suffix(".flac")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(copy, soundfile.read(path, dtype="int16")[0], RATE)
+    found = evaluate_models(folder, [tiny_training.path])
+    (evaluation,) = found.evaluations
+    held_out = [row["path"] for row in tiny_training.evaluation["predictions"]]
+    rows = [row["path"].replace(".flac", ".wav") for row in evaluation["predictions"]]
+    assert rows == held_out
+    assert evaluation["data"]["files"] == len(held_out)
+    assert evaluation["file"]["accuracy"] == tiny_training.evaluation["file"]["accuracy"]
+    paths = sorted(path.relative_to(tiny_data).with_suffix("") for path in tiny_data.rglob("*.wav"))
+    learned = [f"{path.as_posix()}.flac" for path in paths]
+    learned = [path for path in learned if path.replace(".flac", ".wav") not in held_out]
+    assert found.notes == (
+        f"19 recordings that hold the same samples as ones that '{tiny_training.path}' was "
+        f"trained on are left out: {', '.join(learned[:5])}, ….",
+    )
+    for path in held_out:
+        (folder / path).with_suffix(".flac").unlink()
+    with pytest.raises(DataError, match="No recording is left to score on"):
+        evaluate_models(folder, [tiny_training.path])
+
+
+def other_description(model, folder, **changes):
+    """A model with the same graph, and a description in which a few keys are others."""
+    metadata = load(model).metadata
+    metadata = {key: value for key, value in metadata.items() if key != "files"} | changes
+    metadata = {key: value for key, value in metadata.items() if value is not None}
+    graph = (model / "model.onnx").read_bytes()
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+    return folder / "model.onnx"
+
+
+def test_one_sound_that_any_of_the_models_learned_is_left_out_for_all(
+    tiny_model, new_data, tmp_path
+):
+    """Each is compared at its own sample rate, whichever model is asked first."""
+    samples = decode(new_data / "hum/2.wav", 8_000).waveform
+    digest = hashlib.sha256(samples.tobytes()).hexdigest()
+    slow = other_description(tiny_model, tmp_path / "slow", rate=8_000, sounds=[digest])
+    fast = other_description(tiny_model, tmp_path / "fast", sounds=[digest])
+    for models in ([tiny_model, slow], [slow, tiny_model]):
+        found = evaluate_models(new_data, models)
+        for evaluation in found.evaluations:
+            paths = [row["path"] for row in evaluation["predictions"]]
+            assert len(paths) == 11
+            assert "hum/2.wav" not in paths
+        assert found.notes[-1] == (
+            f"1 recording that holds the same samples as one that '{slow}' was trained on is "
+            "left out: hum/2.wav."
+        )
+    assert len(evaluate_models(new_data, [fast]).evaluations[0]["predictions"]) == 12
+
+
+def test_a_model_that_does_not_know_the_sound_of_its_recordings_still_scores(
+    tiny_model, new_data, tmp_path
+):
+    old = other_description(tiny_model, tmp_path / "old", sounds=None)
+    found = evaluate_models(new_data, [old])
+    assert len(found.evaluations[0]["predictions"]) == 12
+    assert found.notes[0].startswith(f"'{old}' knows the files that it was trained on, but not")
+
+
+def test_copies_among_the_recordings_share_a_group_and_are_named(tiny_model, new_data, tmp_path):
+    folder = shutil.copytree(new_data, tmp_path / "data")
+    first, _ = soundfile.read(folder / "hiss/0.wav")
+    soundfile.write(folder / "hiss/softer.wav", 0.3 * first, RATE)
+    shutil.copy(folder / "hiss/1.wav", folder / "hiss/same.wav")
+    before = evaluate_models(new_data, [tiny_model]).evaluations[0]["data"]
+    found = evaluate_models(folder, [tiny_model])
+    after = found.evaluations[0]["data"]
+    assert before["groups"] == before["files"] == 20
+    assert (after["files"], after["groups"]) == (22, 20)
+    assert found.notes[1:] == (
+        "hiss/same.wav: it is the same file as hiss/1.wav; both count as one group",
+        "hiss/softer.wav: it is the same sound as hiss/0.wav; both count as one group",
+    )
+
+
 def test_models_side_by_side_answer_for_the_same_recordings(tiny_model, new_data, tmp_path):
     alone = tmp_path / "alone.onnx"
     shutil.copy(tiny_model / "model.onnx", alone)
@@ -113,7 +201,7 @@ def test_the_command_needs_no_keras_and_writes_json(tiny_model, new_data, tmp_pa
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("False False\n")
-    assert "12 recordings that no model was trained on" in done.stdout
+    assert "12 recordings whose files no model was trained on" in done.stdout
     rows = json.loads(target.read_text())["models"]
     assert [row["model"] for row in rows] == [str(tiny_model)] * 2
     assert {"file", "window", "calibration", "predictions"} <= set(rows[0])

@@ -1,6 +1,7 @@
 """Recordings of one sound share a group, whatever was done to the file, and that is said."""
 
 import csv
+import hashlib
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import soundfile
 
 from conftest import RATE, write_folder
+from timbrel.audio.decode import decode
 from timbrel.dataset.manifest import read_dataset
 from timbrel.features.cache import FeatureCache
 from timbrel.training.prepare import prepare
@@ -36,6 +38,10 @@ def test_copies_share_a_group_and_each_is_named(copied, tmp_path, again):
         )
     assert prepared.cached is again
     assert "comparing" in stages
+    assert prepared.sound_sha256 == tuple(
+        hashlib.sha256(decode(item.file, RATE).waveform.tobytes()).hexdigest()
+        for item in prepared.recordings
+    )
     group = {item.path: item.group for item in prepared.recordings}
     joined = {
         "hiss/0.wav": {"hiss/softer.wav", "hiss/trimmed.mp3"},
@@ -87,3 +93,13 @@ def test_silent_and_unreadable_recordings_do_not_shift_the_pairs(copied, tmp_pat
     group = {item.path: item.group for item in prepared.recordings}
     assert group["hiss/softer.wav"] == group["hiss/0.wav"] == group["hiss/trimmed.mp3"]
     assert group["hum/wrong.flac"] == group["hiss/1.wav"]
+
+
+def test_a_recording_with_nothing_to_recognise_has_no_digest(copied):
+    soundfile.write(copied / "hum" / "faint.wav", np.full(RATE, 1e-9), RATE, subtype="FLOAT")
+    prepared = prepare(read_dataset(copied), cache=FeatureCache(None))
+    digest = {
+        item.path: sound
+        for item, sound in zip(prepared.recordings, prepared.sound_sha256, strict=True)
+    }
+    assert [path for path in digest if not digest[path]] == ["hum/faint.wav"]

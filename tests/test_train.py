@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound, write_folder
+from timbrel.audio.decode import decode
 from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import METRICS
 from timbrel.evaluation.sanity import sanity_round
@@ -72,6 +74,11 @@ def test_held_out_recordings_took_no_part_in_the_model(tiny_training, tiny_data)
     }
     learned = set(tiny_training.metadata["recordings"])
     assert learned == {every[path] for path in set(every) - held_out}
+    sounds = [
+        hashlib.sha256(decode(tiny_data / path, RATE).waveform.tobytes()).hexdigest()
+        for path in set(every) - held_out
+    ]
+    assert tiny_training.metadata["sounds"] == sorted(sounds)
 
 
 def test_the_score_is_that_of_the_listed_predictions(tiny_training):

@@ -154,7 +154,8 @@ def _finished(
 
         def progress(name: str, done: int, total: int) -> None:
             if name not in tasks:
-                tasks[name] = bars.add_task("scoring", total=total, note=name)
+                stage, note = ("comparing", "") if name == "comparing" else ("scoring", name)
+                tasks[name] = bars.add_task(stage, total=total, note=note)
             bars.update(tasks[name], completed=done)
 
         found = evaluate_models(data, models, audio=audio, progress=progress)

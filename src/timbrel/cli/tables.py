@@ -199,7 +199,7 @@ def models_table(names: Sequence[str], evaluations: Sequence[dict]) -> Table:
     """Finished models side by side."""
     count = len(evaluations[0]["predictions"])
     columns = ("model", "files right", "95 %", "windows", "ECE", "unknown AUROC", "accepted")
-    table = plain_table(f"On {count} recordings that no model was trained on", *columns)
+    table = plain_table(f"On {count} recordings whose files no model was trained on", *columns)
     for name, evaluation in zip(names, evaluations, strict=True):
         low, high = evaluation["file"]["ci95"]["accuracy"]
         unknown = evaluation["unknown"]

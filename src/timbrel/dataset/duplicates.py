@@ -62,7 +62,7 @@ class Fingerprint:
     """What is kept of a recording to find its copies; about 19 kB a second.
 
     Attributes:
-        digest: SHA-256 of the samples, in hexadecimal.
+        digest: `samples_sha256` of the recording.
         waveform: int16 `(samples,)`, the recording at 8 kHz, its peak at full scale.
         frames: int8 `(frames, 48)`, the fine spectrum of every 16 ms, of norm 127 about.
         loudness: float32 `(frames,)`, root mean square of the bins of each frame.
@@ -108,13 +108,17 @@ def fingerprint(waveform: NDArray[np.float32], rate: int) -> Fingerprint | None:
         return None
     low = np.round(low * (32767 / peak)).astype(np.int16)
     described = [_describe(low[first:last]) for first, last in _blocks(len(low))]
-    samples = np.ascontiguousarray(waveform, dtype=np.float32)
     return Fingerprint(
-        digest=hashlib.sha256(samples).hexdigest(),
+        digest=samples_sha256(waveform),
         waveform=low,
         frames=np.concatenate([frames for frames, _ in described]),
         loudness=np.concatenate([loudness for _, loudness in described]),
     )
+
+
+def samples_sha256(waveform: NDArray[np.float32]) -> str:
+    """Return the SHA-256 of the samples of a waveform, as float32, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(waveform, dtype=np.float32)).hexdigest()
 
 
 def near_duplicates(

@@ -10,6 +10,8 @@ from pathlib import Path
 from timbrel.dataset.manifest import Problem, Recording
 from timbrel.parallel import in_order
 
+_ONE_SIDE = "both stay on one side of the split"
+
 
 def file_sha256(file: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal; empty where it cannot be read."""
@@ -28,9 +30,14 @@ def recording_sha256(recordings: Sequence[Recording]) -> list[str]:
 
 
 def join_duplicates(
-    recordings: Sequence[Recording], sums: Sequence[str]
+    recordings: Sequence[Recording], sums: Sequence[str], *, outcome: str = _ONE_SIDE
 ) -> tuple[list[Recording], list[Problem]]:
     """Give recordings whose files are the same, byte for byte, one group.
+
+    Args:
+        recordings: the recordings.
+        sums: of their files.
+        outcome: what a remark says that one group means.
 
     Returns:
         The recordings in their order, and a remark for each file that repeats another.
@@ -41,14 +48,18 @@ def join_duplicates(
         place = first.setdefault(digest, number) if digest else number
         other = recordings[place]
         if other.file != item.file:
-            message = f"it is the same file as {other.path}; both stay on one side of the split"
+            message = f"it is the same file as {other.path}; {outcome}"
             remarks.append(Problem(item.name, message + _disagreement(item, other)))
         pairs.append((place, number))
     return join_groups(recordings, pairs), remarks
 
 
 def join_copies(
-    recordings: Sequence[Recording], sums: Sequence[str], pairs: Iterable[tuple[int, int]]
+    recordings: Sequence[Recording],
+    sums: Sequence[str],
+    pairs: Iterable[tuple[int, int]],
+    *,
+    outcome: str = _ONE_SIDE,
 ) -> tuple[list[Recording], list[Problem]]:
     """Give recordings of one sound one group.
 
@@ -56,6 +67,7 @@ def join_copies(
         recordings: the recordings.
         sums: of their files; what `join_duplicates` has joined is not remarked upon again.
         pairs: numbers of recordings that are the same sound, the lower one first.
+        outcome: what a remark says that one group means.
 
     Returns:
         The recordings in their order, and a remark for each that repeats another.
@@ -68,7 +80,7 @@ def join_copies(
             continue
         disagreement = _disagreement(second, first)
         if first.group != second.group or disagreement:
-            message = f"it is the same sound as {first.name}; both stay on one side of the split"
+            message = f"it is the same sound as {first.name}; {outcome}"
             remarks.setdefault(second.name, Problem(second.name, message + disagreement))
     return join_groups(recordings, pairs), list(remarks.values())
 

@@ -23,12 +23,12 @@ from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows
 from timbrel.training.examples import Examples
 
-# Part of every cache key: raise it when the same settings give other pictures.
-_CACHE_VERSION = 3
+# Part of every cache key: raise it when the same settings give other pictures, or more is kept.
+_CACHE_VERSION = 4
 _BATCH = 512
 _CACHED = {
     *("pictures", "recording", "start", "used"),
-    *("seconds", "kept", "emptied", "level", "said", "copies"),
+    *("seconds", "kept", "emptied", "level", "said", "copies", "sound_sha256"),
 }
 
 # When to say that the cleaning threshold looks wrong, and what to propose: the tutorial's 0.005 is
@@ -85,6 +85,8 @@ class Prepared:
         examples: the pictures of all drawn windows with their classes.
         recordings: the recordings in use, examples of none of these not among them.
         sha256: of each recording's file.
+        sound_sha256: of each recording's samples, mono, float32, at the rate of the recipe, before
+            cleaning (`samples_sha256`); empty where there is no sound to recognise.
         audit: what reading and cleaning found.
         recipe: how all this was made.
         cached: whether it came from the cache.
@@ -93,6 +95,7 @@ class Prepared:
     examples: Examples
     recordings: tuple[Recording, ...]
     sha256: tuple[str, ...]
+    sound_sha256: tuple[str, ...]
     audit: Audit
     recipe: Recipe
     cached: bool
@@ -191,6 +194,7 @@ def _compute(
         "level": level,
         "said": np.array(json.dumps([read.warnings, read.problems])),
         "copies": np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        "sound_sha256": np.array([found.digest if found else "" for found in read.prints]),
     }
     return arrays, read.lasting
 
@@ -304,6 +308,7 @@ def _assemble(
         ),
         recordings=tuple(used),
         sha256=tuple(sums),
+        sound_sha256=tuple(arrays["sound_sha256"].tolist()),
         audit=Audit(
             seconds=arrays["seconds"],
             kept=arrays["kept"],

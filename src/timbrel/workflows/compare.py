@@ -9,18 +9,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.dataset.fingerprint import dataset_sha256, join_duplicates, recording_sha256
+from timbrel.dataset.duplicates import Fingerprint, near_duplicates
+from timbrel.dataset.fingerprint import (
+    dataset_sha256,
+    join_copies,
+    join_duplicates,
+    recording_sha256,
+)
 from timbrel.dataset.manifest import Problem, Recording, read_dataset, targets
-from timbrel.errors import AudioError, DataError, InvalidArgument
+from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.intervals import difference_interval
 from timbrel.evaluation.record import Scored, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
-from timbrel.inference.predictor import Predictor, hear, load
-from timbrel.parallel import in_order
+from timbrel.inference.predictor import Predictor, load
+from timbrel.workflows.asked import Asked, ask, left_out_note
 
 Progress = Callable[[str, int, int], None]
+# Models by what the user named.
+_Panel = list[tuple[str, Predictor]]
+_Answers = list[tuple[tuple[str, Predictor], Asked]]
+
+_ONE_GROUP = "both count as one group"
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,9 @@ def evaluate_models(
 ) -> Comparison:
     """Score finished models on labelled recordings, without training.
 
-    Recordings that any of the models was trained on (by SHA-256) are left out for all of them.
+    Recordings that any of the models was trained on are left out for all of them: the same files,
+    and files of which the decoded samples are the same. What a lossy codec, a cut or another gain
+    has changed is not recognised. Copies among the recordings that are scored become one group.
     Recordings of classes that no model knows, and examples of none of these, count as unknown
     sounds; those of classes that only some models know are left out.
 
@@ -57,48 +69,67 @@ def evaluate_models(
         data: a folder or a CSV, as for `read_dataset`.
         models: model directories, or their `model.onnx`.
         audio: folder that the CSV's paths are relative to.
-        progress: called with the stage, and what is done of how much.
+        progress: called with what the user named of the model that is asked, or "comparing", and
+            what is done of how much.
 
     Raises:
         DataError: no recording is left to score on.
+        DecoderError: the processes that decode cannot be started.
         InvalidArgument: no model was given.
         ModelError: a model cannot be read.
     """
     if not models:
         raise InvalidArgument("`models` must name at least one model. Got none.")
     tell = progress or (lambda stage, done, total: None)
-    predictors = [load(model) for model in models]
-    names = [os.fspath(model) for model in models]
+    panel = [(os.fspath(model), load(model)) for model in models]
     dataset = read_dataset(data, audio)
     sums = recording_sha256(dataset.recordings)
-    recordings, _ = join_duplicates(dataset.recordings, sums)
-    chosen, notes = _choose(recordings, sums, list(zip(names, predictors, strict=True)))
-    answers, broken = [], {}
-    for name, predictor in zip(names, predictors, strict=True):
-        heard, problems = _ask(predictor, chosen, functools.partial(tell, name))
-        answers.append(heard)
-        broken |= {problem.path: problem for problem in problems}
-    if all(item.name in broken or item.label not in predictors[0].labels for item in chosen):
+    recordings, repeated = join_duplicates(dataset.recordings, sums, outcome=_ONE_GROUP)
+    chosen, notes = _choose(recordings, sums, panel)
+    items = [recordings[number] for number in chosen]
+    asked = [
+        ask(predictor, items, functools.partial(tell, name), prints=place == 0)
+        for place, (name, predictor) in enumerate(panel)
+    ]
+    answers = list(zip(panel, asked, strict=True))
+    usable, broken = _usable(items, asked)
+    if not any(items[place].label in panel[0][1].labels for place in usable):
         raise DataError(
-            f"No recording of a known class in '{data}' can be used. "
-            f"First: {next(iter(broken.values()))}."
+            f"No recording of a known class in '{data}' can be used. First: {broken[0]}."
         )
-    usable = [place for place, item in enumerate(chosen) if item.name not in broken]
-    problems = (*dataset.problems, *broken.values())
+    usable, learned = _unheard(items, usable, answers)
+    kept, copied = _join(
+        [items[place] for place in usable],
+        [sums[chosen[place]] for place in usable],
+        ([asked[0].prints[place] for place in usable], functools.partial(tell, "comparing")),
+    )
+    names = {item.name for item in kept}
+    remarks = [str(item) for item in (*repeated, *copied) if item.path in names]
+    notes = (*notes, *learned, *remarks)
+    problems = (*dataset.problems, *broken)
     facts = {
         "sha256": dataset_sha256(recordings, sums),
         "notes": list(notes),
         "excluded": [{"path": item.path, "reason": item.message} for item in problems],
     }
-    kept = [chosen[place] for place in usable]
+    evaluations = _record_each(answers, (kept, usable), facts)
+    return Comparison(tuple(name for name, _ in panel), tuple(evaluations), notes, problems)
+
+
+def _record_each(
+    answers: _Answers, scored: tuple[list[Recording], list[int]], facts: dict
+) -> list[dict]:
+    """Score every model on the same recordings, which have these places among the answers."""
+    kept, places = scored
     evaluations = [
-        _record(predictor, (kept, [heard[place] for place in usable]), facts)
-        for predictor, heard in zip(predictors, answers, strict=True)
+        _record(predictor, (kept, [asked.windows[place] for place in places]), facts)
+        for (_, predictor), asked in answers
     ]
-    groups = np.array([item.group for item in kept if item.label in predictors[0].labels])
+    labels = answers[0][0][1].labels
+    groups = np.array([item.group for item in kept if item.label in labels])
     for evaluation in evaluations[1:]:
         evaluation["against_first"] = _difference(evaluation, evaluations[0], groups)
-    return Comparison(tuple(names), tuple(evaluations), notes, problems)
+    return evaluations
 
 
 def _difference(one: dict, other: dict, groups: np.ndarray) -> dict:
@@ -114,72 +145,89 @@ def _difference(one: dict, other: dict, groups: np.ndarray) -> dict:
 
 
 def _choose(
-    recordings: Sequence[Recording], sums: Sequence[str], models: list[tuple[str, Predictor]]
-) -> tuple[list[Recording], tuple[str, ...]]:
-    """Recordings that all models are asked about, and why others are not."""
+    recordings: Sequence[Recording], sums: Sequence[str], panel: _Panel
+) -> tuple[list[int], list[str]]:
+    """Numbers of the recordings that all models are asked about, and why others are not."""
     notes = []
-    left = list(zip(recordings, sums, strict=True))
-    for name, predictor in models:
+    left = list(range(len(recordings)))
+    for name, predictor in panel:
         learned = set(predictor.metadata.get("recordings", ()))
         if not learned:
             notes.append(f"'{name}' does not say what it was trained on.")
-        seen = [item.name for item, digest in left if digest in learned]
-        if seen:
-            some = ", ".join(seen[:5]) + (", …" if seen[5:] else "")
+        elif "sounds" not in predictor.metadata:
             notes.append(
-                f"{len(seen)} recordings that '{name}' was trained on are left out: {some}."
+                f"'{name}' knows the files that it was trained on, but not their sound (it was "
+                "made by an older Timbrel): copies in another format are not left out."
             )
-        left = [entry for entry in left if entry[1] not in learned]
-    every = set.intersection(*(set(predictor.labels) for _, predictor in models))
-    some = set.union(*(set(predictor.labels) for _, predictor in models)) - every
-    partly = sorted({item.label for item, _ in left if item.label in some})
+        seen = [recordings[number].name for number in left if sums[number] in learned]
+        if seen:
+            notes.append(left_out_note(seen, f"'{name}' was trained on"))
+        left = [number for number in left if sums[number] not in learned]
+    every = _known_to_all(panel)
+    some = set.union(*(set(predictor.labels) for _, predictor in panel)) - every
+    items = [recordings[number] for number in left]
+    partly = sorted({item.label for item in items if item.label in some})
     if partly:
         notes.append(f"Classes that not all models know are left out: {', '.join(partly)}.")
-    strange = sorted(
-        {i.label for i, _ in left if i.label not in every | some and not i.none_of_these}
-    )
+    strange = {i.label for i in items if i.label not in every | some and not i.none_of_these}
     if strange:
-        notes.append(f"Classes that no model knows count as unknown sounds: {', '.join(strange)}.")
-    chosen = [item for item, _ in left if item.label not in partly]
-    if not any(item.label in every for item in chosen):
+        listed = ", ".join(sorted(strange))
+        notes.append(f"Classes that no model knows count as unknown sounds: {listed}.")
+    chosen = [number for number in left if recordings[number].label not in partly]
+    _check_left([recordings[number] for number in chosen], every)
+    return chosen, notes
+
+
+def _usable(items: Sequence[Recording], asked: list[Asked]) -> tuple[list[int], list[Problem]]:
+    """Places of the recordings that every model could use, and what is wrong with the others."""
+    broken = {problem.path: problem for one in asked for problem in one.problems}
+    usable = [place for place, item in enumerate(items) if item.name not in broken]
+    return usable, list(broken.values())
+
+
+def _unheard(
+    items: Sequence[Recording], usable: list[int], answers: _Answers
+) -> tuple[list[int], list[str]]:
+    """Places of the recordings whose samples no model was trained on, and why others are not.
+
+    Each model is compared at its own sample rate, at which its training heard them.
+    """
+    notes = []
+    for (name, predictor), asked in answers:
+        learned = set(predictor.metadata.get("sounds", ()))
+        seen = [items[place].name for place in usable if asked.sounds[place] in learned]
+        if seen:
+            reason = f"{'holds' if len(seen) == 1 else 'hold'} the same samples as "
+            reason += f"{'one' if len(seen) == 1 else 'ones'} that '{name}' was trained on"
+            notes.append(left_out_note(seen, reason))
+        usable = [place for place in usable if asked.sounds[place] not in learned]
+    _check_left([items[place] for place in usable], _known_to_all([model for model, _ in answers]))
+    return usable, notes
+
+
+def _join(
+    recordings: list[Recording],
+    sums: list[str],
+    how: tuple[list[Fingerprint | None], Callable[[int, int], None]],
+) -> tuple[list[Recording], list[Problem]]:
+    """Give copies of one sound one group; with a remark for each."""
+    prints, tell = how
+    pairs = [(pair.first, pair.second) for pair in near_duplicates(prints, progress=tell)]
+    return join_copies(recordings, sums, pairs, outcome=_ONE_GROUP)
+
+
+def _known_to_all(panel: _Panel) -> set[str]:
+    return set.intersection(*(set(predictor.labels) for _, predictor in panel))
+
+
+def _check_left(items: Sequence[Recording], every: set[str]) -> None:
+    """Raise DataError where no recording of a class that all models know is left."""
+    if not any(item.label in every for item in items):
         known = ", ".join(f"'{label}'" for label in sorted(every)) or "none"
         raise DataError(
             "No recording is left to score on. Classes that all models know: "
             f"{known}; recordings that a model was trained on do not count."
         )
-    return chosen, tuple(notes)
-
-
-def _ask(
-    predictor: Predictor, recordings: Sequence[Recording], tell: Callable[[int, int], None]
-) -> tuple[list[np.ndarray], list[Problem]]:
-    """Calibrated probabilities of the windows of each recording; empty where it has none."""
-
-    def attempt(item: Recording) -> np.ndarray | Problem:
-        try:
-            decoded = decoder.decode(
-                item.file,
-                predictor.windowing.rate,
-                start=item.start,
-                end=item.end,
-                name=item.name,
-            )
-        except AudioError as error:
-            return Problem(item.name, error.reason)
-        heard = hear(decoded.waveform, predictor.windowing)
-        if heard.windows is None:
-            return Problem(item.name, "every sample is zero (digital silence)")
-        return predictor.probabilities(heard.windows.samples)
-
-    heard, problems = [], []
-    with IsolatedDecoder() as decoder:
-        for answer in in_order(attempt, recordings, stop=decoder.close):
-            if isinstance(answer, Problem):
-                problems.append(answer)
-                answer = np.empty((0, len(predictor.labels)), dtype=np.float32)
-            heard.append(answer)
-            tell(len(heard), len(recordings))
-    return heard, problems
 
 
 def _record(

@@ -172,7 +172,7 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
     """The content of `model.json`, but for the sums of the files."""
     prepared, trained = outcome.prepared, outcome.trained
     windowing = prepared.recipe.windowing
-    sums = sorted({prepared.sha256[number] for number in np.flatnonzero(outcome.trained_on)})
+    learned = np.flatnonzero(outcome.trained_on)
     target = np.array([outcome.labels.index(item.label) for item in prepared.recordings])
     return {
         "schema": SCHEMA,
@@ -197,7 +197,8 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
         "refit": refit,
         "class_counts": class_counts(outcome.labels, target),
         "data": data_facts(outcome.prepared),
-        "recordings": sums,
+        "recordings": sorted({prepared.sha256[number] for number in learned}),
+        "sounds": sorted({prepared.sound_sha256[number] for number in learned} - {""}),
         "parity": {"max_difference": outcome.parity[0], "windows": outcome.parity[1]},
         "trained_in": outcome.fitted.policy,
         "seed": outcome.seed,
