@@ -2,9 +2,8 @@
 
 Runs `timbrel evaluate` on a data set: a recipe is trained once the tutorial's way (a tenth of the
 drawn windows held out at random) and once for each fold of whole groups, and the three figures are
-printed side by side. On `instruments` a recording is a group, and the folds are
-`StratifiedKFold(5, shuffle=True, random_state=0)` over the recordings in file order; on `digits` a
-speaker is left out at a time. Each network learns from everything outside its fold, for the
+printed side by side. On `instruments` each of five folds holds out whole recordings, and the copies
+of a recording with it; on `digits` a speaker is left out at a time. Each network learns from everything outside its fold, for the
 recipe's number of epochs; nothing is chosen by the held-out part.
 
     python benchmarks/honesty.py [--data instruments digits] [--recipe tutorial-cnn …] [--seed 0]
@@ -39,6 +38,7 @@ def figures(evaluation: dict) -> dict:
         "gap_ci95": evaluation["gap_ci95"],
         "calibration": evaluation["calibration"],
         "recall": {row["label"]: row["recall"] for row in evaluation["per_class"]},
+        "data_set": evaluation["data"],
         "protocol": evaluation["protocol"],
         "seconds": evaluation["seconds"],
     }
