@@ -3,8 +3,9 @@
 Runs `timbrel evaluate` on a data set: a recipe is trained once the tutorial's way (a tenth of the
 drawn windows held out at random) and once for each fold of whole groups, and the three figures are
 printed side by side. On `instruments` each of five folds holds out whole recordings, and the copies
-of a recording with it; on `digits` a speaker is left out at a time. Each network learns from everything outside its fold, for the
-recipe's number of epochs; nothing is chosen by the held-out part.
+of a recording with it; on `digits` a speaker is left out at a time. Each network learns from
+everything outside its fold, for the recipe's number of epochs; nothing is chosen by the held-out
+part.
 
     python benchmarks/honesty.py [--data instruments digits] [--recipe tutorial-cnn …] [--seed 0]
 """
