@@ -190,6 +190,7 @@ def test_a_clean_data_set_has_no_findings(tiny_data):
     assert all(item.usable for item in result.recordings)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_changes_nothing(planted, result, tmp_path):
     with planted[0].open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -208,6 +209,7 @@ def test_the_order_of_the_rows_changes_nothing(planted, result, tmp_path):
     assert found(again) == found(result)
 
 
+@pytest.mark.slow
 def test_small_classes_and_few_groups(tmp_path):
     folder = write_folder(tmp_path / "data", recordings=6)
     for number in range(2, 6):
@@ -233,6 +235,7 @@ def test_a_single_class_is_named(tmp_path):
     assert (item.path, item.kind) == (str(folder), "one-class")
 
 
+@pytest.mark.slow
 def test_a_data_set_that_cannot_be_scored_is_said_once(tmp_path):
     folder = write_folder(tmp_path / "data")
     table = tmp_path / "data.csv"
@@ -243,6 +246,7 @@ def test_a_data_set_that_cannot_be_scored_is_said_once(tmp_path):
     assert item.message.startswith("No class has two groups: nothing can be held out")
 
 
+@pytest.mark.slow
 def test_a_copy_among_the_examples_of_none_of_the_classes(tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "noise").mkdir()
@@ -254,6 +258,7 @@ def test_a_copy_among_the_examples_of_none_of_the_classes(tmp_path):
     assert "as known and as unknown" in found["exact-duplicate"]
 
 
+@pytest.mark.slow
 def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
     folder = write_folder(tmp_path / "data")
     for number in range(40):
@@ -268,6 +273,7 @@ def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
     assert "nothing odd" not in result.conclusion
 
 
+@pytest.mark.slow
 def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "silence").mkdir()
@@ -276,6 +282,7 @@ def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):
     assert result.findings == ()
 
 
+@pytest.mark.slow
 def test_low_rates_are_told_once(tmp_path):
     folder = tmp_path / "data"
     for number, kind in enumerate(("hiss", "hum")):
@@ -288,6 +295,7 @@ def test_low_rates_are_told_once(tmp_path):
     assert "All 12 files have a lower sample rate (8 kHz)" in item.message
 
 
+@pytest.mark.slow
 def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
     whole = workflow.hear
 
@@ -304,6 +312,7 @@ def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
     assert found[0].message == "The decoder crashed on it (SIGSEGV)."
 
 
+@pytest.mark.slow
 def test_progress_is_told(tiny_data):
     told = []
 
@@ -331,6 +340,7 @@ def test_deep_uses_the_recipe_and_finds_what_it_cannot_believe(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_without_scikit_learn_everything_else_is_checked(tiny_data, monkeypatch):
     def missing(*args, **kwargs):
         raise MissingExtra.of("train", "Looking for wrong labels")
@@ -341,6 +351,7 @@ def test_without_scikit_learn_everything_else_is_checked(tiny_data, monkeypatch)
     assert 'pip install "timbrel[train]"' in item.action
 
 
+@pytest.mark.slow
 def test_check_needs_neither_keras_nor_onnxruntime(tiny_data):
     program = (
         "import sys, timbrel\n"

@@ -42,6 +42,7 @@ def test_the_export_answers_as_the_keras_model_does(name):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_equal_weights_give_equal_bytes_whatever_was_exported_before(graph):
     export.export_onnx(trained("tutorial-cnn-16"))
     again = export.export_onnx(trained())

@@ -61,6 +61,7 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
         assert one | {"seconds": 0} == two | {"seconds": 0}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     folder = tmp_path / "checkpoint"
     fit(examples(), RECIPE, checkpoint=Checkpoint(folder, {"seed": 0}))
@@ -68,6 +69,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         fit(examples(), RECIPE, checkpoint=Checkpoint(folder, {"seed": 1}), resume=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     checkpoint = Checkpoint(tmp_path / "checkpoint", {})
     fit(examples(), RECIPE, checkpoint=checkpoint)
@@ -76,6 +78,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         fit(examples(), RECIPE, checkpoint=checkpoint, resume=True)
 
 
+@pytest.mark.slow
 def test_every_example_is_seen_once_an_epoch_also_in_a_last_short_batch():
     seen = []
     listener = Listener(on_steps=lambda epoch, done, total: seen.append((epoch, done, total)))
@@ -84,6 +87,7 @@ def test_every_example_is_seen_once_an_epoch_also_in_a_last_short_batch():
     assert [row for row in seen if row[1] == row[2]] == [(1, 20, 20), (2, 20, 20)]
 
 
+@pytest.mark.slow
 def test_history_has_the_figures_of_the_validation_part():
     data = examples()
     train, held_out = data.split(np.arange(len(data)) % 5 == 0)
@@ -96,6 +100,7 @@ def test_history_has_the_figures_of_the_validation_part():
     assert last["val_loss"] == pytest.approx(-np.log(own).mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_class_weights_count():
     data = examples(n=300)
     rare = np.flatnonzero((data.y_flat != 2) | (np.arange(300) % 20 == 0))

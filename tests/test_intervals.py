@@ -126,6 +126,7 @@ def resamples(groups, seed=0):
         yield np.concatenate([np.tile(np.flatnonzero(groups == n), count) for n, count in drawn])
 
 
+@pytest.mark.slow
 def test_intervals_of_classes_are_those_of_the_plain_bootstrap():
     p, target = made(60, 4, seed=3)
     groups = np.random.default_rng(1).integers(0, 13, 60)

@@ -150,6 +150,7 @@ def test_a_third_of_a_class_at_most():
 # From statistics to suspects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "seed"), [([40, 40], 0), ([25, 10, 40, 15], 1)])
 def test_planted_errors_are_found_and_named(count, seed):
     statistics, truth, groups = clusters(count, seed=seed)
@@ -199,6 +200,7 @@ def test_the_same_seed_says_the_same(few_trees):
     assert [item.confidence for item in first] != [item.confidence for item in other]
 
 
+@pytest.mark.slow
 def test_a_group_does_not_speak_for_itself(one_deal):
     """A wrong group of six: were one of them judged by the others, it would seem right."""
     statistics, truth, _ = clusters([48, 48], spread=1.0)

@@ -62,6 +62,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
 
 
+@pytest.mark.slow
 def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "hum" / "text.wav").write_text("no sound at all, but long enough for a header" * 9)
@@ -81,12 +82,14 @@ def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
     assert kinds == {"hum/text.wav": "unreadable", "hiss/copy.wav": "near-duplicate"}
 
 
+@pytest.mark.slow
 def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
     status, out, err = call("check", tiny_data, "--quiet")
     assert (status, err) == (0, "")
     assert out == "24 recordings, all of them usable; nothing odd was found.\n"
 
 
+@pytest.mark.slow
 def test_check_shows_few_of_a_kind_unless_all_are_asked_for(call, tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hiss", "hum"))
     for file in (folder / "hum").iterdir():
