@@ -1,4 +1,4 @@
-"""Claim: `check` takes under 20 s for 3000 recordings on two cores, and finds what is amiss.
+"""Claim: `check` takes some 20 s for 3000 recordings on two cores, and finds what is amiss.
 
 Speed: `digits` is checked in fresh processes, from their start to their end, and its files are read
 with soundfile alone in as many threads; medians of the rounds. Caveat: other work on the machine
