@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -121,6 +122,24 @@ def test_copies_share_a_fold_and_the_record_says_so(tmp_path):
     assert record["protocol"]["notes"] == [
         "1 recording shares the group of another, of the same sound: hiss/softer.flac."
     ]
+
+
+@pytest.mark.slow
+def test_only_the_copies_of_a_joined_group_are_called_copies(tmp_path):
+    folder = write_folder(tmp_path / "data")
+    waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
+    soundfile.write(folder / "hiss" / "softer.flac", 0.5 * waveform, RATE)
+    shutil.copy(folder / "hum" / "3.wav", folder / "hum" / "again.wav")
+    lines = ["path,label,group"]
+    for file in sorted(folder.rglob("*.*")):
+        path = file.relative_to(folder)
+        later = file.stem in ("6", "7", "softer", "again")
+        lines.append(f"{path.as_posix()},{path.parts[0]},{'later' if later else path}")
+    table = tmp_path / "data.csv"
+    table.write_text("\n".join(lines))
+    record = evaluate(table, audio=folder, folds=2, epochs=1).evaluation
+    note = "2 recordings share the group of another, of the same sound: "
+    assert record["protocol"]["notes"][0] == f"{note}hum/again.wav, hiss/softer.flac."
 
 
 class Stopping(EvaluateObserver):

@@ -11,6 +11,8 @@ import numpy as np
 
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
+# Names that a sentence lists.
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Recording:
     def name(self) -> str:
         """The path, and the stretch where there is one."""
         return f"{self.path} [{self.times}]" if self.times else self.path
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first few of some names, for a sentence."""
+    return ", ".join(names[:_FEW]) + (", …" if names[_FEW:] else "")
 
 
 def _seconds(value: float) -> str:

@@ -49,7 +49,8 @@ class Audit:
         kept: float64 `(recordings,)`, length after cleaning.
         emptied: bool `(recordings,)`, cleaning left nothing and the sound was used uncleaned.
         level: float64 `(recordings,)`, mean of |x| as read, in units of full scale.
-        warnings: recordings that are odd but used.
+        warnings: recordings that are odd but used, copies among them.
+        copies: recordings that repeat another one, and which.
         problems: recordings that cannot be used.
     """
 
@@ -58,6 +59,7 @@ class Audit:
     emptied: np.ndarray
     level: np.ndarray
     warnings: tuple[Problem, ...]
+    copies: tuple[Problem, ...]
     problems: tuple[Problem, ...]
 
     def cleaning_note(self, threshold: float | None) -> str | None:
@@ -133,15 +135,16 @@ def prepare(
     arrays = cache.get(key)
     if arrays is not None and set(arrays) != _CACHED:
         arrays = None
-    cached, more = arrays is not None, tuple(repeated)
+    cached, more = arrays is not None, ()
     if arrays is None:
         arrays, lasting = _compute(recordings, recipe, (seed, tell))
         try:
             if lasting:
                 cache.put(key, arrays)
         except OutputError as error:
-            more += (Problem(str(cache.folder), f"the features were not cached. {error}"),)
-    return _assemble(arrays, (recordings, sums, recipe), cached=cached, more=more)
+            more = (Problem(str(cache.folder), f"the features were not cached. {error}"),)
+    said = tuple(repeated), more
+    return _assemble(arrays, (recordings, sums, recipe), cached=cached, said=said)
 
 
 def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, int]) -> str:
@@ -288,13 +291,16 @@ def _assemble(
     what: tuple[list[Recording], list[str], Recipe],
     *,
     cached: bool,
-    more: tuple[Problem, ...],
+    said: tuple[tuple[Problem, ...], tuple[Problem, ...]],
 ) -> Prepared:
+    """Join the copies; `said` are remarks on files that are the same, and further warnings."""
     recordings, sums, recipe = what
     sums = [sums[number] for number in arrays["used"]]
     used, repeated = join_copies(
         [recordings[number] for number in arrays["used"]], sums, arrays["copies"].tolist()
     )
+    same, more = said
+    in_use = {item.name for item in used}
     labels = tuple(sorted({item.label for item in used}))
     target = np.array([labels.index(item.label) for item in used])
     warnings, problems = json.loads(str(arrays["said"]))
@@ -314,8 +320,9 @@ def _assemble(
             kept=arrays["kept"],
             emptied=arrays["emptied"],
             level=arrays["level"],
-            warnings=(*(Problem(*said) for said in warnings), *more, *repeated),
-            problems=tuple(Problem(*said) for said in problems),
+            warnings=(*(Problem(*pair) for pair in warnings), *same, *more, *repeated),
+            copies=(*(item for item in same if item.path in in_use), *repeated),
+            problems=tuple(Problem(*pair) for pair in problems),
         ),
         recipe=recipe,
         cached=cached,

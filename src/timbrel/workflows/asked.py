@@ -9,12 +9,10 @@ import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, samples_sha256
-from timbrel.dataset.manifest import Problem, Recording
+from timbrel.dataset.recording import Problem, Recording, first_names
 from timbrel.errors import AudioError
 from timbrel.inference.predictor import Predictor, hear
 from timbrel.parallel import in_order
-
-_FEW = 5
 
 
 @dataclass
@@ -91,7 +89,7 @@ def _ask_one(
         return Problem(item.name, "every sample is zero (digital silence)")
     windows = predictor.probabilities(heard.windows.samples)
     found = fingerprint(decoded.waveform, rate) if prints else None
-    return windows, samples_sha256(decoded.waveform), found
+    return windows, found.digest if found else samples_sha256(decoded.waveform), found
 
 
 def left_out_note(names: Sequence[str], reason: str) -> str:
@@ -103,5 +101,4 @@ def left_out_note(names: Sequence[str], reason: str) -> str:
     """
     count = "1 recording" if len(names) == 1 else f"{len(names)} recordings"
     are = "is" if len(names) == 1 else "are"
-    some = ", ".join(names[:_FEW]) + (", …" if names[_FEW:] else "")
-    return f"{count} that {reason} {are} left out: {some}."
+    return f"{count} that {reason} {are} left out: {first_names(names)}."

@@ -16,6 +16,7 @@ import numpy as np
 from timbrel.audio.decode import decode
 from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Recording
+from timbrel.dataset.recording import first_names
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
@@ -29,9 +30,6 @@ from timbrel.report.page import write_report
 from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import Aside, NoneOfThese
-
-# Recordings that a note names.
-_NAMED = 5
 
 
 @dataclass
@@ -102,12 +100,11 @@ def data_facts(prepared: Prepared) -> dict:
 
 def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
     """What a reader of the score should know of the data: copies, and classes that are lost."""
-    before = {item.name: item.group for item in dataset.recordings}
-    moved = [item.name for item in prepared.recordings if item.group != before[item.name]]
+    copies = [item.path for item in prepared.audit.copies]
     notes = []
-    if moved:
-        some = ", ".join(moved[:_NAMED]) + (", …" if moved[_NAMED:] else "")
-        count = f"{len(moved)} recordings share" if len(moved) > 1 else "1 recording shares"
+    if copies:
+        count = f"{len(copies)} recordings share" if len(copies) > 1 else "1 recording shares"
+        some = first_names(copies)
         notes.append(f"{count} the group of another, of the same sound: {some}.")
     lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
     more = [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
