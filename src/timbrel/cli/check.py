@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
+from timbrel.cli.console import Quiet, StageBars, Terminal, Verbose, load_keras
 from timbrel.cli.options import Audio, CacheFolder, CleanThreshold, Data, NoCache, Seed
 from timbrel.cli.tables import plain_table
 from timbrel.dataset.findings import KINDS, UNUSABLE
@@ -83,14 +83,11 @@ class _Bars(TrainObserver):
     """A bar for each stage; what watches an evaluation needs Keras."""
 
     def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
+        self._stages = StageBars(bars)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Move the bar of a stage."""
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total, note="")
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+        self._stages.move(stage, done, total)
 
 
 @contextlib.contextmanager

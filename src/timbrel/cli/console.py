@@ -15,7 +15,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every warning.")]
@@ -75,6 +82,24 @@ class Terminal:
             disable=self.quiet or not self.err.is_terminal,
             transient=True,
         )
+
+
+class StageBars:
+    """A bar for each stage of some work.
+
+    Args:
+        bars: where they are shown.
+    """
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def move(self, stage: str, done: int, total: int, *, note: str = "") -> None:
+        """Move the bar of a stage, which stands once for each note, such as a model's name."""
+        if (stage, note) not in self._tasks:
+            self._tasks[stage, note] = self._bars.add_task(stage, total=total, note=note)
+        self._bars.update(self._tasks[stage, note], completed=done, total=total)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
+from timbrel.cli.console import Quiet, StageBars, Terminal, Verbose, load_keras
 from timbrel.cli.options import (
     Audio,
     BatchSize,
@@ -150,13 +150,11 @@ def _finished(
     with contextlib.ExitStack() as stack:
         json_to = json_file and stack.enter_context(replacing(json_file))
         bars = stack.enter_context(terminal.progress())
-        tasks = {}
+        stages = StageBars(bars)
 
         def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                stage, note = ("comparing", "") if name == "comparing" else ("scoring", name)
-                tasks[name] = bars.add_task(stage, total=total, note=note)
-            bars.update(tasks[name], completed=done)
+            stage, note = (name, "") if name == "comparing" else ("scoring", name)
+            stages.move(stage, done, total, note=note)
 
         found = evaluate_models(data, models, audio=audio, progress=progress)
         if json_to:

@@ -173,7 +173,9 @@ def check(
             [item.heard for item in told],
             (dataset.source, recipe.name, recipe.windowing.rate),
         ),
-        *class_findings(dataset.source, _only(joined, [item.usable for item in told])),
+        *class_findings(
+            dataset.source, [joined[number] for number, item in enumerate(told) if item.usable]
+        ),
     ]
     if deep:
         findings += judge_by_recipe(dataset, recipe, seed=seed, cache=cache, observer=observer)
@@ -229,10 +231,6 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _T
     return _Told(known, found)
 
 
-def _only(recordings: Sequence[Recording], wanted: Sequence[bool]) -> list[Recording]:
-    return [item for item, keep_it in zip(recordings, wanted, strict=True) if keep_it]
-
-
 def _judged(
     source: str,
     recordings: Sequence[Recording],
@@ -251,13 +249,14 @@ def _judged(
         for number in (pair.first, pair.second)
     }
     judged = [
-        item.usable and not recordings[number].none_of_these and number not in doubtful
-        for number, item in enumerate(told)
+        number
+        for number, item in enumerate(recordings)
+        if told[number].usable and not item.none_of_these and number not in doubtful
     ]
     try:
         return judge(
-            _only(recordings, judged),
-            [item.known.statistics for item, wanted in zip(told, judged, strict=True) if wanted],
+            [recordings[number] for number in judged],
+            [told[number].known.statistics for number in judged],
             seed=seed,
             progress=lambda done, total: observer.progress("judging", done, total),
         )
