@@ -10,7 +10,7 @@ from timbrel.audio.windows import keep
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import RECIPES
-from timbrel.training.draw import draw_windows
+from timbrel.training.draw import draw_windows, spread_windows
 
 # Two classes; the recordings of the second are three times as long on average.
 SAMPLES = np.array([100_000, 300_000, 200_000, 900_000, 600_000, 300_000])
@@ -128,3 +128,21 @@ def test_lengths_that_do_not_match_are_named(samples, target):
         "`samples` and `target` must have the same length, above 0. "
         f"Got {len(samples)} and {len(target)}."
     )
+
+
+def test_spread_windows_come_from_every_recording_in_order():
+    samples = np.array([100, 1000, 1001, 3000, 50_000])
+    recording, start = spread_windows(samples, window=1000)
+    assert np.bincount(recording).tolist() == [1, 1, 3, 6, 16]
+    assert (np.diff(recording) >= 0).all()
+    assert (start[:2] == 0).all()
+    assert (start >= 0).all()
+    assert (start + 1000 <= np.maximum(samples[recording], 1000)).all()
+    assert recording.dtype == start.dtype == np.int64
+
+
+def test_spread_windows_depend_on_the_seed_alone():
+    samples = np.array([5000, 7000])
+    one, same, other = (spread_windows(samples, window=500, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one[1], same[1])
+    assert not np.array_equal(one[1], other[1])

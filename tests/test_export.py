@@ -23,9 +23,11 @@ def graph():
     return export.export_onnx(trained())
 
 
-def windows(n=40):
+def windows(n=40, name="tutorial-cnn"):
     rng = np.random.default_rng(0)
-    sound = rng.normal(size=(n, 1600)).astype("float32") * 10.0 ** rng.uniform(-6, 0, size=(n, 1))
+    sound = rng.normal(size=(n, get_recipe(name).windowing.window)).astype(
+        "float32"
+    ) * 10.0 ** rng.uniform(-6, 0, size=(n, 1))
     sound[0] = 0
     return np.float32(sound)
 
@@ -34,9 +36,10 @@ def windows(n=40):
 def test_the_export_answers_as_the_keras_model_does(name):
     whole = export.whole_model(trained(name))
     graph = export.export_onnx(trained(name))
-    assert export.measure_parity(whole, graph, windows()) <= 1e-5
-    outputs = whole(windows())
-    probabilities, embedding = Session(graph, "graph").run(windows())
+    heard = windows(name=name)
+    assert export.measure_parity(whole, graph, heard) <= 1e-5
+    outputs = whole(heard)
+    probabilities, embedding = Session(graph, "graph").run(heard)
     np.testing.assert_allclose(probabilities, np.asarray(outputs["probabilities"]), atol=1e-5)
     np.testing.assert_allclose(embedding, np.asarray(outputs["embedding"]), atol=1e-4)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)

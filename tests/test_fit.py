@@ -36,13 +36,11 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(policy):
     assert not same(first, fit(examples(), RECIPE, policy=policy, seed=1))
 
 
-@pytest.mark.parametrize(
-    "name", ["tutorial-cnn", pytest.param("tutorial-rnn", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["tutorial-cnn", "tutorial-rnn", "logmel-statistics"])
 @pytest.mark.slow
 def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
     recipe = get_recipe(name).adjusted(epochs=3)
-    data = examples(sequence=name == "tutorial-rnn")
+    data = examples(sequence=name != "tutorial-cnn")
     checkpoint = Checkpoint(tmp_path / "checkpoint", {"of": "this test"})
     undisturbed = fit(data, recipe)
 

@@ -238,7 +238,7 @@ def test_refit_learns_from_everything_and_keeps_the_score(tiny_training, tiny_da
     assert load(result.path).predict(sound) != load(tiny_training.path).predict(sound)
 
 
-@pytest.mark.parametrize("recipe", ["tutorial-cnn-16", "tutorial-rnn"])
+@pytest.mark.parametrize("recipe", ["tutorial-cnn-16", "tutorial-rnn", "logmel-statistics"])
 def test_the_other_recipes_train_and_predict(recipe, tiny_data, tmp_path):
     result = train(tiny_data, tmp_path / "model", recipe=recipe, epochs=1)
     assert result.metadata["recipe"]["name"] == recipe

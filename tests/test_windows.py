@@ -73,7 +73,10 @@ def test_windows_are_the_slices_every_hop(samples, hop):
     windowing = dataclasses.replace(PLAIN, hop=hop)
     windows = consecutive(uncleaned(ramp(samples)), windowing)
     padded = ramp(samples).tolist() + [0.0] * (10 - samples)
-    starts = [first for first in range(0, len(padded), hop) if first + 10 <= len(padded)]
+    whole = [first for first in range(0, len(padded), hop) if first + 10 <= len(padded)]
+    covered = whole[-1] + 10 >= len(padded) or hop >= 10
+    starts = whole if covered else [*whole, whole[-1] + hop]
+    padded += [0.0] * 10
     assert windows.samples.tolist() == [padded[first : first + 10] for first in starts]
     assert windows.samples.dtype == np.float32
     np.testing.assert_allclose(windows.start, np.array(starts) / 1000)
@@ -131,3 +134,20 @@ def test_real_windows_equal_a_plain_reading_of_the_tutorial(shared):
         expected = [kept[first : first + 1600] for first in range(0, len(kept) - 1599, 1600)]
         windows = consecutive(keep(waveform, windowing)[0], windowing)
         np.testing.assert_array_equal(windows.samples, expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "windows"), [(1, 1), (10, 1), (11, 2), (14, 2), (15, 3), (18, 3), (19, 4)]
+)
+def test_overlapping_windows_reach_the_end(samples, windows):
+    overlapping = dataclasses.replace(PLAIN, hop=4)
+    found = consecutive(uncleaned(ramp(samples)), overlapping)
+    assert len(found.samples) == windows
+    assert found.samples[-1].max() == samples
+    np.testing.assert_allclose(found.start, np.arange(windows) * 0.004)
+    assert found.end[-1] == pytest.approx(samples / 1000)
+    joined = np.zeros((windows - 1) * 4 + 10, dtype=np.float32)
+    for number, window in enumerate(found.samples):
+        joined[number * 4 : number * 4 + 10] = window
+    np.testing.assert_array_equal(joined[:samples], ramp(samples))
+    assert not joined[samples:].any()

@@ -83,10 +83,13 @@ def pad_to_window(waveform: np.ndarray, window: int) -> np.ndarray:
 def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
     """Cut what was kept into consecutive windows, every `hop` samples.
 
-    A remainder shorter than a window is left out; a recording shorter than a window becomes one
-    zero-padded window.
+    A recording shorter than a window becomes one zero-padded window. Where windows overlap, so
+    does the last one where it reaches beyond the end; where they do not, a remainder shorter than
+    a window is left out.
     """
     padded = pad_to_window(cleaned.waveform, windowing.window)
+    if windowing.hop < windowing.window:
+        padded = np.pad(padded, (0, (windowing.window - len(padded)) % windowing.hop))
     samples = sliding_window_view(padded, windowing.window)[:: windowing.hop]
     first = np.arange(len(samples)) * windowing.hop
     last = np.minimum(first + windowing.window, len(cleaned.waveform)) - 1

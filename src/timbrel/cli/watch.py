@@ -80,7 +80,7 @@ class ConsoleObserver(TrainObserver):
 
     def network(self, recipe: Recipe, examples: Examples) -> None:
         """Print the network."""
-        self._epochs = recipe.epochs
+        self._epochs = recipe.epochs_for(len(np.unique(examples.recording)))
         self._show(network_table(summary(recipe, classes=len(examples.labels))))
         self._show("")
 

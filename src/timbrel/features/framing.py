@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from timbrel.features.backend import keras
 from timbrel.features.spectrum import frame_count
 
 ops = keras.ops
 
+# Above so many slices a frame, one gather is the smaller graph.
+_MOST_SLICES = 32
+
 
 class FramedSpectrum(keras.layers.Layer):
     """Base of layers from a window to one row of values per frame.
 
-    A sub-class sets `settings` (with `frame` and `hop`, in samples), `_fourier` (float32
-    `(frame, 1, 2 · bins)`) and `values`, the number of values a frame, and implements `call`.
+    A sub-class sets `settings` (with `frame` and `hop`, in samples) and `values`, the number of
+    values a frame, and implements `call`; one that calls `transform` also sets `_fourier` (float32
+    `(frame, 1, 2 · bins)`).
     """
 
     settings: dict
@@ -32,6 +40,27 @@ class FramedSpectrum(keras.layers.Layer):
         """
         padded = ops.pad(waveform, [(0, 0), (0, self._padding)])[..., None]
         return ops.conv(padded, self._fourier, strides=self.settings["hop"], padding="valid")
+
+    def frames(self, waveform):
+        """The frames of each window, the last zero-padded: `(batch, frames, frame)`.
+
+        Frames are put together from pieces as long as the greatest common divisor of frame and hop,
+        which every way of running a graph can do without a table of positions.
+        """
+        frame, hop = self.settings["frame"], self.settings["hop"]
+        padded = ops.pad(waveform, [(0, 0), (0, self._padding)])
+        samples = padded.shape[1]
+        count = (samples - frame) // hop + 1
+        piece = math.gcd(frame, hop)
+        if frame // piece > _MOST_SLICES:
+            places = np.arange(count)[:, None] * hop + np.arange(frame)
+            return ops.take(padded, places, axis=1)
+        # A hop longer than a frame may leave samples after the last frame's end.
+        padded = padded[:, : samples // piece * piece]
+        pieces = ops.reshape(padded, (-1, samples // piece, piece))
+        step, last = hop // piece, (count - 1) * (hop // piece) + 1
+        parts = [pieces[:, first : first + last : step] for first in range(frame // piece)]
+        return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """`(batch, samples)` to `(batch, frames, values)`."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 from timbrel.features.backend import keras
+from timbrel.features.logmel import LogMel
 from timbrel.features.mfcc import MFCC
-from timbrel.networks.recipes import CNN, RNN, Recipe
+from timbrel.networks.pooling import RelativeLevel, SpectralStatistics
+from timbrel.networks.recipes import CNN, RNN, LogMelSettings, Recipe, Statistics
 
 layers = keras.layers
 
@@ -19,12 +21,15 @@ def front_end(recipe: Recipe) -> keras.Sequential:
     """Build the layers from a window to its picture, without parameters.
 
     Input float32 `(batch, window)`; output float32 `(batch, 13, 9, 1)` for a convolutional
-    network of the tutorial, `(batch, 9, 13)` for its recurrent one.
+    network of the tutorial, `(batch, 9, 13)` for its recurrent one, `(batch, frames, bands)` for
+    a recipe of log-mel pictures.
     """
     windowing = recipe.windowing
+    is_logmel = isinstance(recipe.front_end, LogMelSettings)
+    kind, name = (LogMel, "logmel") if is_logmel else (MFCC, "mfcc")
     stack = [
         keras.Input((windowing.window,), name="waveform"),
-        MFCC(rate=windowing.rate, **dataclasses.asdict(recipe.front_end), name="mfcc"),
+        kind(rate=windowing.rate, **dataclasses.asdict(recipe.front_end), name=name),
     ]
     if isinstance(recipe.network, CNN):
         frames, coefficients = stack[1].compute_output_shape((None, windowing.window))[1:]
@@ -58,10 +63,8 @@ def network(
     """
     seeds = _Seeds(seed)
     stack = [keras.Input(input_shape, name="picture")]
-    if isinstance(recipe.network, CNN):
-        stack += _convolutional(recipe.network, seeds, dtype)
-    else:
-        stack += _recurrent(recipe.network, seeds, dtype)
+    build = {CNN: _convolutional, RNN: _recurrent, Statistics: _statistics}
+    stack += build[type(recipe.network)](recipe.network, seeds, dtype)
     stack.append(
         layers.Dense(
             classes,
@@ -131,6 +134,18 @@ def _recurrent(sizes: RNN, seeds: _Seeds, dtype: str) -> list:
         for dense in _dense_stack(sizes.dense, seeds, dtype)
     ]
     return [*stack, layers.Flatten(dtype=dtype, name="flatten")]
+
+
+def _statistics(sizes: Statistics, seeds: _Seeds, dtype: str) -> list:
+    # Levels are logarithms; bfloat16 would round them to half a decibel.
+    return [
+        RelativeLevel(depth=sizes.depth, name="relative_level", dtype="float32"),
+        SpectralStatistics(name="statistics", dtype="float32"),
+        layers.BatchNormalization(momentum=0.9, dtype="float32", name="normalise"),
+        layers.Dropout(sizes.dropout[0], seed=seeds.next(), dtype=dtype, name="dropout_1"),
+        *_dense_stack((sizes.hidden,), seeds, dtype),
+        layers.Dropout(sizes.dropout[1], seed=seeds.next(), dtype=dtype, name="dropout_2"),
+    ]
 
 
 def _dense_stack(sizes: tuple[int, ...], seeds: _Seeds, dtype: str) -> list:

@@ -27,6 +27,18 @@ class MFCCSettings:
 
 
 @dataclass(frozen=True)
+class LogMelSettings:
+    """Settings of `timbrel.features.logmel.LogMel`, in its units."""
+
+    frame: int = 1024
+    hop: int = 512
+    nfft: int = 1024
+    filters: int = 64
+    low: float = 40.0
+    floor: float = 1e-14
+
+
+@dataclass(frozen=True)
 class CNN:
     """The tutorial's convolutional network.
 
@@ -57,6 +69,90 @@ class RNN:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """A small dense network on statistics over the frames of a log-mel picture.
+
+    Attributes:
+        depth: range below the loudest band and frame that is heard, in dB.
+        hidden: units of the hidden layer (ReLU).
+        dropout: share of the statistics, and of the hidden units, that is dropped in training.
+    """
+
+    depth: float = 80.0
+    hidden: int = 256
+    dropout: tuple[float, float] = (0.2, 0.4)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a picture is changed each time that it is trained on, to imitate the world.
+
+    All ranges are symmetric where nothing else is said; a share is the probability that a picture
+    is changed in that way.
+
+    Attributes:
+        share: of the pictures that are changed in any of the ways below but `shift`.
+        shift: the sound begins later by up to this share of the window, where there is room.
+        speed: playing speed, as a natural logarithm.
+        pitch: bands up or down.
+        equaliser: deviation of a smooth curve over the bands, in dB.
+        tilt: deviation of the tilt from the lowest to the middle band, in dB.
+        room: share with a reverberant tail.
+        noise: share with coloured noise added, 15 to 60 dB below the loudest frame.
+        band_limit: share that loses the bands above a random one, as low rates and codecs do.
+        mixup: both parameters of the beta distribution that mixes pairs; 0 for none.
+    """
+
+    share: float = 0.5
+    shift: float = 0.3
+    speed: float = 0.1
+    pitch: float = 2.0
+    equaliser: float = 3.0
+    tilt: float = 3.0
+    room: float = 0.2
+    noise: float = 0.4
+    band_limit: float = 0.1
+    mixup: float = 0.2
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a network is trained where it is not trained as the tutorial does.
+
+    AdamW with a learning rate that rises and falls once over the whole training. An epoch holds
+    every recording equally often, a window of it drawn anew each time.
+
+    Attributes:
+        learning_rate: at its highest.
+        weight_decay: of the kernels.
+        smoothing: share of each target that is spread over all classes.
+        crops: windows to train on in all; the number of epochs follows from it.
+        least_epochs: however many recordings there are.
+        augmentation: how pictures are changed.
+    """
+
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    smoothing: float = 0.1
+    crops: int = 16_000
+    least_epochs: int = 8
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def passes(self, recordings: int) -> int:
+        """How often an epoch goes through the recordings: one has 500 windows or more."""
+        return max(-(-_LEAST_WINDOWS // recordings), 1)
+
+    def epochs(self, recordings: int) -> int:
+        """Number of epochs for this many recordings."""
+        an_epoch = recordings * self.passes(recordings)
+        return max(round(self.crops / an_epoch), self.least_epochs)
+
+
+# An epoch of fewer windows would spend its time on beginning and ending.
+_LEAST_WINDOWS = 500
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A front end, a network and a training schedule.
 
@@ -66,22 +162,31 @@ class Recipe:
         windowing: how a recording becomes windows.
         front_end: settings of the front end.
         network: the network and its sizes.
-        epochs: passes over the training windows.
+        epochs: passes over the training windows; None where the schedule says how many.
         batch_size: windows a training step.
+        schedule: None means as the tutorial does: all drawn windows once an epoch, Adam.
     """
 
     name: str
     description: str
     windowing: Windowing
-    network: CNN | RNN
-    front_end: MFCCSettings = field(default_factory=MFCCSettings)
-    epochs: int = 10
+    network: CNN | RNN | Statistics
+    front_end: MFCCSettings | LogMelSettings = field(default_factory=MFCCSettings)
+    epochs: int | None = 10
     batch_size: int = 32
+    schedule: Schedule | None = None
+
+    def epochs_for(self, recordings: int) -> int:
+        """Number of epochs where there are this many recordings to learn from."""
+        if self.epochs is not None:
+            return self.epochs
+        return (self.schedule or Schedule()).epochs(recordings)
 
     def to_dict(self) -> dict:
         """Return the recipe as JSON data."""
         data = dataclasses.asdict(self)
         data["network"]["kind"] = type(self.network).__name__.lower()
+        data["front_end"]["kind"] = _kind_of_front_end(self.front_end)
         return data
 
     @classmethod
@@ -92,13 +197,20 @@ class Recipe:
             InvalidArgument: a key is missing or unknown.
         """
         try:
-            network = dict(data["network"])
+            network, front_end = dict(data["network"]), dict(data["front_end"])
             kind = _NETWORKS[network.pop("kind")]
             sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in network.items()}
+            # Models from before there were two front ends do not name theirs.
+            settings = _FRONT_ENDS[front_end.pop("kind", "mfcc")]
+            schedule = data.get("schedule")
+            if schedule is not None:
+                changes = Augmentation(**schedule["augmentation"])
+                schedule = Schedule(**{**schedule, "augmentation": changes})
             parts = {
                 "windowing": Windowing(**data["windowing"]),
-                "front_end": MFCCSettings(**data["front_end"]),
+                "front_end": settings(**front_end),
                 "network": kind(**sizes),
+                "schedule": schedule,
             }
             return cls(**{**data, **parts})
         except (KeyError, TypeError) as error:
@@ -138,7 +250,13 @@ class Recipe:
         )
 
 
-_NETWORKS = {kind.__name__.lower(): kind for kind in (CNN, RNN)}
+_NETWORKS = {kind.__name__.lower(): kind for kind in (CNN, RNN, Statistics)}
+_FRONT_ENDS = {"mfcc": MFCCSettings, "logmel": LogMelSettings}
+
+
+def _kind_of_front_end(settings: MFCCSettings | LogMelSettings) -> str:
+    return next(name for name, kind in _FRONT_ENDS.items() if isinstance(settings, kind))
+
 
 _TUTORIAL_WINDOWS = Windowing(
     rate=16_000, window=1600, hop=1600, clean_threshold=0.005, clean_window=0.1
@@ -164,6 +282,17 @@ RECIPES: dict[str, Recipe] = {
             description="The tutorial's recurrent network: two LSTM layers over the frames.",
             windowing=_TUTORIAL_WINDOWS,
             network=RNN(),
+        ),
+        Recipe(
+            name="logmel-statistics",
+            description="Statistics of a log-mel picture of three seconds at 32 kHz, and a small "
+            "dense network; augmented.",
+            # 192 frames.
+            windowing=Windowing(rate=32_000, window=98_816, hop=49_152),
+            front_end=LogMelSettings(),
+            network=Statistics(),
+            epochs=None,
+            schedule=Schedule(),
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Draw training windows from recordings at random, as the tutorial does."""
+"""Draw training windows from recordings at random."""
 
 from __future__ import annotations
 
@@ -45,3 +45,30 @@ def draw_windows(
     recording = np.concatenate([recording, missed])
     start = rng.integers(0, np.maximum(samples[recording] - window, 0) + 1)
     return recording, start
+
+
+# Windows that a long recording is represented by.
+_MOST_WINDOWS = 16
+
+
+def spread_windows(
+    samples: np.ndarray, *, window: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw windows from every recording, twice as many as fit into it but 16 at most.
+
+    A recording no longer than a window is drawn once, from its beginning.
+
+    Args:
+        samples: int `(recordings,)`, length of each recording.
+        window: length of a window in samples.
+        seed: of the draw.
+
+    Returns:
+        Recording and first sample of each window, int64 `(n,)` both.
+    """
+    samples = np.asarray(samples, dtype=np.int64)
+    count = np.clip(-(-2 * samples // window), 1, _MOST_WINDOWS)
+    count[samples <= window] = 1
+    recording = np.repeat(np.arange(len(samples)), count)
+    rng = np.random.default_rng(seed)
+    return recording, rng.integers(0, np.maximum(samples[recording] - window, 0) + 1)

@@ -22,6 +22,7 @@ class Examples:
         start: int64 `(n,)`, first sample of each window in the cleaned recording.
         labels: the classes, sorted.
         scale: minimum and maximum that become 0 and 1; the pictures' own by default.
+        scales: False for networks that take pictures as the front end gives them.
     """
 
     pictures: np.ndarray
@@ -30,13 +31,16 @@ class Examples:
     start: np.ndarray
     labels: tuple[str, ...]
     scale: tuple[float, float] | None = None
+    scales: bool = True
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     @property
     def value_range(self) -> tuple[float, float]:
-        """Minimum and maximum that become 0 and 1 in `X`."""
+        """Minimum and maximum that become 0 and 1 in `X`; 0 and 1 where nothing is scaled."""
+        if not self.scales:
+            return 0.0, 1.0
         if self.scale is not None:
             return self.scale
         return float(self.pictures.min()), float(self.pictures.max())
@@ -44,6 +48,8 @@ class Examples:
     @property
     def X(self) -> np.ndarray:  # noqa: N802 - the tutorial's name, and everyone's
         """Scaled pictures, float32 `(n, …)`; 0 to 1 for those that the scale was taken from."""
+        if not self.scales:
+            return self.pictures
         low, high = self.value_range
         return (self.pictures - np.float32(low)) / np.float32(max(high - low, 1e-30))
 

@@ -13,6 +13,7 @@ from timbrel.networks.builders import network
 from timbrel.networks.recipes import Recipe
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
+from timbrel.training.feed import Plain, Scheduled
 from timbrel.training.precision import training_policy
 
 # Batches that Keras hands to the backend at a time: fewer returns to Python, the same arithmetic.
@@ -52,11 +53,11 @@ class Fitted:
     policy: str
 
 
-def compile_network(model: keras.Model) -> keras.Model:
+def compile_network(model: keras.Model, optimizer: str | keras.Optimizer = "adam") -> keras.Model:
     """Compile a network as the tutorial does: categorical cross-entropy, Adam, accuracy."""
     model.compile(
         loss="categorical_crossentropy",
-        optimizer="adam",
+        optimizer=optimizer,
         metrics=["acc"],
         steps_per_execution=_STEPS_AT_ONCE,
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
@@ -82,7 +83,7 @@ def fit(
 
     Args:
         train: what to learn from; class weights are balanced over it.
-        recipe: names the network, the epochs and the batch size.
+        recipe: names the network, the epochs, the batch size and the schedule.
         validation: what the `val_` figures are computed on; nothing is chosen by them.
         seed: of weights, order and dropout.
         policy: Keras dtype policy; by default what `training_policy` finds fastest.
@@ -97,21 +98,20 @@ def fit(
     policy = policy or training_policy(recipe.network)
     listener = listener or Listener()
     shape, classes = train.input_shape, len(train.labels)
-    model = compile_network(network(recipe, shape, classes, seed=seed, dtype=policy))
+    model = network(recipe, shape, classes, seed=seed, dtype=policy)
+    feed = Scheduled(train, recipe, seed) if recipe.schedule else Plain(train, recipe, seed)
+    epochs = recipe.epochs_for(feed.recordings)
+    compile_network(model, feed.optimizer(epochs))
     model.optimizer.build(model.trainable_variables)
     history = checkpoint.restore(model) if checkpoint and resume else []
-    x, y = train.X, train.y
     held_out = (validation.X, validation.y) if validation is not None and len(validation) else None
     usual = {
-        "batch_size": recipe.batch_size,
-        "class_weight": train.class_weight,
         "validation_data": held_out,
         "callbacks": [_Steps(listener.on_steps)],
     }
-    for epoch in range(len(history), recipe.epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(x))
+    for epoch in range(len(history), epochs):
         _reseed_dropout(model, seed, epoch)
-        history.append(_epoch(model, (x[order], y[order]), epoch, usual))
+        history.append(_epoch(model, feed.epoch(epoch), epoch, usual))
         if checkpoint:
             checkpoint.save(model, history)
         listener.on_epoch(history[-1])
@@ -120,13 +120,11 @@ def fit(
     return Fitted(network=exact, scale=train.value_range, history=history, policy=policy)
 
 
-def _epoch(
-    model: keras.Model, data: tuple[np.ndarray, np.ndarray], epoch: int, usual: dict
-) -> dict:
-    """Train one epoch, numbered from 0, on examples in the order given; its row of the history."""
+def _epoch(model: keras.Model, data: dict, epoch: int, usual: dict) -> dict:
+    """Train one epoch, numbered from 0, on what its feed gives; its row of the history."""
     started = time.perf_counter()
     logs = model.fit(
-        *data,
+        **data,
         **usual,
         epochs=epoch + 1,
         initial_epoch=epoch,

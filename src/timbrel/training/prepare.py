@@ -20,7 +20,7 @@ from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
-from timbrel.training.draw import draw_windows
+from timbrel.training.draw import draw_windows, spread_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
@@ -183,7 +183,11 @@ def _compute(
             read.prints, progress=lambda done, total: tell("comparing", done, total)
         )
         samples, seconds, emptied, level = map(np.array, zip(*read.facts, strict=True))
-        recording, start = draw_windows(samples, target, window=windowing.window, seed=seed)
+        how_long = {"window": windowing.window, "seed": seed}
+        if recipe.schedule is None:
+            recording, start = draw_windows(samples, target, **how_long)
+        else:
+            recording, start = spread_windows(samples, **how_long)
         pictures = _pictures(spool, model, (recording, start, tell))
     pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
@@ -311,6 +315,7 @@ def _assemble(
             recording=arrays["recording"],
             start=arrays["start"],
             labels=labels,
+            scales=recipe.schedule is None,
         ),
         recordings=tuple(used),
         sha256=tuple(sums),

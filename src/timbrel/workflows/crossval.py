@@ -123,9 +123,10 @@ def joined(prepared: Prepared, folds: Sequence[Calibrated]) -> Scored:
 
 
 def mean_history(heard: Sequence[Heard]) -> list[dict]:
-    """A row an epoch, the mean over networks of equally many epochs; seconds are their sum."""
+    """A row an epoch, the mean over the networks that got so far; seconds are their sum."""
     rows = []
-    for epoch in zip(*(item.history for item in heard), strict=True):
+    for number in range(max((len(item.history) for item in heard), default=0)):
+        epoch = [item.history[number] for item in heard if number < len(item.history)]
         row = {"epoch": epoch[0]["epoch"]}
         for key in ("loss", "acc", "val_loss", "val_acc"):
             values = [part[key] for part in epoch if part[key] is not None]

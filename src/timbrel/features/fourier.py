@@ -1,0 +1,97 @@
+"""The power spectrum of real frames with a factorised Fourier transform, in Keras operations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbrel.errors import InvalidArgument
+from timbrel.features.backend import keras
+
+ops = keras.ops
+
+
+class PowerSpectrum:
+    """Squared magnitude of the discrete Fourier transform of real frames.
+
+    The transform of N = rows · columns points is done in two steps of matrix products, with a
+    multiplication by the twiddle factors between them: about N · (rows + 2 · columns)
+    multiply-adds a frame instead of N · (N + 2) for the dense matrix; for 1024 points 0.11 M
+    instead of 1.05 M. Matrix products run in every form that a graph is exported to, which
+    operators for the Fourier transform do not.
+
+    Because the frames are real, `bins` repeats a few bins of the spectrum and holds others as
+    their mirror image, N − k for k; `spread` arranges a matrix to go with that order.
+
+    Source: Cooley & Tukey (1965), "An algorithm for the machine calculation of complex Fourier
+    series"; reference implementation `numpy.fft.rfft`.
+
+    Args:
+        nfft: N, a power of two from 4; shorter frames are zero-padded.
+
+    Attributes:
+        bins: int `(values,)`, the bin of the spectrum, 0 to N / 2, that each value belongs to.
+
+    Raises:
+        InvalidArgument: `nfft` is no power of two from 4.
+    """
+
+    def __init__(self, nfft: int) -> None:
+        if nfft < 4 or nfft & (nfft - 1):
+            raise InvalidArgument(f"`nfft` must be a power of two, at least 4. Got {nfft}.")
+        self.nfft = nfft
+        self.rows = 1 << (nfft.bit_length() // 2)
+        self.columns = nfft // self.rows
+        half = np.arange(self.rows // 2 + 1)
+        first = np.exp(-2j * np.pi / self.rows * np.outer(np.arange(self.rows), half))
+        twiddle = np.exp(-2j * np.pi / nfft * np.outer(half, np.arange(self.columns)))
+        column = np.arange(self.columns)
+        second = np.exp(-2j * np.pi / self.columns * np.outer(column, column))
+        self._first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
+        self._cosine = twiddle.real.astype("float32")
+        self._sine = twiddle.imag.astype("float32")
+        # Real and imaginary part in, real and imaginary part out.
+        self._second = np.block([[second.real, second.imag], [-second.imag, second.real]]).astype(
+            "float32"
+        )
+        place = (half[:, None] + self.rows * column).ravel()
+        self.bins = np.minimum(place, nfft - place)
+
+    def spread(self, matrix: np.ndarray) -> np.ndarray:
+        """Arrange a matrix over the bins of the spectrum to be multiplied with the values here.
+
+        Args:
+            matrix: float `(N / 2 + 1, d)`.
+
+        Returns:
+            float64 `(values, d)`; bins that occur more than once share their row.
+        """
+        often = np.bincount(self.bins, minlength=self.nfft // 2 + 1)
+        return (np.asarray(matrix, dtype=np.float64) / often[:, None])[self.bins]
+
+    def __call__(self, frames):
+        """Squared magnitudes in the order of `bins`.
+
+        Args:
+            frames: float32 `(batch, frames, samples)`, at most N samples.
+
+        Returns:
+            float32 `(batch, frames, values)`.
+        """
+        count, samples = frames.shape[1:]
+        padded = ops.pad(frames, [(0, 0), (0, 0), (0, self.nfft - samples)])
+        grid = ops.reshape(padded, (-1, count, self.rows, self.columns))
+        half = self.rows // 2 + 1
+        # (batch, frames, columns, 2 · half), then each of the half + 1 rows on its own.
+        rows = ops.matmul(ops.transpose(grid, (0, 1, 3, 2)), self._first)
+        rows = ops.transpose(rows, (0, 1, 3, 2))
+        real, imaginary = rows[:, :, :half], rows[:, :, half:]
+        turned = ops.concatenate(
+            [
+                real * self._cosine - imaginary * self._sine,
+                real * self._sine + imaginary * self._cosine,
+            ],
+            axis=-1,
+        )
+        squares = ops.square(ops.matmul(turned, self._second))
+        power = squares[..., : self.columns] + squares[..., self.columns :]
+        return ops.reshape(power, (-1, count, half * self.columns))

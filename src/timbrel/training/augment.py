@@ -1,0 +1,182 @@
+"""Change log-mel pictures the way rooms, microphones, players and codecs change sound.
+
+Everything happens in the picture, where it costs little: a filter is a curve over the bands, a
+change of pitch a shift along them, a room an echo along the frames. Nothing here is used when a
+model hears.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbrel.networks.recipes import Augmentation
+
+_DECIBEL = 10 / np.log(10)
+
+# Stands for no sound: the floor of `LogMelSettings`, far below what `RelativeLevel` hears.
+_NOTHING = 1e-14
+_KNOTS = 7
+# Decibels for which a room's sound decays in its reverberation time.
+_DECAY = 60.0
+_REVERBERATION = (0.1, 1.2)
+_REVERBERANT_LEVEL = (-22.0, -6.0)
+_SIGNAL_TO_NOISE = (15.0, 60.0)
+_NOISE_TILT = (-0.25, 0.1)
+# The lowest share of the bands that a band limit leaves, and its slope in dB a band.
+_LEAST_BANDS, _STEEP = 0.55, 25.0
+
+
+def augment(
+    pictures: np.ndarray,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    *,
+    frame_rate: float,
+) -> np.ndarray:
+    """Change each picture of a batch at random.
+
+    Args:
+        pictures: float32 `(batch, frames, bands)`, natural logarithm of power, from `LogMel`.
+        settings: how much of what.
+        rng: draws everything.
+        frame_rate: frames a second.
+
+    Returns:
+        float32, the same shape.
+
+    Source: SpecAugment and its relatives change pictures too: Park et al. (2019), "SpecAugment: a
+    simple data augmentation method for automatic speech recognition"; the room is the exponential
+    decay of Polack (1988), "La transmission de l'énergie sonore dans les salles".
+    """
+    power = np.exp(pictures)
+    power = _shifted(power, settings, rng)
+    chosen = np.flatnonzero(rng.random(len(power)) < settings.share)
+    if len(chosen):
+        power[chosen] = _changed(power[chosen], settings, (rng, frame_rate))
+    return np.log(np.maximum(power, _NOTHING), dtype=np.float32)
+
+
+def mix(
+    pictures: np.ndarray, targets: np.ndarray, alpha: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix each picture, and its target, with another of the batch; levels relative to its peak.
+
+    Args:
+        pictures: float32 `(batch, frames, bands)`, natural logarithm of power.
+        targets: float32 `(batch, classes)`.
+        alpha: both parameters of the beta distribution; 0 returns what was given.
+        rng: draws the pairs and the shares.
+
+    Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
+    """
+    if alpha == 0:
+        return pictures, targets
+    share = rng.beta(alpha, alpha, len(pictures)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    other = rng.permutation(len(pictures))
+    level = pictures - pictures.max(axis=(1, 2), keepdims=True)
+    level = np.maximum(level, np.float32(-80 / _DECIBEL))
+    mixed = share[:, None, None] * level + (1 - share)[:, None, None] * level[other]
+    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+
+
+def _shifted(power: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Let sounds that end before the window does begin later."""
+    frames = power.shape[1]
+    there = power.max(axis=2) > 2 * _NOTHING
+    room = np.where(there.any(axis=1), np.argmax(there[:, ::-1], axis=1), 0)
+    later = (rng.random(len(power)) * (np.minimum(room, settings.shift * frames) + 1)).astype(int)
+    moved = np.full_like(power, _NOTHING)
+    for number, first in enumerate(later):
+        moved[number, first:] = power[number, : frames - first]
+    return moved
+
+
+def _changed(
+    power: np.ndarray, settings: Augmentation, how: tuple[np.random.Generator, float]
+) -> np.ndarray:
+    rng, frame_rate = how
+    count, _, bands = power.shape
+    power = _faster(power, np.exp(rng.uniform(-1, 1, count) * settings.speed))
+    power = _higher(power, rng.uniform(-1, 1, count) * settings.pitch)
+    power = _reverberant(power, rng.random(count) < settings.room, (rng, frame_rate))
+    power = _noisy(power, rng.random(count) < settings.noise, rng)
+    curve = _curves(count, bands, (settings, rng))
+    return power * np.exp(curve / _DECIBEL)[:, None, :].astype(np.float32)
+
+
+def _faster(power: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """Read the frames of each picture at another speed; after its last one there is nothing."""
+    last = power.shape[1] - 1
+    places = np.arange(last + 1) * speed[:, None]
+    before = np.minimum(places.astype(int), last)
+    after = np.minimum(before + 1, last)
+    share = (places - before)[:, :, None].astype(np.float32)
+    out = np.empty_like(power)
+    for number, picture in enumerate(power):
+        left = picture[before[number]]
+        out[number] = left + share[number] * (picture[after[number]] - left)
+    out[places > last] = _NOTHING
+    return out
+
+
+def _higher(power: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Move each picture up by a number of bands; its edge bands continue beyond the edge."""
+    last = power.shape[2] - 1
+    places = np.clip(np.arange(last + 1) - bands[:, None], 0, last)
+    # A product with the matrix of a linear interpolation, many times as fast as picking columns.
+    weight = np.maximum(1 - np.abs(places[:, None, :] - np.arange(last + 1)[:, None]), 0)
+    return power @ weight.astype(np.float32)
+
+
+def _reverberant(
+    power: np.ndarray, chosen: np.ndarray, how: tuple[np.random.Generator, float]
+) -> np.ndarray:
+    """Add a tail that decays exponentially, a little faster in the high bands."""
+    rng, frame_rate = how
+    count, bands = int(chosen.sum()), power.shape[2]
+    if not count:
+        return power
+    seconds = rng.uniform(*_REVERBERATION, (count, 1))
+    damping = np.linspace(1, rng.uniform(0.85, 1, count), bands).T
+    decay = 10 ** (-_DECAY / 10 / (seconds * frame_rate)) * damping
+    level = 10 ** (rng.uniform(*_REVERBERANT_LEVEL, (count, 1)) / 10)
+    decay, level = decay.astype(np.float32), level.astype(np.float32)
+    sound, out = power[chosen], power.copy()
+    tail = np.zeros((count, bands), dtype=np.float32)
+    wet = np.empty_like(sound)
+    for frame in range(sound.shape[1]):
+        wet[:, frame] = sound[:, frame] + level * tail
+        tail = decay * tail + sound[:, frame]
+    out[chosen] = wet
+    return out
+
+
+def _noisy(power: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add noise with a sloping spectrum; each band's power fluctuates as that of noise does."""
+    count = int(chosen.sum())
+    if not count:
+        return power
+    sound, out = power[chosen], power.copy()
+    slope = rng.uniform(*_NOISE_TILT, (count, 1))
+    spectrum = 10 ** (slope * np.arange(sound.shape[2]) / 10)
+    spectrum /= spectrum.sum(axis=1, keepdims=True)
+    loudest = sound.sum(axis=2).max(axis=1)
+    level = loudest * 10 ** (-rng.uniform(*_SIGNAL_TO_NOISE, count) / 10)
+    noise = rng.standard_gamma(3, sound.shape, dtype=np.float32) / 3
+    out[chosen] = sound + noise * (level[:, None] * spectrum)[:, None, :].astype(np.float32)
+    return out
+
+
+def _curves(count: int, bands: int, how: tuple[Augmentation, np.random.Generator]) -> np.ndarray:
+    """Gain of each band in dB: a smooth curve, a tilt and a band limit; `(count, bands)`."""
+    settings, rng = how
+    place = np.linspace(0, _KNOTS - 1, bands)
+    knot = np.minimum(place.astype(int), _KNOTS - 2)
+    share = (1 - np.cos(np.pi * (place - knot))) / 2
+    knots = rng.normal(0, 1, (count, _KNOTS)) * settings.equaliser
+    curve = (1 - share) * knots[:, knot] + share * knots[:, knot + 1]
+    curve += rng.normal(0, 1, (count, 1)) * settings.tilt * np.linspace(-1, 1, bands)
+    limit = rng.uniform(_LEAST_BANDS, 1, (count, 1)) * bands
+    limited = rng.random((count, 1)) < settings.band_limit
+    return curve - limited * np.clip(np.arange(bands) - limit, 0, 4) * _STEEP

@@ -1,0 +1,101 @@
+"""What a schedule hands to the network, epoch by epoch."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from timbrel.networks.recipes import Augmentation, Schedule, get_recipe
+from timbrel.training.examples import Examples
+from timbrel.training.feed import Scheduled
+from timbrel.training.fit import fit
+
+NOTHING = Augmentation(share=0.0, shift=0.0, mixup=0.0)
+PLAIN = dataclasses.replace(
+    get_recipe("logmel-statistics"),
+    schedule=Schedule(augmentation=NOTHING, smoothing=0.0, crops=1000, least_epochs=2),
+)
+
+
+def examples(recordings=20, frames=8, bands=16):
+    """Two classes, one three times as large; recordings of one to three windows each.
+
+    The level of the first frame tells which window a picture is.
+    """
+    rng = np.random.default_rng(0)
+    recording = np.repeat(np.arange(recordings), 1 + np.arange(recordings) % 3)
+    y_flat = (recording % 4 == 0).astype(np.int64)
+    pictures = rng.normal(-4, 1, (len(recording), frames, bands)).astype("float32")
+    pictures[:, :, : bands // 2] += 3 * y_flat[:, None, None]
+    pictures[:, 0] = 0.1 * np.arange(len(recording))[:, None]
+    start = np.zeros(len(recording), dtype=np.int64)
+    return Examples(pictures, y_flat, recording, start, ("few", "many"), scales=False)
+
+
+def an_epoch(data, recipe=PLAIN, *, seed=0, epoch=0):
+    batches = Scheduled(data, recipe, seed).epoch(epoch)["x"]
+    return [
+        np.concatenate(part)
+        for part in zip(*map(batches.__getitem__, range(len(batches))), strict=True)
+    ]
+
+
+def test_an_epoch_holds_every_recording_equally_often():
+    data = examples()
+    x, y, _ = an_epoch(data)
+    windows = np.rint(x[:, 0, 0] / 0.1).astype(int)
+    assert np.bincount(data.recording[windows]).tolist() == [25] * 20
+    assert set(windows) == set(range(len(data)))
+    np.testing.assert_array_equal(y.argmax(axis=1), data.y_flat[windows])
+
+
+def test_classes_weigh_the_same_in_all():
+    _, y, weight = an_epoch(examples())
+    few, many = ((y[:, number] * weight).sum() for number in (0, 1))
+    assert few == pytest.approx(many)
+    assert weight.mean() == pytest.approx(1)
+
+
+def test_pictures_arrive_as_the_front_end_gave_them():
+    data = examples()
+    x, _, _ = an_epoch(data)
+    windows = np.rint(x[:, 0, 0] / 0.1).astype(int)
+    np.testing.assert_allclose(x, data.pictures[windows], atol=1e-5)
+    np.testing.assert_array_equal(data.X, data.pictures)
+    learn, _ = data.split(np.arange(20) < 5)
+    assert learn.value_range == (0.0, 1.0)
+
+
+def test_an_epoch_derives_from_seed_and_number():
+    recipe = dataclasses.replace(PLAIN, schedule=Schedule())
+    one, same = (an_epoch(examples(), recipe, epoch=3)[0] for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    for other in ({"seed": 1, "epoch": 3}, {"epoch": 4}):
+        assert not np.array_equal(one, an_epoch(examples(), recipe, **other)[0])
+
+
+def test_targets_are_smoothed():
+    recipe = dataclasses.replace(PLAIN, schedule=Schedule(augmentation=NOTHING, smoothing=0.2))
+    _, y, _ = an_epoch(examples(), recipe)
+    np.testing.assert_allclose(np.sort(y, axis=1), [[0.1, 0.9]] * len(y), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recordings", "passes", "epochs"), [(4, 125, 32), (240, 3, 22), (500, 1, 32), (3000, 1, 8)]
+)
+def test_the_number_of_epochs_follows_the_data(recordings, passes, epochs):
+    schedule = Schedule()
+    assert (schedule.passes(recordings), schedule.epochs(recordings)) == (passes, epochs)
+    recipe = get_recipe("logmel-statistics")
+    assert recipe.epochs_for(recordings) == epochs
+    assert recipe.adjusted(epochs=3).epochs_for(recordings) == 3
+
+
+@pytest.mark.slow
+def test_what_can_be_told_apart_is_learned():
+    data = examples(40)
+    learn, aside = data.split(np.arange(40) >= 30)
+    fitted = fit(learn, dataclasses.replace(PLAIN, schedule=Schedule(crops=2000)), validation=aside)
+    assert fitted.scale == (0.0, 1.0)
+    assert len(fitted.history) == 8
+    assert fitted.history[-1]["val_acc"] > 0.9
