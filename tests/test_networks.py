@@ -7,7 +7,7 @@ import pytest
 from timbrel.errors import InvalidArgument
 from timbrel.networks.builders import front_end, network
 from timbrel.networks.recipes import RECIPES, Recipe, get_recipe
-from timbrel.networks.summary import layer_table, untrained
+from timbrel.networks.summary import front_end_multiply_adds, layer_table, untrained
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,39 @@ def test_the_convolutional_network_layer_by_layer():
     assert convolution.kernel_size == (3, 3)
     assert convolution.strides == (1, 1)
     assert convolution.padding == "same"
+
+
+@pytest.mark.parametrize(
+    ("name", "network_cost", "front_end_cost"),
+    [
+        # Counted by hand: positions, times kernel, times channels; then the dense layers.
+        (
+            "tutorial-cnn",
+            13 * 9 * 9 * (32 + 32 * 32 + 32 * 64 + 64 * 128)
+            + 6 * 4 * 128 * 128
+            + 128 * 64
+            + 64 * 10,
+            9 * (400 * 2 * 257 + 2 * 257 * 27 + 27 * 13),
+        ),
+        (
+            "tutorial-rnn",
+            9 * 4 * 128 * (13 + 128 + 128 + 128)
+            + 9 * (128 * 64 + 64 * 32 + 32 * 16 + 16 * 8)
+            + 9 * 8 * 10,
+            9 * (400 * 2 * 257 + 2 * 257 * 27 + 27 * 13),
+        ),
+        (
+            "logmel-statistics",
+            192 * (64 * 20 + 10 * 84) + 572 * 256 + 256 * 10,
+            192 * (32 * 32 * 34 + 4 * 17 * 32 + 17 * 64 * 64 + 17 * 32 * 64),
+        ),
+    ],
+)
+def test_multiply_adds_are_those_counted_by_hand(name, network_cost, front_end_cost):
+    recipe = get_recipe(name)
+    rows = layer_table(untrained(recipe, 10))
+    assert sum(row.multiply_adds for row in rows) == network_cost
+    assert front_end_multiply_adds(recipe) == front_end_cost
 
 
 def test_the_table_accounts_for_every_parameter():

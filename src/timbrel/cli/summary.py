@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from timbrel.cli.console import Terminal, load_keras
-from timbrel.cli.tables import network_table
+from timbrel.cli.tables import cost_text, network_table
 
 
 def summary(
@@ -25,3 +25,4 @@ def summary(
 
     result = workflow.summary(recipe, classes=classes, picture=output)
     terminal.out.print(network_table(result))
+    terminal.out.print(cost_text(result))

@@ -70,17 +70,32 @@ def network_table(summary: Summary) -> Table:
     """Layers, output shapes, parameters and each layer's share of them."""
     shape = ", ".join(str(size) for size in summary.input_shape)
     title = f"{summary.recipe.name}: input ({shape}), {summary.parameters:,} parameters"
-    table = plain_table(title, "layer", "output", "parameters", "share")
+    table = plain_table(title, "layer", "output", "multiply-adds", "parameters", "share")
     table.add_column("", justify="left")
     for row in summary.rows:
         table.add_row(
             f"{row.name} ({row.kind})",
             "(" + ", ".join(str(size) for size in row.output_shape) + ")",
+            f"{row.multiply_adds:,}" if row.multiply_adds else "",
             f"{row.parameters:,}",
             f"{row.share:.1%}",
             _bar(row.share),
         )
     return table
+
+
+def cost_text(summary: Summary) -> str:
+    """Multiply-adds per second of sound, in words."""
+    network, front_end = (
+        count * summary.windows_a_second / 1e6
+        for count in (summary.multiply_adds, summary.front_end)
+    )
+    windowing = summary.recipe.windowing
+    return (
+        f"For each second of sound, {summary.windows_a_second:.3g} windows of "
+        f"{windowing.window / windowing.rate:.3g} s: {network:.3g} million multiply-adds in the "
+        f"network, {front_end:.3g} million in the front end."
+    )
 
 
 def predictions_table(pairs: list[tuple[str, Prediction]]) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import Progress, TaskID
 
 from timbrel.cli.console import Terminal
-from timbrel.cli.tables import distribution_table, network_table, weights_table
+from timbrel.cli.tables import cost_text, distribution_table, network_table, weights_table
 from timbrel.dataset.manifest import Dataset
 from timbrel.networks.recipes import Recipe
 from timbrel.training.examples import Examples
@@ -81,8 +81,9 @@ class ConsoleObserver(TrainObserver):
     def network(self, recipe: Recipe, examples: Examples) -> None:
         """Print the network."""
         self._epochs = recipe.epochs_for(len(np.unique(examples.recording)))
-        self._show(network_table(summary(recipe, classes=len(examples.labels))))
-        self._show("")
+        described = summary(recipe, classes=len(examples.labels))
+        self._show(network_table(described))
+        self._show(f"{cost_text(described)}\n")
 
     def steps(self, epoch: int, done: int, total: int) -> None:
         """Move the bar of an epoch."""

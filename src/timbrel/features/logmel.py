@@ -64,6 +64,7 @@ class LogMel(FramedSpectrum):
         self._taper = taper.astype("float32")
         self._power = PowerSpectrum(nfft)
         self._bank = self._power.spread(bank.T).astype("float32")
+        self.multiply_adds_a_frame = self._power.multiply_adds + self._bank.size
 
     def call(self, waveform):
         """Compute the log-mel picture of a batch of windows."""

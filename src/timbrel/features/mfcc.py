@@ -82,6 +82,7 @@ class MFCC(FramedSpectrum):
         # Squares of the real and of the imaginary parts go through the same filters.
         self._bank = np.tile(np.concatenate([bank, energy], axis=1), (2, 1)).astype("float32")
         self._cosine = np.concatenate([lifted, energy_row]).astype("float32")
+        self.multiply_adds_a_frame = self._fourier.size + self._bank.size + self._cosine.size
 
     def call(self, waveform):
         """Compute the coefficients of a batch of windows."""

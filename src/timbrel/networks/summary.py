@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from timbrel.features.backend import keras
 from timbrel.networks.builders import front_end, network
+from timbrel.networks.cost import multiply_adds
 from timbrel.networks.recipes import Recipe
 
 
@@ -19,6 +20,7 @@ class LayerRow:
         output_shape: without the batch.
         parameters: trained and fixed.
         share: of all parameters of the network, 0 to 1.
+        multiply_adds: for one window, see `timbrel.networks.cost.multiply_adds`.
     """
 
     name: str
@@ -26,6 +28,7 @@ class LayerRow:
     output_shape: tuple[int, ...]
     parameters: int
     share: float
+    multiply_adds: int
 
 
 def layer_table(model: keras.Model) -> list[LayerRow]:
@@ -38,6 +41,7 @@ def layer_table(model: keras.Model) -> list[LayerRow]:
             output_shape=tuple(layer.output.shape[1:]),
             parameters=layer.count_params(),
             share=layer.count_params() / total if total else 0.0,
+            multiply_adds=multiply_adds(layer),
         )
         for layer in model.layers
     ]
@@ -47,3 +51,8 @@ def untrained(recipe: Recipe, classes: int) -> keras.Sequential:
     """Build a recipe's network, untrained, with the input shape that its front end gives."""
     shape = tuple(front_end(recipe).output_shape[1:])
     return network(recipe, shape, classes)
+
+
+def front_end_multiply_adds(recipe: Recipe) -> int:
+    """Multiply-adds of a recipe's front end for one window."""
+    return sum(multiply_adds(layer) for layer in front_end(recipe).layers)

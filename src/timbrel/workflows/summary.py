@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import Recipe, get_recipe
-from timbrel.networks.summary import LayerRow, layer_table, untrained
+from timbrel.networks.summary import (
+    LayerRow,
+    front_end_multiply_adds,
+    layer_table,
+    untrained,
+)
 from timbrel.report.curves import network_picture
 
 
@@ -20,12 +25,24 @@ class Summary:
         input_shape: of one picture.
         rows: its layers.
         parameters: of all layers.
+        front_end: multiply-adds of the front end for one window.
     """
 
     recipe: Recipe
     input_shape: tuple[int, ...]
     rows: list[LayerRow]
     parameters: int
+    front_end: int
+
+    @property
+    def windows_a_second(self) -> float:
+        """Windows that are heard in each second of a long recording."""
+        return self.recipe.windowing.rate / self.recipe.windowing.hop
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of the network for one window."""
+        return sum(row.multiply_adds for row in self.rows)
 
 
 def summary(
@@ -49,4 +66,5 @@ def summary(
     rows = layer_table(model)
     if picture is not None:
         network_picture(rows, picture)
-    return Summary(recipe, tuple(model.input_shape[1:]), rows, model.count_params())
+    shape, parameters = tuple(model.input_shape[1:]), model.count_params()
+    return Summary(recipe, shape, rows, parameters, front_end_multiply_adds(recipe))
