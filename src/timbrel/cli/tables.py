@@ -67,19 +67,20 @@ def weights_table(train: Examples) -> Table:
 
 
 def network_table(summary: Summary) -> Table:
-    """Layers, output shapes, parameters and each layer's share of them."""
+    """Layers, output shapes, parameters, each layer's share of them, and multiply-adds."""
     shape = ", ".join(str(size) for size in summary.input_shape)
     title = f"{summary.recipe.name}: input ({shape}), {summary.parameters:,} parameters"
-    table = plain_table(title, "layer", "output", "multiply-adds", "parameters", "share")
+    table = plain_table(title, "layer", "output", "parameters", "share")
     table.add_column("", justify="left")
+    table.add_column("multiply-adds", justify="right")
     for row in summary.rows:
         table.add_row(
             f"{row.name} ({row.kind})",
             "(" + ", ".join(str(size) for size in row.output_shape) + ")",
-            f"{row.multiply_adds:,}" if row.multiply_adds else "",
             f"{row.parameters:,}",
             f"{row.share:.1%}",
             _bar(row.share),
+            f"{row.multiply_adds:,}" if row.multiply_adds else "",
         )
     return table
 

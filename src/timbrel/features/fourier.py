@@ -16,8 +16,8 @@ class PowerSpectrum:
     The transform of N = rows · columns points is done in two steps of matrix products, with a
     multiplication by the twiddle factors between them: about N · (rows + 2 · columns)
     multiply-adds a frame instead of N · (N + 2) for the dense matrix; for 1024 points 0.11 M
-    instead of 1.05 M. Matrix products run in every form that a graph is exported to, which operators
-    for the Fourier transform do not.
+    instead of 1.05 M. Matrix products run in every form that a graph is exported to; operators for
+    the Fourier transform do not.
 
     Because the frames are real, `bins` repeats a few bins of the spectrum and holds others as
     their mirror image, N − k for k; `spread` arranges a matrix to go with that order.
