@@ -58,7 +58,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     assert "504,170 parameters" in out
     assert re.search(r"dense_1 \(Dense\)\s+\(128\)\s+393,344\s+78\.0%", out)
     assert (tmp_path / "network.png").read_bytes()[:4] == b"\x89PNG"
-    assert re.search(r"conv_4 .* 8,626,176\n", out)
+    assert re.search(r"conv_4 .* 8,626,176 *\n", out)
     assert "123 million multiply-adds in the network, 19.8 million in the front end." in out
     assert "499,402 parameters" in call("summary", "tutorial-cnn-16")[1]
     assert "(14, 4, 64)" not in call("summary", "tutorial-cnn", "--classes", "3")[1]
