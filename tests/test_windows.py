@@ -8,7 +8,7 @@ import pytest
 
 from timbrel.audio.clean import Cleaned, clean, uncleaned
 from timbrel.audio.decode import decode
-from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
+from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window, windows_at_once
 
 PLAIN = Windowing(rate=1000, window=10, hop=10)
 CLEANING = Windowing(rate=1000, window=10, hop=10, clean_threshold=0.1, clean_window=0.005)
@@ -151,3 +151,9 @@ def test_overlapping_windows_reach_the_end(samples, windows):
         joined[number * 4 : number * 4 + 10] = window
     np.testing.assert_array_equal(joined[:samples], ramp(samples))
     assert not joined[samples:].any()
+
+
+def test_short_windows_go_by_the_hundred_and_long_ones_do_not():
+    assert windows_at_once(1600, most=512) == 512
+    assert windows_at_once(98_816, most=512) == 21
+    assert windows_at_once(10_000_000, most=512) == 1

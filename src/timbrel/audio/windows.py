@@ -9,6 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from timbrel.audio.clean import Cleaned, clean, uncleaned
 
+_SAMPLES_AT_ONCE = 1 << 21
+
 
 @dataclass(frozen=True)
 class Windowing:
@@ -73,6 +75,15 @@ def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> 
             "it was padded with zeros"
         )
     return tuple(warnings)
+
+
+def windows_at_once(window: int, *, most: int) -> int:
+    """Windows of so many samples to compute together: `most`, or fewer where they are long.
+
+    A front end makes several copies of its frames, which overlap, so that long windows by the
+    hundred would take gigabytes.
+    """
+    return max(min(most, _SAMPLES_AT_ONCE // window), 1)
 
 
 def pad_to_window(waveform: np.ndarray, window: int) -> np.ndarray:

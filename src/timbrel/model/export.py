@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from timbrel.audio.windows import windows_at_once
 from timbrel.errors import MissingExtra, ModelError
 from timbrel.features.backend import keras
 from timbrel.features.scaling import MinMaxScale
@@ -77,7 +78,8 @@ def probabilities(model: keras.Model, windows: np.ndarray) -> np.ndarray:
 
     For calibration and for comparing with the export; published scores come from onnxruntime.
     """
-    return np.asarray(model.predict(windows, batch_size=512, verbose=0)["probabilities"])
+    size = windows_at_once(model.input_shape[1], most=512)
+    return np.asarray(model.predict(windows, batch_size=size, verbose=0)["probabilities"])
 
 
 def export_onnx(trained: Trained) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
+from timbrel.audio.windows import windows_at_once
 from timbrel.errors import ModelError
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.
@@ -71,8 +72,9 @@ class Session:
         """
         probabilities = np.empty((len(windows), self.classes), dtype=np.float32)
         embedding = np.empty((len(windows), self.dimensions), dtype=np.float32)
-        for start in range(0, len(windows), _BATCH):
-            part = slice(start, start + _BATCH)
+        size = windows_at_once(self.window, most=_BATCH)
+        for start in range(0, len(windows), size):
+            part = slice(start, start + size)
             batch = np.ascontiguousarray(windows[part], dtype=np.float32)
             probabilities[part], embedding[part] = self._session.run(
                 ["probabilities", "embedding"], {"waveform": batch}

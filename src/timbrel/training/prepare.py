@@ -10,7 +10,7 @@ import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.spool import WaveformSpool
-from timbrel.audio.windows import Windowing, cleaning_warnings, keep
+from timbrel.audio.windows import Windowing, cleaning_warnings, keep, windows_at_once
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
 from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
@@ -176,7 +176,8 @@ def _compute(
         decoder.start(len(recordings))
         # Compiled while the decoders start.
         model = front_end(recipe)
-        model.predict_on_batch(np.zeros((_BATCH, windowing.window), dtype=np.float32))
+        size = windows_at_once(windowing.window, most=_BATCH)
+        model.predict_on_batch(np.zeros((size, windowing.window), dtype=np.float32))
         read = _read_all(recordings, windowing, (decoder, spool, tell))
         target = _targets([recordings[number] for number in read.used], read.problems)
         copies = near_duplicates(
@@ -282,11 +283,12 @@ def _pictures(
     recording, start, tell = what
     shape = (len(recording), *model.output_shape[1:])
     pictures = np.empty(shape, dtype=np.float32)
-    for first in range(0, len(recording), _BATCH):
-        part = slice(first, first + _BATCH)
+    size = windows_at_once(model.input_shape[1], most=_BATCH)
+    for first in range(0, len(recording), size):
+        part = slice(first, first + size)
         windows = spool.windows(recording[part], start[part], window=model.input_shape[1])
         pictures[part] = keras.ops.convert_to_numpy(model.predict_on_batch(windows))
-        tell("computing", min(first + _BATCH, len(recording)), len(recording))
+        tell("computing", min(first + size, len(recording)), len(recording))
     return pictures
 
 
