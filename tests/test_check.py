@@ -183,6 +183,7 @@ def test_the_json_holds_every_recording_and_finding(planted, result):
     assert facts["hum/3.wav"]["usable"] is True
 
 
+@pytest.mark.slow
 def test_a_clean_data_set_has_no_findings(tiny_data):
     result = check(tiny_data)
     assert result.findings == ()
@@ -229,6 +230,7 @@ def test_small_classes_and_few_groups(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_single_class_is_named(tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hum",))
     (item,) = check(folder).findings

@@ -336,7 +336,9 @@ def test_a_crash_costs_one_file(tmp_path, name, sentence):
 
 
 @pytest.mark.usefixtures("unruly")
-@pytest.mark.parametrize("name", ["hang", pytest.param("grip", marks=posix_only)])
+@pytest.mark.parametrize(
+    "name", ["hang", pytest.param("grip", marks=[posix_only, pytest.mark.slow])]
+)
 def test_a_file_that_hangs_costs_itself(tmp_path, name):
     good = write(tmp_path / "good.wav")
     with IsolatedDecoder(patience=1.0) as decoder:
@@ -375,6 +377,7 @@ def test_a_worker_that_died_while_idle_costs_nothing(decoder, tmp_path):
     assert_same(decoder.decode(path, RATE), decode(path, RATE))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_from_many_threads_every_file_gets_its_own_answer_in_order(tmp_path):
     kinds = {5: "exit", 18: "exit", 19: "bug", 30: "bug", 6: "print", 7: "print"}
@@ -530,6 +533,7 @@ def data_with_traps(tmp_path):
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path, monkeypatch):
     from timbrel.dataset.manifest import read_dataset
@@ -549,6 +553,7 @@ def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
     assert prepare(dataset, cache=cache).cached
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path):
     from timbrel.workflows.explore import explore
@@ -561,7 +566,7 @@ def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
 
 
 @pytest.mark.usefixtures("unruly")
-@pytest.mark.parametrize("level", ["file", "window"])
+@pytest.mark.parametrize("level", ["file", pytest.param("window", marks=pytest.mark.slow)])
 def test_predicting_goes_on_without_the_file_that_crashes(tiny_model, data_with_traps, level):
     from timbrel.inference.predictor import load
 

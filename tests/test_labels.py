@@ -168,6 +168,7 @@ def test_nobody_is_accused_where_all_is_well(count, few_trees):
     assert find_mislabelled(*clusters(count)) == []
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_told_few_are_accused(one_deal):
     """Statistics that say nothing of the class: out of 200 recordings, two may look wrong."""
     _, labels, groups = clusters([50] * 4)
@@ -227,6 +228,7 @@ def test_groups_that_span_classes_like_speakers(few_trees):
     assert all(item.suggested == truth[item.index] for item in found)
 
 
+@pytest.mark.slow
 def test_a_class_of_one_group_takes_no_part(one_deal):
     statistics, truth, groups = clusters([20, 20, 6])
     groups[40:] = ["one"] * 6
@@ -270,6 +272,7 @@ def test_recordings_that_are_all_alike_are_not_accused(value, few_trees):
     assert find_mislabelled(np.full((35, 4), value), labels, groups) == []
 
 
+@pytest.mark.slow
 def test_a_constant_and_a_huge_statistic_do_no_harm(one_deal):
     statistics, truth, groups = clusters([25, 25])
     labels, wrong = swapped(truth, 3)
@@ -303,6 +306,7 @@ def test_what_does_not_fit_is_refused(statistics, labels, groups, said):
 # From sounds to suspects
 
 
+@pytest.mark.slow
 def test_sounds_under_a_wrong_label_are_found(one_deal):
     kinds = [kind for kind in ("hiss", "hum", "whistle") for _ in range(16)]
     rng = np.random.default_rng(2)
