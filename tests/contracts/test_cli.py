@@ -131,6 +131,7 @@ def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
     assert status == 0
@@ -251,6 +252,7 @@ def test_an_output_that_is_full_is_one_sentence():
     assert "the disk is full" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
     command = [sys.executable, "-m", "timbrel", "predict", tiny_data, "-m", tiny_model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -261,6 +263,7 @@ def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
@@ -319,6 +322,7 @@ def test_interrupting_the_import_of_keras_ends_the_program():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tiny_data, tmp_path):
     figures, page = tmp_path / "evaluation.json", tmp_path / "report.html"
     status, out, err = call(
