@@ -1,6 +1,7 @@
 """What the tests share: the real recordings, a tiny data set, a tiny model."""
 
 import hashlib
+import math
 import os
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def _without_learning():
         for row in history:
             (listener or Listener()).on_epoch(row)
         model = network(recipe, train.input_shape, len(train.labels), seed=seed)
-        return Fitted(model, train.value_range, history, "float32")
+        # Rounded, so that most parts of a data set have the same.
+        low, high = train.value_range
+        scale = (10 * math.floor(low / 10), 10 * math.ceil(high / 10))
+        return Fitted(model, scale, history, "float32")
 
     def export(trained):
         weights = hashlib.sha256(b"".join(item.tobytes() for item in trained.network.get_weights()))

@@ -31,6 +31,13 @@ def call(capfd):
     return run
 
 
+@pytest.fixture
+def few_trees(monkeypatch):
+    """These sounds are easy to tell apart; tests/test_labels.py has the model as it is."""
+    monkeypatch.setattr("timbrel.evaluation.fast_model._TREES", 20)
+    monkeypatch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+
+
 def test_help_names_the_commands_that_exist(call):
     status, out, _ = call("--help")
     assert status == 0
@@ -63,6 +70,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "hum" / "text.wav").write_text("no sound at all, but long enough for a header" * 9)
@@ -83,6 +91,7 @@ def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
     status, out, err = call("check", tiny_data, "--quiet")
     assert (status, err) == (0, "")
@@ -90,6 +99,7 @@ def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_shows_few_of_a_kind_unless_all_are_asked_for(call, tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hiss", "hum"))
     for file in (folder / "hum").iterdir():
