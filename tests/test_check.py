@@ -156,6 +156,7 @@ def test_copies_share_a_group(result):
     assert len({group[f"hiss/{number}.wav"] for number in range(12)}) == 12
 
 
+@pytest.mark.slow
 def test_prepare_agrees_on_groups_and_on_what_cannot_be_used(planted, result):
     from timbrel import prepare, read_dataset
 

@@ -320,8 +320,8 @@ def test_workers_that_do_not_start_are_not_blamed_on_the_file(
     ("name", "sentence"),
     [
         pytest.param("segfault", "the decoder crashed on it (SIGSEGV); convert", marks=posix_only),
-        ("exit", "the decoder crashed on it (exit status 7); convert"),
-        ("bug", "the decoder crashed on it (exit status 1); convert"),
+        pytest.param("exit", "crashed on it (exit status 7); convert", marks=pytest.mark.slow),
+        pytest.param("bug", "crashed on it (exit status 1); convert", marks=pytest.mark.slow),
         pytest.param("killed", "perhaps because memory ran out; cut it", marks=posix_only),
         ("memory", "it does not fit in the memory; cut it into shorter recordings"),
     ],
@@ -504,7 +504,7 @@ def program(tmp_path):
 
 
 @posix_only
-@pytest.mark.parametrize("how", ["terminal", "alone"])
+@pytest.mark.parametrize("how", ["terminal", pytest.param("alone", marks=pytest.mark.slow)])
 def test_ctrl_c_ends_workers_without_a_word(tmp_path, how):
     with program(tmp_path) as (process, workers):
         (os.killpg if how == "terminal" else os.kill)(process.pid, signal.SIGINT)
@@ -514,7 +514,9 @@ def test_ctrl_c_ends_workers_without_a_word(tmp_path, how):
 
 
 @posix_only
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_workers_end_with_their_parent_even_in_the_middle_of_a_file(tmp_path, sent):
     with program(tmp_path) as (process, workers):
         process.send_signal(sent)

@@ -191,6 +191,7 @@ def test_the_order_of_the_recordings_does_not_matter(alone, few_trees):
     assert [Suspect(int(order[s.index]), s.suggested, s.confidence) for s in again] == found
 
 
+@pytest.mark.slow
 def test_the_same_seed_says_the_same(few_trees):
     statistics, truth, groups = clusters([15, 12, 10], spread=1.5)
     labels, _ = swapped(truth, 4)

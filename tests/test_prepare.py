@@ -100,6 +100,7 @@ def test_silent_and_unreadable_recordings_do_not_shift_the_pairs(copied, tmp_pat
     assert group["hum/wrong.flac"] == group["hiss/1.wav"]
 
 
+@pytest.mark.slow
 def test_a_recording_with_nothing_to_recognise_has_no_digest(copied):
     soundfile.write(copied / "hum" / "faint.wav", np.full(RATE, 1e-9), RATE, subtype="FLOAT")
     prepared = prepare(read_dataset(copied), cache=FeatureCache(None))

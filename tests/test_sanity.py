@@ -343,6 +343,7 @@ def test_other_classes_are_not(sound, label):
 # A real model
 
 
+@pytest.mark.slow
 def test_a_real_model_goes_through_the_round(tiny_model):
     predictor = load(tiny_model)
     rows = sanity_round(predictor)
