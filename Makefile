@@ -6,6 +6,9 @@ STAMP := .venv/installed
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.
 CHROMIUM := /usr/bin/chromium
 
+# Two processes, and each file in one of them, for the sake of its fixtures.
+IN_PARALLEL := --numprocesses 2 --dist loadfile
+
 .PHONY: install demo test test-quick test-release lint format bench clean
 
 install: $(STAMP)
@@ -19,10 +22,10 @@ demo: install
 	$(BIN)/timbrel demo
 
 test: install $(CHROMIUM)
-	$(BIN)/python -m pytest --ignore=tests/release
+	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/release
 
 test-quick: install
-	$(BIN)/python -m pytest --ignore=tests/release -m "not slow"
+	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/release -m "not slow"
 
 test-release: install
 	$(BIN)/python -m pytest tests/release

@@ -1,5 +1,7 @@
 """What the tests share: the real recordings, a tiny data set, a tiny model."""
 
+import hashlib
+import math
 import os
 from pathlib import Path
 
@@ -63,6 +65,50 @@ def tiny_training(tiny_data, tmp_path_factory):
     from timbrel.workflows.train import train
 
     return train(tiny_data, tmp_path_factory.mktemp("models") / "tiny", epochs=6)
+
+
+@pytest.fixture(scope="session")
+def _without_learning():
+    """What takes the place of `fit` and of the export in cross-validation; see `untrained`."""
+    from timbrel.model.export import export_onnx
+    from timbrel.networks.builders import network
+    from timbrel.training.fit import HISTORY_KEYS, Fitted, Listener
+
+    exported = {}
+
+    def fit(train, recipe, *, seed=0, listener=None, **_):
+        history = [
+            dict.fromkeys(HISTORY_KEYS, 0.5) | {"epoch": epoch}
+            for epoch in range(1, recipe.epochs + 1)
+        ]
+        for row in history:
+            (listener or Listener()).on_epoch(row)
+        model = network(recipe, train.input_shape, len(train.labels), seed=seed)
+        # Rounded, so that most parts of a data set have the same.
+        low, high = train.value_range
+        scale = (10 * math.floor(low / 10), 10 * math.ceil(high / 10))
+        return Fitted(model, scale, history, "float32")
+
+    def export(trained):
+        weights = hashlib.sha256(b"".join(item.tobytes() for item in trained.network.get_weights()))
+        key = (trained.recipe, trained.scale, trained.temperature, weights.digest())
+        if key not in exported:
+            exported[key] = export_onnx(trained)
+        return exported[key]
+
+    return fit, export
+
+
+@pytest.fixture
+def untrained(_without_learning, monkeypatch):
+    """Networks stay as they were built, for what does not depend on what they learn.
+
+    Everything else is as ever; in cross-validation, equal networks are exported once.
+    """
+    fit, export = _without_learning
+    monkeypatch.setattr("timbrel.workflows.train.fit", fit)
+    monkeypatch.setattr("timbrel.workflows.runner.fit", fit)
+    monkeypatch.setattr("timbrel.workflows.runner.export_onnx", export)
 
 
 @pytest.fixture

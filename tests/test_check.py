@@ -156,6 +156,7 @@ def test_copies_share_a_group(result):
     assert len({group[f"hiss/{number}.wav"] for number in range(12)}) == 12
 
 
+@pytest.mark.slow
 def test_prepare_agrees_on_groups_and_on_what_cannot_be_used(planted, result):
     from timbrel import prepare, read_dataset
 
@@ -183,6 +184,7 @@ def test_the_json_holds_every_recording_and_finding(planted, result):
     assert facts["hum/3.wav"]["usable"] is True
 
 
+@pytest.mark.slow
 def test_a_clean_data_set_has_no_findings(tiny_data):
     result = check(tiny_data)
     assert result.findings == ()
@@ -229,6 +231,7 @@ def test_small_classes_and_few_groups(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_single_class_is_named(tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hum",))
     (item,) = check(folder).findings

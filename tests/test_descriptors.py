@@ -238,6 +238,7 @@ def test_the_waveform_is_left_alone():
     np.testing.assert_array_equal(waveform, before)
 
 
+@pytest.mark.slow
 def test_need_no_keras():
     code = "import sys, timbrel.features.statistics\nprint({'keras', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -30,6 +30,7 @@ def test_the_number_is_twice_what_fits_into_all_recordings_together(samples):
     assert drawn <= len(recording) <= drawn + 2
 
 
+@pytest.mark.slow
 def test_the_real_recordings_give_the_number_of_windows_of_the_tutorial(shared):
     windowing = RECIPES["tutorial-cnn"].windowing
     dataset = read_dataset(

@@ -17,6 +17,7 @@ from timbrel.dataset.synthesis import VOICES
 from timbrel.dataset.synthetic import record
 
 SOURCE_RATE = 44_100
+SLOW = pytest.mark.slow
 
 
 def recorded(kind, seed, *, rate=SOURCE_RATE):
@@ -79,6 +80,8 @@ LOSSLESS = {
 }
 # A bass drum without its beginning has nothing left that stands out.
 HARDER = {"without its first 30 %", "48 kHz, softer and trimmed"}
+# The others take their time.
+QUICK = {"20 dB softer", "without 15 % on either side", "48 kHz, softer and trimmed"}
 LOSSY = {
     "6 dB louder": gain(6),
     "MP3": mp3,
@@ -110,7 +113,9 @@ def found_and_accused(originals, change):
     return len(pairs & wanted), len(pairs - wanted)
 
 
-@pytest.mark.parametrize("name", LOSSLESS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=SLOW) for name in LOSSLESS]
+)
 def test_every_copy_is_found_and_nothing_else(originals, name):
     found, accused = found_and_accused(originals, LOSSLESS[name])
     assert accused == 0
@@ -125,7 +130,7 @@ def test_nearly_every_copy_through_a_codec_is_found_and_nothing_else(originals, 
     assert found >= 28
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.15, 0.25])
+@pytest.mark.parametrize("seconds", [0.1, *(pytest.param(s, marks=SLOW) for s in (0.15, 0.25))])
 def test_very_short_sounds(seconds):
     sounds = []
     for kind, seed in itertools.product(("Snare drum", "Hi-hat", "Flute", "Bell"), range(4)):
@@ -139,6 +144,7 @@ def test_very_short_sounds(seconds):
         assert found >= 15
 
 
+@pytest.mark.slow
 def test_a_part_of_a_long_recording_is_found():
     rng = np.random.default_rng(3)
     long = np.concatenate([recorded("Bowed string", seed)[0] for seed in range(30)])

@@ -111,6 +111,7 @@ def test_a_split_by_windows_claims_what_is_not_true(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_copies_share_a_fold_and_the_record_says_so(tmp_path):
     folder = write_folder(tmp_path / "data")
     waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
@@ -125,6 +126,7 @@ def test_copies_share_a_fold_and_the_record_says_so(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_only_the_copies_of_a_joined_group_are_called_copies(tmp_path):
     folder = write_folder(tmp_path / "data")
     waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
@@ -158,6 +160,7 @@ class Stopping(EvaluateObserver):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_an_interrupted_evaluation_goes_on_to_the_same_result(tiny_data, tmp_path):
     cache = FeatureCache(tmp_path)
     how = {"folds": 2, "epochs": 2, "cache": cache}
@@ -176,6 +179,7 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_result(tiny_data, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_repeats_deal_and_train_anew(tiny_data):
     evaluation = evaluate(tiny_data, folds=2, epochs=1, repeats=2).evaluation
     rows = evaluation["predictions"]
@@ -187,6 +191,7 @@ def test_repeats_deal_and_train_anew(tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_the_data_s_own_folds_and_groups_are_used(tmp_path):
     rows = ["path,label,group,fold"]
     for number, kind in enumerate(("hiss", "hum")):
@@ -208,6 +213,7 @@ def test_the_data_s_own_folds_and_groups_are_used(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_bad_recordings_and_single_groups_are_named(tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hiss", "hum"), recordings=3)
     (folder / "gong").mkdir()

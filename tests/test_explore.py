@@ -146,6 +146,7 @@ def test_stretches_of_a_csv(tmp_path):
     assert [str(item) for item in result.problems] == ["missing.wav: there is no such file"]
 
 
+@pytest.mark.slow
 def test_same_data_same_page(tmp_path):
     for label in "ab":
         for number in range(5):

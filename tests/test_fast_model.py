@@ -65,6 +65,7 @@ def test_the_discriminant_does_not_look_further_than_ten_deviations():
     np.testing.assert_allclose(model.predict(ten[None] * 1e9), model.predict(ten[None]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_forest_is_the_same_for_the_same_seed_and_another_for_another():
     statistics, target = clusters([20, 20, 20], spread=4)
     other, _ = clusters([30, 30, 30], seed=1, spread=4)

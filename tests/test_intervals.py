@@ -55,6 +55,7 @@ def test_an_interval_of_accuracy_is_as_wide_as_the_binomial_says():
     assert (high + low) / 2 == pytest.approx(accuracy, abs=0.1 * half)
 
 
+@pytest.mark.slow
 def test_intervals_narrow_with_more_groups():
     few, many = made(50), made(1250)
     for name in METRICS:

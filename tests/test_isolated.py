@@ -320,8 +320,8 @@ def test_workers_that_do_not_start_are_not_blamed_on_the_file(
     ("name", "sentence"),
     [
         pytest.param("segfault", "the decoder crashed on it (SIGSEGV); convert", marks=posix_only),
-        ("exit", "the decoder crashed on it (exit status 7); convert"),
-        ("bug", "the decoder crashed on it (exit status 1); convert"),
+        pytest.param("exit", "crashed on it (exit status 7); convert", marks=pytest.mark.slow),
+        pytest.param("bug", "crashed on it (exit status 1); convert", marks=pytest.mark.slow),
         pytest.param("killed", "perhaps because memory ran out; cut it", marks=posix_only),
         ("memory", "it does not fit in the memory; cut it into shorter recordings"),
     ],
@@ -336,7 +336,9 @@ def test_a_crash_costs_one_file(tmp_path, name, sentence):
 
 
 @pytest.mark.usefixtures("unruly")
-@pytest.mark.parametrize("name", ["hang", pytest.param("grip", marks=posix_only)])
+@pytest.mark.parametrize(
+    "name", ["hang", pytest.param("grip", marks=[posix_only, pytest.mark.slow])]
+)
 def test_a_file_that_hangs_costs_itself(tmp_path, name):
     good = write(tmp_path / "good.wav")
     with IsolatedDecoder(patience=1.0) as decoder:
@@ -375,6 +377,7 @@ def test_a_worker_that_died_while_idle_costs_nothing(decoder, tmp_path):
     assert_same(decoder.decode(path, RATE), decode(path, RATE))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_from_many_threads_every_file_gets_its_own_answer_in_order(tmp_path):
     kinds = {5: "exit", 18: "exit", 19: "bug", 30: "bug", 6: "print", 7: "print"}
@@ -501,7 +504,7 @@ def program(tmp_path):
 
 
 @posix_only
-@pytest.mark.parametrize("how", ["terminal", "alone"])
+@pytest.mark.parametrize("how", ["terminal", pytest.param("alone", marks=pytest.mark.slow)])
 def test_ctrl_c_ends_workers_without_a_word(tmp_path, how):
     with program(tmp_path) as (process, workers):
         (os.killpg if how == "terminal" else os.kill)(process.pid, signal.SIGINT)
@@ -511,7 +514,9 @@ def test_ctrl_c_ends_workers_without_a_word(tmp_path, how):
 
 
 @posix_only
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_workers_end_with_their_parent_even_in_the_middle_of_a_file(tmp_path, sent):
     with program(tmp_path) as (process, workers):
         process.send_signal(sent)
@@ -530,6 +535,7 @@ def data_with_traps(tmp_path):
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path, monkeypatch):
     from timbrel.dataset.manifest import read_dataset
@@ -549,6 +555,7 @@ def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
     assert prepare(dataset, cache=cache).cached
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path):
     from timbrel.workflows.explore import explore
@@ -561,7 +568,7 @@ def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
 
 
 @pytest.mark.usefixtures("unruly")
-@pytest.mark.parametrize("level", ["file", "window"])
+@pytest.mark.parametrize("level", ["file", pytest.param("window", marks=pytest.mark.slow)])
 def test_predicting_goes_on_without_the_file_that_crashes(tiny_model, data_with_traps, level):
     from timbrel.inference.predictor import load
 

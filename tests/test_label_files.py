@@ -364,6 +364,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_long_file_is_read_to_its_end(read):
     content = "".join(f"{n}\t{n + 0.5}\tclass {n % 7}\n" for n in range(20_000))
     assert len(content) > 1 << 17
@@ -396,6 +397,7 @@ def random_labels(seed, count=200):
     return start, end, rng.choice(names, count)
 
 
+@pytest.mark.slow
 @as_crowsetta
 def test_a_label_track_as_crowsetta_reads_it(tmp_path):
     example = crowsetta.example("marron1", return_path=True)

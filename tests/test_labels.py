@@ -168,6 +168,7 @@ def test_nobody_is_accused_where_all_is_well(count, few_trees):
     assert find_mislabelled(*clusters(count)) == []
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_told_few_are_accused(one_deal):
     """Statistics that say nothing of the class: out of 200 recordings, two may look wrong."""
     _, labels, groups = clusters([50] * 4)
@@ -190,6 +191,7 @@ def test_the_order_of_the_recordings_does_not_matter(alone, few_trees):
     assert [Suspect(int(order[s.index]), s.suggested, s.confidence) for s in again] == found
 
 
+@pytest.mark.slow
 def test_the_same_seed_says_the_same(few_trees):
     statistics, truth, groups = clusters([15, 12, 10], spread=1.5)
     labels, _ = swapped(truth, 4)
@@ -227,6 +229,7 @@ def test_groups_that_span_classes_like_speakers(few_trees):
     assert all(item.suggested == truth[item.index] for item in found)
 
 
+@pytest.mark.slow
 def test_a_class_of_one_group_takes_no_part(one_deal):
     statistics, truth, groups = clusters([20, 20, 6])
     groups[40:] = ["one"] * 6
@@ -270,6 +273,7 @@ def test_recordings_that_are_all_alike_are_not_accused(value, few_trees):
     assert find_mislabelled(np.full((35, 4), value), labels, groups) == []
 
 
+@pytest.mark.slow
 def test_a_constant_and_a_huge_statistic_do_no_harm(one_deal):
     statistics, truth, groups = clusters([25, 25])
     labels, wrong = swapped(truth, 3)
@@ -303,6 +307,7 @@ def test_what_does_not_fit_is_refused(statistics, labels, groups, said):
 # From sounds to suspects
 
 
+@pytest.mark.slow
 def test_sounds_under_a_wrong_label_are_found(one_deal):
     kinds = [kind for kind in ("hiss", "hum", "whistle") for _ in range(16)]
     rng = np.random.default_rng(2)

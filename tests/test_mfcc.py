@@ -52,6 +52,7 @@ def test_agrees_with_python_speech_features(name):
     np.testing.assert_allclose(ours(window), theirs(window), rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_agrees_with_python_speech_features_on_real_windows(shared):
     recordings = sorted((shared / "data/instruments/wavfiles").glob("*.wav"))
     windowing = RECIPES["tutorial-cnn"].windowing

@@ -90,7 +90,13 @@ def test_the_seed_decides_the_weights_and_nothing_global_does(name):
     assert np.array_equal(before, np.random.get_state()[1])
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "tutorial-rnn" else name
+        for name in RECIPES
+    ],
+)
 def test_low_precision_changes_arithmetic_and_not_the_weights(name):
     recipe = get_recipe(name)
     shape = front_end(recipe).output_shape[1:]

@@ -28,16 +28,19 @@ def copied(tmp_path):
     return data
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_copies_share_a_group_and_each_is_named(copied, tmp_path, again):
+def test_copies_share_a_group_and_each_is_named(copied, tmp_path):
     cache = FeatureCache(tmp_path / "cache")
     stages = []
-    for _ in range(2 if again else 1):
+    for cached in (False, True):
         prepared = prepare(
             read_dataset(copied), cache=cache, progress=lambda stage, *_: stages.append(stage)
         )
-    assert prepared.cached is again
+        assert prepared.cached is cached
+        assert_copies_are_joined_and_named(prepared)
     assert "comparing" in stages
+
+
+def assert_copies_are_joined_and_named(prepared):
     assert prepared.sound_sha256 == tuple(
         hashlib.sha256(decode(item.file, RATE).waveform.tobytes()).hexdigest()
         for item in prepared.recordings
@@ -61,6 +64,7 @@ def test_copies_share_a_group_and_each_is_named(copied, tmp_path, again):
     ]
 
 
+@pytest.mark.slow
 def test_the_groups_that_the_data_has_are_joined_whole(copied, tmp_path):
     paths = sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*.*"))
     with open(tmp_path / "list.csv", "w", newline="", encoding="utf-8") as file:
@@ -79,6 +83,7 @@ def test_the_groups_that_the_data_has_are_joined_whole(copied, tmp_path):
                 assert group[one] == group[other]
 
 
+@pytest.mark.slow
 def test_recordings_without_a_copy_keep_their_groups(tiny_data):
     dataset = read_dataset(tiny_data)
     prepared = prepare(dataset, cache=FeatureCache(None))
@@ -95,6 +100,7 @@ def test_silent_and_unreadable_recordings_do_not_shift_the_pairs(copied, tmp_pat
     assert group["hum/wrong.flac"] == group["hiss/1.wav"]
 
 
+@pytest.mark.slow
 def test_a_recording_with_nothing_to_recognise_has_no_digest(copied):
     soundfile.write(copied / "hum" / "faint.wav", np.full(RATE, 1e-9), RATE, subtype="FLOAT")
     prepared = prepare(read_dataset(copied), cache=FeatureCache(None))

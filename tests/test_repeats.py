@@ -79,6 +79,7 @@ def test_a_short_stretch_inside_a_long_one_contradicts_it():
     assert (kept, len(problems)) == ([], 2)
 
 
+@pytest.mark.slow
 def test_many_stretches_of_one_recording():
     # More than a billion pairs: minutes if each were looked at.
     items = [

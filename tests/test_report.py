@@ -588,6 +588,7 @@ def test_replacing_makes_the_folder(tmp_path):
     assert (tmp_path / "new/folder/page.html").read_text() == "page"
 
 
+@pytest.mark.slow
 def test_drawing_needs_no_pyplot():
     code = (
         "import sys, timbrel.report.explore, timbrel.report.page\n"

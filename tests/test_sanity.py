@@ -88,6 +88,7 @@ def test_a_rate_too_low_is_refused(name):
         SOUNDS[name](3999, 0)
 
 
+@pytest.mark.slow
 def test_no_seed_makes_speech_like_noise_clip():
     peaks = [np.abs(speech_like_noise(4000, seed, seconds=60.0)).max() for seed in range(5)]
     assert max(peaks) < 0.8
@@ -100,7 +101,7 @@ def test_silence_is_digital():
     assert not digital_silence(16_000).any()
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100])
+@pytest.mark.parametrize("rate", [8_000, pytest.param(44_100, marks=pytest.mark.slow)])
 def test_white_noise_is_flat(rate):
     centres = 62.5 * 2.0 ** np.arange(6 if rate == 8_000 else 8)
     level = octaves(white_noise, rate, centres)
@@ -109,7 +110,7 @@ def test_white_noise_is_flat(rate):
     np.testing.assert_allclose(level, 10 * np.log10(0.05**2 / (rate / 2)), atol=0.6)
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100])
+@pytest.mark.parametrize("rate", [8_000, pytest.param(44_100, marks=pytest.mark.slow)])
 def test_pink_noise_falls_by_3_db_an_octave(rate):
     centres = 62.5 * 2.0 ** np.arange(6 if rate == 8_000 else 8)
     level = octaves(pink_noise, rate, centres)
@@ -154,7 +155,7 @@ def test_clicks_come_ten_times_a_second_up_and_down_in_turn(rate):
     assert (side[1:] == -side[:-1]).all()
 
 
-@pytest.mark.parametrize("rate", [8_000, 20_000])
+@pytest.mark.parametrize("rate", [8_000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_speech_like_noise_has_the_average_spectrum_of_speech(rate):
     frequency, level = density(speech_like_noise, rate)
     centres = np.array([centre for centre in SPEECH if centre * 1.2 < rate / 2])
@@ -176,6 +177,7 @@ def modulation(waveform, rate):
     return power[syllables].sum() / power[(frequency > 0) & (frequency < 100)].sum()
 
 
+@pytest.mark.slow
 def test_speech_like_noise_has_syllables():
     for seed in range(4):
         speech = speech_like_noise(8000, seed, seconds=20.0)
@@ -341,6 +343,7 @@ def test_other_classes_are_not(sound, label):
 # A real model
 
 
+@pytest.mark.slow
 def test_a_real_model_goes_through_the_round(tiny_model):
     predictor = load(tiny_model)
     rows = sanity_round(predictor)

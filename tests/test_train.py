@@ -173,6 +173,7 @@ def test_a_training_is_not_resumed_with_another_split(tiny_data, tmp_path):
         train(table("21"), output, audio=tiny_data, epochs=3, resume=True)
 
 
+@pytest.mark.usefixtures("untrained")
 def test_copies_of_a_recording_stay_on_one_side(tmp_path):
     data = write_folder(tmp_path / "data", recordings=10, seconds=0.2)
     for kind in ("hum", "hiss"):
@@ -192,6 +193,7 @@ def test_copies_of_a_recording_stay_on_one_side(tmp_path):
         assert same <= held_out or not same & held_out
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_small_class_does_not_cost_the_others_their_training(tmp_path):
     data = write_folder(tmp_path / "data", recordings=24, seconds=0.2)
     for path in sorted((data / "hum").iterdir())[3:]:
@@ -206,6 +208,7 @@ def test_a_small_class_does_not_cost_the_others_their_training(tmp_path):
     assert learned[1] <= 0.2 * sum(learned)
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_class_without_a_usable_recording_is_named(tmp_path):
     data = write_folder(tmp_path / "data", recordings=4)
     for path in (data / "hum").iterdir():
@@ -216,6 +219,7 @@ def test_a_class_without_a_usable_recording_is_named(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file names are text there")
+@pytest.mark.usefixtures("untrained")
 def test_file_names_need_not_be_text(tmp_path):
     data = write_folder(tmp_path / "data", recordings=4)
     odd = os.fsencode(data / "hum") + b"/f\xff\xe9.wav"
@@ -245,6 +249,7 @@ def test_the_other_recipes_train_and_predict(recipe, tiny_data, tmp_path):
     assert load(result.path).predict(tiny_data / "hum" / "0.wav").predicted
 
 
+@pytest.mark.usefixtures("untrained")
 def test_bad_recordings_are_named_and_left_out(tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     silent, words, nan = (data / "hum" / name for name in ("silent.wav", "words.wav", "nan.wav"))
@@ -271,6 +276,7 @@ def test_bad_recordings_are_named_and_left_out(tmp_path):
     assert [text for text in warnings if "hiss/cut.wav" in text and "truncated" in text]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data, tmp_path):
     data = shutil.copytree(tiny_data, tmp_path / "data")
     (data / "Noise").mkdir()
@@ -284,6 +290,7 @@ def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data
     assert 0 <= unknown["accept_rate"] <= 1
 
 
+@pytest.mark.usefixtures("untrained")
 def test_quiet_recordings_are_used_and_the_threshold_is_named(tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     for path in data.rglob("*.wav"):
@@ -302,6 +309,7 @@ def test_quiet_recordings_are_used_and_the_threshold_is_named(tmp_path):
     assert notes[1] is None
 
 
+@pytest.mark.usefixtures("untrained")
 def test_one_class_and_single_recordings(tmp_path):
     data = write_folder(tmp_path / "one", kinds=("hum",))
     with pytest.raises(DataError, match="at least two classes.* one class only, 'hum'"):
@@ -318,6 +326,7 @@ def test_one_class_and_single_recordings(tmp_path):
     assert result.metadata["labels"] == ["hiss", "hum", "whistle"]
 
 
+@pytest.mark.usefixtures("untrained")
 def test_two_recordings_a_class_are_enough(tmp_path):
     data = write_folder(tmp_path / "data", recordings=2)
     result = train(data, tmp_path / "model", epochs=1)
@@ -328,6 +337,7 @@ def test_two_recordings_a_class_are_enough(tmp_path):
     assert result.metadata["thresholds"]["unknown"] == 0
 
 
+@pytest.mark.usefixtures("untrained")
 def test_labels_may_be_any_text(tmp_path):
     data = tmp_path / "data"
     data.mkdir()

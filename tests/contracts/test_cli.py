@@ -31,6 +31,13 @@ def call(capfd):
     return run
 
 
+@pytest.fixture
+def few_trees(monkeypatch):
+    """These sounds are easy to tell apart; tests/test_labels.py has the model as it is."""
+    monkeypatch.setattr("timbrel.evaluation.fast_model._TREES", 20)
+    monkeypatch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+
+
 def test_help_names_the_commands_that_exist(call):
     status, out, _ = call("--help")
     assert status == 0
@@ -65,6 +72,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "hum" / "text.wav").write_text("no sound at all, but long enough for a header" * 9)
@@ -85,6 +93,7 @@ def test_check_names_what_is_wrong_and_exits_with_1(call, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
     status, out, err = call("check", tiny_data, "--quiet")
     assert (status, err) == (0, "")
@@ -92,6 +101,7 @@ def test_check_of_a_clean_data_set_exits_with_0(call, tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_trees")
 def test_check_shows_few_of_a_kind_unless_all_are_asked_for(call, tmp_path):
     folder = write_folder(tmp_path / "data", kinds=("hiss", "hum"))
     for file in (folder / "hum").iterdir():
@@ -133,6 +143,7 @@ def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
     status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
     assert status == 0
@@ -253,6 +264,7 @@ def test_an_output_that_is_full_is_one_sentence():
     assert "the disk is full" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
     command = [sys.executable, "-m", "timbrel", "predict", tiny_data, "-m", tiny_model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -263,6 +275,7 @@ def test_a_reader_that_has_enough_is_no_error(tiny_model, tiny_data):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_recordings_left_out_of_training_are_named_and_the_status_is_1(call, tmp_path):
     data = write_folder(tmp_path / "data", recordings=6)
     soundfile.write(data / "hum" / "silent.wav", np.zeros(RATE), RATE)
@@ -321,6 +334,7 @@ def test_interrupting_the_import_of_keras_ends_the_program():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
 def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tiny_data, tmp_path):
     figures, page = tmp_path / "evaluation.json", tmp_path / "report.html"
     status, out, err = call(
