@@ -112,13 +112,11 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
 
 
 def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Times]) -> dict:
-    """Score the exported graph on the held-out recordings; the content of `evaluation.json`."""
+    """Score what the exported graph said of the held-out recordings: `evaluation.json`."""
     others, times = more
     with times.measure("predict"):
         session = Session(outcome.graph, "The exported model")
-        windows, _ = session.run(held_out.windows)
-        drawn, _ = session.run(held_out.drawn)
-        files = file_means(windows, held_out.file)
+        files = file_means(held_out.windows, held_out.file)
         confidence = [session.run(part)[0].mean(axis=0).max() for part in others.windows]
     temperature = outcome.trained.temperature
     count = np.zeros(len(files), dtype=np.int64)
@@ -126,8 +124,8 @@ def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese,
         recordings=held_out.recordings,
         target=held_out.target,
         files=files,
-        uncalibrated=file_means(tempered(windows, 1 / temperature), held_out.file),
-        windows=drawn,
+        uncalibrated=file_means(tempered(held_out.windows, 1 / temperature), held_out.file),
+        windows=held_out.drawn,
         window_file=held_out.drawn_file,
         fold=count,
         repeat=count,

@@ -8,25 +8,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window
+from timbrel.audio.windows import (
+    Windowing,
+    consecutive,
+    keep,
+    pad_to_window,
+    windows_at_once,
+)
 from timbrel.dataset.manifest import Problem, Recording, targets
 from timbrel.errors import AudioError
 from timbrel.parallel import in_order
 from timbrel.training.examples import Examples
 from timbrel.training.prepare import Prepared
 
+_AT_ONCE = 512
+
+# Windows that are kept to compare an export with its Keras model: so many, or so many samples.
+_MOST_SOME, _SAMPLES_OF_SOME = 2048, 1 << 23
+
 
 @dataclass(frozen=True)
 class Aside:
-    """Windows of recordings that were kept aside.
+    """What a network says of recordings that were kept aside.
 
     Attributes:
         recordings: the recordings.
         target: int `(files,)`, their classes.
-        windows: float32 `(n, window)`, consecutive windows of all of them.
+        windows: float32 `(n, classes)`, probabilities of the consecutive windows of all of them.
         file: int `(n,)`, the recording of each.
-        drawn: float32 `(m, window)`, the windows that were drawn from them.
+        drawn: float32 `(m, classes)`, probabilities of the windows that were drawn from them.
         drawn_file: int `(m,)`, the recording of each.
+        some: float32 `(k, window)`, drawn windows from all over the recordings.
     """
 
     recordings: tuple[Recording, ...]
@@ -35,37 +47,73 @@ class Aside:
     file: np.ndarray
     drawn: np.ndarray
     drawn_file: np.ndarray
+    some: np.ndarray
 
 
 def hear_aside(
     prepared: Prepared,
     chosen: np.ndarray,
+    answer: Callable[[np.ndarray], np.ndarray],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Aside:
-    """Decode, clean and cut recordings that take no part in training.
+    """Let a network hear recordings that take no part in training, a few at a time.
 
     Args:
         prepared: the data set.
         chosen: int `(files,)`, which of its recordings to hear.
+        answer: probabilities, float32 `(n, classes)`, of float32 windows `(n, window)`.
         progress: called with what is done of how much.
     """
-    windows, drawn = [], []
-    for whole, part in hear_each(prepared, chosen):
-        windows.append(whole)
-        drawn.append(part)
+    window, classes = prepared.recipe.windowing.window, len(prepared.examples.labels)
+    windows, drawn = (_Answers(answer, (window, classes)) for _ in range(2))
+    most = min(_MOST_SOME, _SAMPLES_OF_SOME // window)
+    apart, each = -(-len(chosen) // max(most, 1)) or 1, max(most // max(len(chosen), 1), 1)
+    some = [np.empty((0, window), dtype=np.float32)]
+    for number, (whole, part) in enumerate(hear_each(prepared, chosen)):
+        windows.add(whole)
+        drawn.add(part)
+        if number % apart == 0:
+            some.append(part[:each])
         if progress:
-            progress(len(windows), len(chosen))
+            progress(number + 1, len(chosen))
     used = tuple(prepared.recordings[number] for number in chosen)
-    empty = np.empty((0, prepared.recipe.windowing.window), dtype=np.float32)
     return Aside(
         recordings=used,
         target=targets(used, prepared.examples.labels),
-        windows=np.concatenate([empty, *windows]),
-        file=np.repeat(np.arange(len(used)), [len(part) for part in windows]),
-        drawn=np.concatenate([empty, *drawn]),
-        drawn_file=np.repeat(np.arange(len(used)), [len(part) for part in drawn]),
+        windows=windows.all(),
+        file=np.repeat(np.arange(len(used)), windows.counts),
+        drawn=drawn.all(),
+        drawn_file=np.repeat(np.arange(len(used)), drawn.counts),
+        some=np.concatenate(some),
     )
+
+
+class _Answers:
+    """Asks for many windows at a time, however few a recording has, and keeps the answers alone."""
+
+    def __init__(self, answer: Callable[[np.ndarray], np.ndarray], shape: tuple[int, int]) -> None:
+        window, classes = shape
+        self._answer = answer
+        self._enough = windows_at_once(window, most=_AT_ONCE)
+        self._waiting: list[np.ndarray] = []
+        self._answers = [np.empty((0, classes), dtype=np.float32)]
+        self.counts: list[int] = []
+
+    def add(self, windows: np.ndarray) -> None:
+        self.counts.append(len(windows))
+        self._waiting.append(windows)
+        if sum(map(len, self._waiting)) >= self._enough:
+            self._ask()
+
+    def all(self) -> np.ndarray:
+        self._ask()
+        return np.concatenate(self._answers)
+
+    def _ask(self) -> None:
+        if any(map(len, self._waiting)):
+            self._answers.append(self._answer(np.concatenate(self._waiting)))
+        self._waiting = []
 
 
 def hear_each(

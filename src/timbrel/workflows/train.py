@@ -46,9 +46,6 @@ from timbrel.workflows.parts import Parts, split_parts
 
 _PHASES = ("scored", "refit")
 
-# Held-out windows on which the export is compared with the Keras model.
-_PARITY_WINDOWS = 2048
-
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -145,9 +142,17 @@ def _train(
     observer.parts(learn, inner, notes)
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
-        held_out, calibration = _hear_parts(prepared, parts, observer)
-        trained, threshold = _calibrate(recipe, fitted, calibration)
+        trained, threshold = _calibrate(fitted, prepared, parts, observer)
         graph = export_onnx(trained)
+    with times.measure("predict"):
+        session = Session(graph, "The exported model")
+        numbers = np.flatnonzero(parts.held_out)
+        held_out = hear_aside(
+            prepared,
+            numbers,
+            lambda windows: session.run(windows)[0],
+            progress=lambda done, total: observer.progress("scoring", done, total),
+        )
         parity = _parity(trained, graph, held_out)
     outcome = Outcome(
         dataset=dataset,
@@ -176,13 +181,9 @@ def _train(
 
 
 def _parity(trained: Trained, graph: bytes, held_out: Aside) -> tuple[float, int]:
-    """Largest difference between Keras and ONNX, and on how many held-out windows.
-
-    They are taken from all of the recordings.
-    """
-    drawn = held_out.drawn
-    some = drawn[:: -(-len(drawn) // _PARITY_WINDOWS) or 1]
-    return measure_parity(whole_model(trained), graph, some), len(some)
+    """Largest difference between Keras and ONNX, and on how many held-out windows."""
+    difference = measure_parity(whole_model(trained), graph, held_out.some)
+    return difference, len(held_out.some)
 
 
 def _fit(
@@ -223,26 +224,19 @@ def _fit(
     )
 
 
-def _hear_parts(prepared: Prepared, parts: Parts, observer: TrainObserver) -> tuple[Aside, Aside]:
-    """Hear the held-out recordings and those of the inner hold-out."""
-    numbers = np.concatenate([np.flatnonzero(parts.held_out), np.flatnonzero(parts.inner)])
-    size = int(parts.held_out.sum())
-
-    def hear(chosen: np.ndarray, before: int) -> Aside:
-        return hear_aside(
-            prepared,
-            chosen,
-            progress=lambda done, total: observer.progress("scoring", before + done, len(numbers)),
-        )
-
-    return hear(numbers[:size], 0), hear(numbers[size:], size)
-
-
-def _calibrate(recipe: Recipe, fitted: Fitted, inner: Aside) -> tuple[Trained, float]:
+def _calibrate(
+    fitted: Fitted, prepared: Prepared, parts: Parts, observer: TrainObserver
+) -> tuple[Trained, float]:
     """Temperature and threshold from the inner hold-out, at the level of files."""
-    plain = Trained(recipe, fitted.network, fitted.scale)
-    raw = probabilities(whole_model(plain), inner.windows) if len(inner.target) else inner.windows
-    temperature, threshold = calibrate(raw, inner.file, inner.target)
+    plain = Trained(prepared.recipe, fitted.network, fitted.scale)
+    whole = whole_model(plain)
+    inner = hear_aside(
+        prepared,
+        np.flatnonzero(parts.inner),
+        lambda windows: probabilities(whole, windows),
+        progress=lambda done, total: observer.progress("calibrating", done, total),
+    )
+    temperature, threshold = calibrate(inner.windows, inner.file, inner.target)
     return dataclasses.replace(plain, temperature=temperature), threshold
 
 
