@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from timbrel.networks.recipes import Augmentation
+from timbrel.networks.recipes import Augmentation, LogMelSettings
 
 _DECIBEL = 10 / np.log(10)
 
-# Stands for no sound: the floor of `LogMelSettings`, far below what `RelativeLevel` hears.
-_NOTHING = 1e-14
+# Stands for no sound: what the front end puts there, far below what `RelativeLevel` hears.
+_NOTHING = LogMelSettings().floor
 _KNOTS = 7
 # Decibels for which a room's sound decays in its reverberation time.
 _DECAY = 60.0

@@ -93,10 +93,8 @@ class Scheduled:
         turns = [rng.permutation(self.recordings) for _ in range(passes)]
         recording = np.concatenate(turns)
         place = self._first[recording] + rng.integers(0, self._count[recording])
-        return {"x": _Batches(self._order[place], (self._train, self._weight), self._how(epoch))}
-
-    def _how(self, epoch: int) -> tuple[Recipe, tuple[int, int]]:
-        return self._recipe, (self._seed, epoch)
+        what, how = (self._train, self._weight), (self._recipe, (self._seed, epoch))
+        return {"x": _Batches(self._order[place], what, how)}
 
 
 class _Batches(keras.utils.PyDataset):

@@ -111,11 +111,12 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
     return [*notes, *more]
 
 
-def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Times]) -> dict:
+def evaluate_outcome(
+    outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Session, Times]
+) -> dict:
     """Score what the exported graph said of the held-out recordings: `evaluation.json`."""
-    others, times = more
+    others, session, times = more
     with times.measure("predict"):
-        session = Session(outcome.graph, "The exported model")
         files = file_means(held_out.windows, held_out.file)
         confidence = [session.run(part)[0].mean(axis=0).max() for part in others.windows]
     temperature = outcome.trained.temperature

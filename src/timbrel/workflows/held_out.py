@@ -67,8 +67,8 @@ def hear_aside(
     """
     window, classes = prepared.recipe.windowing.window, len(prepared.examples.labels)
     windows, drawn = (_Answers(answer, (window, classes)) for _ in range(2))
-    most = min(_MOST_SOME, _SAMPLES_OF_SOME // window)
-    apart, each = -(-len(chosen) // max(most, 1)) or 1, max(most // max(len(chosen), 1), 1)
+    most, files = max(min(_MOST_SOME, _SAMPLES_OF_SOME // window), 1), max(len(chosen), 1)
+    apart, each = -(-files // most), max(most // files, 1)
     some = [np.empty((0, window), dtype=np.float32)]
     for number, (whole, part) in enumerate(hear_each(prepared, chosen)):
         windows.add(whole)

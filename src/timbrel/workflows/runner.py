@@ -173,7 +173,8 @@ class Runner:
         for whole, part in hear_each(self._prepared, task.numbers, drawn=task.drawn):
             windows.append(session.run(whole if task.whole else whole[:0])[0])
             drawn.append(session.run(part)[0])
-            some.append(whole[:2])
+            if sum(map(len, some)) < _PARITY_WINDOWS:
+                some.append(whole[:2])
             observer.progress("scoring", len(windows), len(task.numbers))
         measure_parity(whole_model(trained), graph, np.concatenate(some)[:_PARITY_WINDOWS])
         others = [session.run(part)[0] for part in task.others]

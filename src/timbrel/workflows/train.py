@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,16 +143,15 @@ def _train(
     observer.parts(learn, inner, notes)
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
-        trained, threshold = _calibrate(fitted, prepared, parts, observer)
+        trained, threshold = _calibrate(fitted, prepared, (parts, observer))
         graph = export_onnx(trained)
     with times.measure("predict"):
         session = Session(graph, "The exported model")
-        numbers = np.flatnonzero(parts.held_out)
         held_out = hear_aside(
             prepared,
-            numbers,
+            np.flatnonzero(parts.held_out),
             lambda windows: session.run(windows)[0],
-            progress=lambda done, total: observer.progress("scoring", done, total),
+            progress=partial(observer.progress, "scoring"),
         )
         parity = _parity(trained, graph, held_out)
     outcome = Outcome(
@@ -168,7 +168,7 @@ def _train(
         seed=seed,
     )
     others = hear_none_of_these(dataset.recordings, recipe.windowing)
-    evaluation = evaluate_outcome(outcome, held_out, (others, times))
+    evaluation = evaluate_outcome(outcome, held_out, (others, session, times))
     if how.refit:
         outcome = _refit(outcome, held_out, folder, how)
     metadata = describe(outcome, evaluation, refit=how.refit)
@@ -225,16 +225,17 @@ def _fit(
 
 
 def _calibrate(
-    fitted: Fitted, prepared: Prepared, parts: Parts, observer: TrainObserver
+    fitted: Fitted, prepared: Prepared, how: tuple[Parts, TrainObserver]
 ) -> tuple[Trained, float]:
     """Temperature and threshold from the inner hold-out, at the level of files."""
+    parts, observer = how
     plain = Trained(prepared.recipe, fitted.network, fitted.scale)
     whole = whole_model(plain)
     inner = hear_aside(
         prepared,
         np.flatnonzero(parts.inner),
         lambda windows: probabilities(whole, windows),
-        progress=lambda done, total: observer.progress("calibrating", done, total),
+        progress=partial(observer.progress, "calibrating"),
     )
     temperature, threshold = calibrate(inner.windows, inner.file, inner.target)
     return dataclasses.replace(plain, temperature=temperature), threshold
