@@ -2,7 +2,7 @@ import librosa
 import numpy as np
 import pytest
 
-from timbrel.features.logmel import LogMel
+from timbrel.features.logmel import LogMel, log_mel
 
 SETTINGS = {"rate": 16_000, "frame": 400, "hop": 160, "nfft": 512, "filters": 40}
 
@@ -58,3 +58,21 @@ def test_is_rebuilt_from_its_configuration():
     again = LogMel.from_config(layer.get_config())
     window = np.random.default_rng(4).normal(size=(1, 1600)).astype("float32")
     np.testing.assert_array_equal(np.asarray(layer(window)), np.asarray(again(window)))
+
+
+@pytest.mark.parametrize(
+    ("samples", "settings"),
+    [
+        (20_000, {"frame": 2048, "hop": 512, "nfft": 2048, "filters": 128, "low": 40.0}),
+        (1000, {"frame": 2048, "hop": 512, "nfft": 2048, "filters": 64}),
+        (5000, {"frame": 400, "hop": 160, "nfft": 512, "filters": 40, "high": 7000.0}),
+    ],
+)
+def test_the_fast_way_agrees_with_the_layer(samples, settings):
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(3, samples)).astype("float32")
+    windows[1, samples // 2 :] = 0
+    fast = log_mel(windows, rate=32_000, floor=1e-8, **settings)
+    slow = np.asarray(LogMel(rate=32_000, floor=1e-8, **settings)(windows))
+    assert fast.dtype == np.float32
+    np.testing.assert_allclose(fast, slow, atol=2e-3)
