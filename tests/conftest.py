@@ -64,7 +64,8 @@ def tiny_training(tiny_data, tmp_path_factory):
     """The result of training on `tiny_data`; read only."""
     from timbrel.workflows.train import train
 
-    return train(tiny_data, tmp_path_factory.mktemp("models") / "tiny", epochs=6)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    return train(tiny_data, folder, recipe="tutorial-cnn", epochs=6)
 
 
 @pytest.fixture(scope="session")

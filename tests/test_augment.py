@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from timbrel.networks.recipes import Augmentation
-from timbrel.training.augment import augment, mix
+from timbrel.training.augment import augment
 
 NOTHING = Augmentation(
     share=1.0,
@@ -135,25 +135,6 @@ def test_a_band_limit_takes_the_highest_bands_alone():
     got = changed(x, band_limit=1.0)[:, 0]
     np.testing.assert_allclose(got[:, :35], 0, atol=1e-4)
     assert (got[:, -1] < -1).mean() > 0.8
-
-
-def test_mixing_mixes_targets_as_it_mixes_pictures():
-    x = np.zeros((8, 3, 8), dtype="float32")
-    for number in range(8):
-        x[number, 0, number] = 10.0
-    y = np.eye(8, dtype="float32")
-    mixed, targets = mix(x, y, 0.5, np.random.default_rng(0))
-    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(mixed[:, 0], (targets - 1) * 10, atol=1e-4)
-    assert (targets.argmax(axis=1) == np.arange(8)).all()
-    assert (targets.max(axis=1) < 0.99).any()
-
-
-def test_no_mixing_is_no_change():
-    x, y = pictures(), np.eye(6, dtype="float32")
-    mixed, targets = mix(x, y, 0.0, np.random.default_rng(0))
-    np.testing.assert_array_equal(mixed, x)
-    np.testing.assert_array_equal(targets, y)
 
 
 @pytest.mark.parametrize("bands", [8, 64])

@@ -56,9 +56,17 @@ def test_the_convolutional_network_layer_by_layer():
             9 * (400 * 2 * 257 + 2 * 257 * 27 + 27 * 13),
         ),
         (
-            "logmel-statistics",
-            192 * (64 * 20 + 10 * 84) + 572 * 256 + 256 * 10,
-            192 * (32 * 32 * 34 + 4 * 17 * 32 + 17 * 64 * 64 + 17 * 32 * 64),
+            "statistics-cnn",
+            # Statistics, ripples and course; the dense view; the convolutions and what follows.
+            190 * (64 * 20 + 10 * 84)
+            + 190 * 64 * (2 * 128 + 4)
+            + 190 * 24 * 64
+            + 764 * 256
+            + 256 * 10
+            + 9 * (24 * 32 * 16 + 12 * 16 * 16 * 32 + 6 * 8 * 32 * 64)
+            + 3072 * 96
+            + 96 * 10,
+            190 * (32 * 64 * 66 + 4 * 33 * 32 + 33 * 64 * 64 + 33 * 32 * 128),
         ),
     ],
 )

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
-from timbrel.networks.pooling import RelativeLevel, SpectralStatistics
+from timbrel.networks.pooling import (
+    Course,
+    MergedBands,
+    RelativeLevel,
+    SpectralRipple,
+    SpectralStatistics,
+    gabor_matrix,
+)
 
 DECIBEL = 10 / np.log(10)
 
@@ -100,8 +107,103 @@ def test_silence_around_a_sound_changes_means_and_deviations_little():
     np.testing.assert_allclose(more[means], some[means], atol=0.05)
 
 
-def test_shapes_are_announced():
-    layer = SpectralStatistics()
+def test_merged_bands_are_mean_powers():
+    x = picture(7, 12)
+    power = np.exp(np.float64(x))
+    expected = np.log((power[:, 0::2] + power[:, 1::2]) / 2)
+    np.testing.assert_allclose(np.asarray(MergedBands()(x[None]))[0], expected, atol=1e-5)
+
+
+def slow_sound(x):
+    level = np.array([10 * np.log10(sum(10 ** (2 * value) for value in row)) for row in x])
+    below = level - level.max()
+    return 1 / (1 + np.exp(-(below + 35) / 4)), 10 ** (below / 10)
+
+
+def test_ripples_agree_with_loops_over_frames():
+    x = relative(picture(30, 32))
+    got = np.asarray(SpectralRipple()(x[None]))[0]
+    functions = gabor_matrix(32)
+    count = functions.shape[1] // 2
+    ripple = np.array(
+        [
+            [np.hypot(row @ functions[:, n], row @ functions[:, n + count]) for n in range(count)]
+            for row in np.float64(x)
+        ]
+    )
+    sound, power = slow_sound(np.float64(x))
+    mean = sound @ ripple / sound.sum()
+    deviation = np.sqrt(sound @ (ripple - mean) ** 2 / sound.sum() + 1e-5)
+    expected = np.concatenate([mean, deviation, power @ ripple / power.sum()])
+    np.testing.assert_allclose(got, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("period", [24.0, 12.0, 7.0, 4.0])
+def test_a_ripple_is_found_at_its_period_wherever_its_crests_lie(period):
+    band = np.arange(128)
+    found = []
+    for shift in (0.0, 0.3, 0.5):
+        wave = 0.5 * np.cos(2 * np.pi * (band / period - shift))
+        x = np.tile(wave, (10, 1)).astype("float32")
+        means = np.asarray(SpectralRipple()(x[None]))[0, :64].reshape(4, 16)
+        # At the edges the functions are cut off.
+        found.append(means[:, 4:12].mean(axis=1))
+    strongest = [(24.0, 12.0, 7.0, 4.0)[row.argmax()] for row in found]
+    assert strongest == [period] * 3
+    np.testing.assert_allclose(found[0], found[1], rtol=0.3, atol=0.1)
+
+
+def test_a_level_is_no_ripple():
+    x = np.full((1, 10, 64), 1.5, dtype="float32")
+    assert np.asarray(SpectralRipple()(x))[0, 16:24].max() < 0.02
+
+
+def slow_course(x, steps):
+    sound, _ = slow_sound(x)
+    weight = sound / sound.sum()
+    out = np.zeros((steps, x.shape[1]))
+    for step in range(steps):
+        share = np.zeros(len(x))
+        for frame in range(len(x)):
+            place = weight[:frame].sum() + weight[frame] / 2
+            apart = place * steps - (step + 0.5)
+            share[frame] = (weight[frame] + 1e-9) * np.exp(-2 * apart**2)
+        out[step] = share @ x / share.sum()
+    return out
+
+
+@pytest.mark.parametrize("frames", [30, 192])
+def test_courses_agree_with_loops_over_frames(frames):
+    x = relative(picture(frames, 16))
+    got = np.asarray(Course(steps=12)(x[None]))[0, :, :, 0]
+    np.testing.assert_allclose(got, slow_course(np.float64(x), 12), atol=5e-3)
+
+
+def test_a_course_does_not_depend_on_silence_around_the_sound_or_on_its_length():
+    x = np.float32(picture(60) + 8)
+    padded = np.pad(x, [(30, 50), (0, 0)], constant_values=np.log(1e-14))
+    # Powers between two frames, for a sound of twice the length.
+    slow = np.repeat(x, 2, axis=0)
+    course, *others = (np.asarray(Course()(relative(p)[None]))[0] for p in (x, padded, slow))
+    for other in others:
+        np.testing.assert_allclose(other, course, atol=0.15)
+
+
+@pytest.mark.parametrize("where", [0, 100, 191])
+def test_a_single_frame_of_sound_is_its_whole_course(where):
+    x = np.full((192, 16), np.log(1e-14), dtype="float32")
+    x[where] = np.linspace(-3, 0, 16)
+    level = relative(x)
+    course = np.asarray(Course()(level[None]))[0, :, :, 0]
+    assert np.isfinite(course).all()
+    np.testing.assert_allclose(course[12], level[where], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "layer", [SpectralStatistics(), SpectralRipple(), Course(steps=6), MergedBands()]
+)
+def test_shapes_are_announced_and_silence_is_finite(layer):
     for bands in (8, 64):
-        got = layer(np.zeros((2, 9, bands), dtype="float32"))
+        got = np.asarray(layer(np.full((2, 9, bands), -2, dtype="float32")))
         assert layer.compute_output_shape((2, 9, bands)) == tuple(got.shape)
+        assert np.isfinite(got).all()

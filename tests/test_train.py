@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -17,10 +18,13 @@ from timbrel.evaluation.sanity import sanity_round
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import load
 from timbrel.networks.recipes import get_recipe
+from timbrel.workflows import train as workflow
 from timbrel.workflows.observer import TrainObserver
-from timbrel.workflows.train import train
 
 pytestmark = pytest.mark.slow
+
+# The tutorial's, unless a test asks for another.
+train = functools.partial(workflow.train, recipe="tutorial-cnn")
 
 
 def rows(path):
@@ -242,7 +246,7 @@ def test_refit_learns_from_everything_and_keeps_the_score(tiny_training, tiny_da
     assert load(result.path).predict(sound) != load(tiny_training.path).predict(sound)
 
 
-@pytest.mark.parametrize("recipe", ["tutorial-cnn-16", "tutorial-rnn", "logmel-statistics"])
+@pytest.mark.parametrize("recipe", ["tutorial-cnn-16", "tutorial-rnn", "statistics-cnn", "strong"])
 def test_the_other_recipes_train_and_predict(recipe, tiny_data, tmp_path):
     result = train(tiny_data, tmp_path / "model", recipe=recipe, epochs=1)
     assert result.metadata["recipe"]["name"] == recipe

@@ -8,7 +8,14 @@ import pytest
 
 from timbrel.audio.clean import Cleaned, clean, uncleaned
 from timbrel.audio.decode import decode
-from timbrel.audio.windows import Windowing, consecutive, keep, pad_to_window, windows_at_once
+from timbrel.audio.windows import (
+    Windowing,
+    cleaning_warnings,
+    consecutive,
+    keep,
+    pad_to_window,
+    windows_at_once,
+)
 
 PLAIN = Windowing(rate=1000, window=10, hop=10)
 CLEANING = Windowing(rate=1000, window=10, hop=10, clean_threshold=0.1, clean_window=0.005)
@@ -157,3 +164,14 @@ def test_short_windows_go_by_the_hundred_and_long_ones_do_not():
     assert windows_at_once(1600, most=512) == 512
     assert windows_at_once(98_816, most=512) == 21
     assert windows_at_once(10_000_000, most=512) == 1
+
+
+def test_what_is_not_cleaned_never_falls_short():
+    """Silence that fills up a window is left out by the network, as other silence is."""
+    assert CLEANING.falls_short(9)
+    assert not CLEANING.falls_short(10)
+    assert not PLAIN.falls_short(9)
+    short = Cleaned(np.ones(9, dtype="float32"), np.array([[0, 9]]), 9)
+    (warning,) = cleaning_warnings(short, CLEANING, left=True)
+    assert "shorter than a window" in warning
+    assert cleaning_warnings(short, PLAIN, left=True) == ()

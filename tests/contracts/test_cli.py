@@ -125,7 +125,9 @@ def test_check_finds_out_early_that_it_cannot_write(call, tiny_data, tmp_path):
 
 @pytest.mark.slow
 def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
-    status, out, err = call("train", tiny_data, "-o", tmp_path / "model", "--epochs", "2")
+    status, out, err = call(
+        *("train", tiny_data, "-r", "tutorial-cnn"), *("-o", tmp_path / "model", "--epochs", "2")
+    )
     assert status == 0, err
     for expected in (
         r"Class distribution",
@@ -145,7 +147,10 @@ def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
 def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
-    status, out, err = call("train", tiny_data, "-o", tmp_path / "m", "--epochs", "1", "--quiet")
+    status, out, err = call(
+        *("train", tiny_data, "-r", "tutorial-cnn"),
+        *("-o", tmp_path / "m", "--epochs", "1", "--quiet"),
+    )
     assert status == 0
     assert "Epoch" not in out
     assert "recordings it never heard" in out
@@ -338,7 +343,7 @@ def test_interrupting_the_import_of_keras_ends_the_program():
 def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tiny_data, tmp_path):
     figures, page = tmp_path / "evaluation.json", tmp_path / "report.html"
     status, out, err = call(
-        *("evaluate", tiny_data, "--folds", "2", "--epochs", "1"),
+        *("evaluate", tiny_data, "-r", "tutorial-cnn", "--folds", "2", "--epochs", "1"),
         *("--json", figures, "--report", page),
     )
     assert status == 0, err

@@ -31,6 +31,13 @@ class Windowing:
     clean_threshold: float | None = None
     clean_window: float = 0.1
 
+    def falls_short(self, samples: float) -> bool:
+        """Whether so much sound is too little for a window, so that silence fills it up.
+
+        Never where nothing is cleaned away: what hears such windows leaves silence out by itself.
+        """
+        return self.clean_threshold is not None and samples < self.window
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -69,7 +76,7 @@ def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> 
             "cleaning would leave nothing (its envelope never exceeds "
             f"{windowing.clean_threshold:g}); it was used uncleaned"
         )
-    if len(cleaned.waveform) < windowing.window:
+    if windowing.falls_short(len(cleaned.waveform)):
         warnings.append(
             f"{len(cleaned.waveform) / windowing.rate:.3f} s of sound, shorter than a window; "
             "it was padded with zeros"

@@ -19,7 +19,7 @@ from timbrel.cli.tables import plain_table
 from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.dataset.recording import Problem
 from timbrel.files import replacing
-from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
 from timbrel.workflows.observer import TrainObserver
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(
     audio: Audio = None,
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="Whose window, rate and cleaning to check for.")
-    ] = DEFAULT_RECIPE,
+    ] = TUTORIAL_RECIPE,
     clean_threshold: CleanThreshold = None,
     deep: Annotated[
         bool,

@@ -9,7 +9,7 @@ import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
 from timbrel.cli.options import Audio, CleanThreshold, Data
-from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
 
 
 def explore(
@@ -20,7 +20,7 @@ def explore(
     audio: Audio = None,
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="Whose cleaning and front end to show.")
-    ] = DEFAULT_RECIPE,
+    ] = TUTORIAL_RECIPE,
     clean_threshold: CleanThreshold = None,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
+
+from timbrel.training.weights import balanced_class_weight
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
@@ -57,12 +60,16 @@ def distribution_table(prepared: Prepared) -> Table:
     return table
 
 
-def weights_table(train: Examples) -> Table:
-    """Windows and weight of each class in the training part."""
-    table = plain_table("Class weights (balanced)", "class", "windows", "weight")
-    counts = train.y.sum(axis=0)
-    for number, weight in train.class_weight.items():
-        table.add_row(Text(train.labels[number]), f"{int(counts[number])}", f"{weight:.3f}")
+def weights_table(train: Examples, *, of_recordings: bool) -> Table:
+    """Windows, or recordings where those come round equally often, and weight of each class."""
+    target = train.y_flat
+    if of_recordings:
+        target = target[np.unique(train.recording, return_index=True)[1]]
+    counted = "recordings" if of_recordings else "windows"
+    table = plain_table("Class weights (balanced)", "class", counted, "weight")
+    counts = np.bincount(target, minlength=len(train.labels))
+    for number, weight in balanced_class_weight(target).items():
+        table.add_row(Text(train.labels[number]), f"{counts[number]}", f"{weight:.3f}")
     return table
 
 

@@ -27,6 +27,7 @@ class ConsoleObserver(TrainObserver):
         self._task: TaskID | None = None
         self._stage = ""
         self._epochs = 0
+        self._scheduled = False
 
     def dataset(self, dataset: Dataset) -> None:
         """Pass on what reading the list of recordings noticed."""
@@ -50,6 +51,7 @@ class ConsoleObserver(TrainObserver):
         """Print class distribution, cleaning and shapes."""
         self._clear()
         audit, windowing = prepared.audit, prepared.recipe.windowing
+        self._scheduled = prepared.recipe.schedule is not None
         self._terminal.warn(audit.warnings)
         note = audit.cleaning_note(windowing.clean_threshold)
         if note:
@@ -71,7 +73,7 @@ class ConsoleObserver(TrainObserver):
     def parts(self, train: Examples, validation: Examples, notes: tuple[str, ...]) -> None:
         """Print what is learned from and what is not."""
         self._terminal.warn(notes)
-        self._show(weights_table(train))
+        self._show(weights_table(train, of_recordings=self._scheduled))
         learned, inner = (len(np.unique(part.recording)) for part in (train, validation))
         self._show(
             f"\nLearning from {learned} recordings: X {train.pictures.shape}. Inner hold-out for "
@@ -86,21 +88,23 @@ class ConsoleObserver(TrainObserver):
         self._show(f"{cost_text(described)}\n")
 
     def steps(self, epoch: int, done: int, total: int) -> None:
-        """Move the bar of an epoch."""
-        stage = f"epoch {epoch}"
-        if stage != self._stage:
-            self._new_task(stage, total)
-        self._bars.update(self._task, completed=done, total=total)
+        """Move the bar of a training, whose speed so far says how long the rest takes."""
+        if self._stage != "training":
+            self._new_task("training", total)
+        note = f"epoch {epoch}"
+        self._bars.update(self._task, completed=done, total=total, note=note, visible=True)
 
     def epoch(self, row: dict) -> None:
-        """Print an epoch's line."""
-        self._clear()
+        """Print an epoch's line, the bar out of the way."""
+        if self._task is not None:
+            self._bars.update(self._task, visible=False)
         figures = "  ".join(
             f"{key} {row[key]:.4f}"
             for key in ("loss", "acc", "val_loss", "val_acc")
             if row[key] is not None
         )
-        self._show(f"Epoch {row['epoch']:>2}/{self._epochs}  {figures}  {row['seconds']:.1f} s")
+        planned = f"/{self._epochs}" if self._epochs else ""
+        self._show(f"Epoch {row['epoch']:>2}{planned}  {figures}  {row['seconds']:.1f} s")
 
     def note(self, text: str) -> None:
         """Print a sentence."""

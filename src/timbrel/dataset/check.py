@@ -110,7 +110,8 @@ def _sizes(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]
             f"Its envelope never exceeds {windowing.clean_threshold:g}: cleaning leaves nothing.",
             "Amplify it or lower the threshold with --clean-threshold; it is used uncleaned.",
         )
-    if min(heard.seconds, heard.kept or heard.seconds) * windowing.rate < windowing.window - 0.5:
+    kept = min(heard.seconds, heard.kept or heard.seconds)
+    if windowing.falls_short(kept * windowing.rate + 0.5):
         short = heard.seconds * windowing.rate < windowing.window - 0.5
         length = f"It is {heard.seconds:.3f} s long"
         if not short:

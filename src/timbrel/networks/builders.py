@@ -11,8 +11,14 @@ import dataclasses
 from timbrel.features.backend import keras
 from timbrel.features.logmel import LogMel
 from timbrel.features.mfcc import MFCC
-from timbrel.networks.pooling import RelativeLevel, SpectralStatistics
-from timbrel.networks.recipes import CNN, RNN, LogMelSettings, Recipe, Statistics
+from timbrel.networks.pooling import (
+    Course,
+    MergedBands,
+    RelativeLevel,
+    SpectralRipple,
+    SpectralStatistics,
+)
+from timbrel.networks.recipes import CNN, RNN, LogMelSettings, Recipe, StatisticsCNN
 
 layers = keras.layers
 
@@ -47,7 +53,7 @@ def network(
     *,
     seed: int = 0,
     dtype: str = "float32",
-) -> keras.Sequential:
+) -> keras.Model:
     """Build a recipe's network, untrained and not compiled.
 
     Args:
@@ -59,22 +65,45 @@ def network(
             probabilities are float32 with both.
 
     Returns:
-        A `Sequential` whose output is float32 `(batch, classes)`, softmax probabilities.
+        A model whose output is float32 `(batch, classes)`, softmax probabilities; a `Sequential`
+        for the tutorial's networks.
     """
     seeds = _Seeds(seed)
-    stack = [keras.Input(input_shape, name="picture")]
-    build = {CNN: _convolutional, RNN: _recurrent, Statistics: _statistics}
-    stack += build[type(recipe.network)](recipe.network, seeds, dtype)
-    stack.append(
-        layers.Dense(
-            classes,
-            activation="softmax",
-            kernel_initializer=seeds.glorot(),
-            dtype="float32",
-            name="probabilities",
-        )
-    )
-    return keras.Sequential(stack, name=recipe.name.replace("-", "_"))
+    name = recipe.name.replace("-", "_")
+    picture = keras.Input(input_shape, name="picture")
+    if isinstance(recipe.network, StatisticsCNN):
+        return _two_views(recipe.network, (picture, classes, name), (seeds, dtype))
+    build = {CNN: _convolutional, RNN: _recurrent}
+    stack = build[type(recipe.network)](recipe.network, seeds, dtype)
+    last = _classifier(classes, seeds, "probabilities")
+    return keras.Sequential([picture, *stack, last], name=name)
+
+
+def parts(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
+    """Divide a network from `network` into what is fixed and what learns, which share its weights.
+
+    Returns:
+        What computes from pictures all that learning begins with, None where everything learns;
+        and the rest, up to the classifiers whose answers are averaged, output
+        `(batch, classifiers, classes)`, or the network itself where everything learns.
+    """
+    names = [layer.name for layer in model.layers]
+    if _ANSWERS not in names:
+        return None, model
+    views = [model.get_layer(name).output for name in _VIEWS]
+    return keras.Model(model.input, views), keras.Model(views, model.get_layer(_ANSWERS).output)
+
+
+def hidden_and_answer(model: keras.Model) -> keras.Model:
+    """From pictures to the hidden units below the classifiers, joined, and the probabilities."""
+    answers = [layer for layer in model.layers if layer.name.startswith(_CLASSIFIER)]
+    hidden = layers.Concatenate(name="hidden")([layer.input for layer in answers])
+    return keras.Model(model.input, [hidden, model.output])
+
+
+_VIEWS = ("statistics", "course")
+_ANSWERS = "answers"
+_CLASSIFIER = "classifier_"
 
 
 class _Seeds:
@@ -136,16 +165,96 @@ def _recurrent(sizes: RNN, seeds: _Seeds, dtype: str) -> list:
     return [*stack, layers.Flatten(dtype=dtype, name="flatten")]
 
 
-def _statistics(sizes: Statistics, seeds: _Seeds, dtype: str) -> list:
+def _two_views(
+    sizes: StatisticsCNN,
+    ends: tuple[keras.KerasTensor, int, str],
+    how: tuple[_Seeds, str],
+) -> keras.Model:
+    (picture, classes, name), (seeds, _) = ends, how
     # Levels are logarithms; bfloat16 would round them to half a decibel.
-    return [
-        RelativeLevel(depth=sizes.depth, name="relative_level", dtype="float32"),
-        SpectralStatistics(name="statistics", dtype="float32"),
-        layers.BatchNormalization(momentum=0.9, dtype="float32", name="normalise"),
-        layers.Dropout(sizes.dropout[0], seed=seeds.next(), dtype=dtype, name="dropout_1"),
-        *_dense_stack((sizes.hidden,), seeds, dtype),
-        layers.Dropout(sizes.dropout[1], seed=seeds.next(), dtype=dtype, name="dropout_2"),
+    exact = {"dtype": "float32"}
+    fine = RelativeLevel(depth=sizes.depth, name="relative_level", **exact)(picture)
+    merged = MergedBands(name="merged_bands", **exact)(picture)
+    coarse = RelativeLevel(depth=sizes.depth, name="relative_level_merged", **exact)(merged)
+    described = [
+        SpectralStatistics(name="spectral_statistics", **exact)(coarse),
+        SpectralRipple(name="spectral_ripple", **exact)(fine),
     ]
+    statistics = layers.Concatenate(name=_VIEWS[0], **exact)(described)
+    course = Course(steps=sizes.steps, name=_VIEWS[1], **exact)(coarse)
+    normal = _normalise("normalise")(statistics)
+    answers = []
+    for member in range(1, sizes.members + 1):
+        hidden = {
+            f"statistics_{member}": _dense_view(normal, sizes, (f"statistics_{member}", *how)),
+            f"course_{member}": _convolutions(course, sizes, (f"course_{member}", *how)),
+        }
+        for view, units in hidden.items():
+            answer = _classifier(classes, seeds, f"{_CLASSIFIER}{view}")(units)
+            answers.append(layers.Reshape((1, classes), name=f"answer_{view}")(answer))
+    together = layers.Concatenate(axis=1, name=_ANSWERS)(answers)
+    mean = layers.GlobalAveragePooling1D(name="probabilities", **exact)(together)
+    return keras.Model(picture, mean, name=name)
+
+
+def _dense_view(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
+    """Hidden units of a member on the statistics."""
+    few, many = sizes.dropout
+    values = _dropout(few, how, "dropout_1")(values)
+    values = _dense(sizes.hidden, how, "dense")(values)
+    return _dropout(many, how, "dropout_2")(values)
+
+
+def _convolutions(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
+    """Hidden units of a member on the course."""
+    view, seeds, dtype = how
+    for number, filters in enumerate(sizes.filters, 1):
+        values = layers.Conv2D(
+            filters,
+            (3, 3),
+            strides=(1, 2) if number == 1 else (2, 2),
+            padding="same",
+            use_bias=False,
+            kernel_initializer=seeds.glorot(),
+            dtype=dtype,
+            name=f"{view}_conv_{number}",
+        )(values)
+        values = _normalise(f"{view}_normalise_{number}")(values)
+        values = layers.ReLU(dtype=dtype, name=f"{view}_relu_{number}")(values)
+    values = layers.Flatten(dtype=dtype, name=f"{view}_flatten")(values)
+    values = _dropout(sizes.dropout[1], how, "dropout_1")(values)
+    values = _dense(sizes.dense, how, "dense")(values)
+    return _dropout(sizes.dropout[1], how, "dropout_2")(values)
+
+
+def _normalise(name: str) -> keras.layers.Layer:
+    return layers.BatchNormalization(momentum=0.9, dtype="float32", name=name)
+
+
+def _dropout(share: float, how: tuple[str, _Seeds, str], name: str) -> keras.layers.Layer:
+    view, seeds, dtype = how
+    return layers.Dropout(share, seed=seeds.next(), dtype=dtype, name=f"{view}_{name}")
+
+
+def _dense(units: int, how: tuple[str, _Seeds, str], name: str) -> keras.layers.Layer:
+    view, seeds, dtype = how
+    return layers.Dense(
+        units,
+        activation="relu",
+        kernel_initializer=seeds.glorot(),
+        dtype=dtype,
+        name=f"{view}_{name}",
+    )
+
+
+def _classifier(classes: int, seeds: _Seeds, name: str) -> keras.layers.Layer:
+    return layers.Dense(
+        classes,
+        activation="softmax",
+        kernel_initializer=seeds.glorot(),
+        dtype="float32",
+        name=name,
+    )
 
 
 def _dense_stack(sizes: tuple[int, ...], seeds: _Seeds, dtype: str) -> list:

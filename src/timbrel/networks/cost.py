@@ -7,7 +7,7 @@ import math
 from timbrel.features.backend import keras
 from timbrel.features.logmel import LogMel
 from timbrel.features.mfcc import MFCC
-from timbrel.networks.pooling import SpectralStatistics
+from timbrel.networks.pooling import Course, SpectralRipple, SpectralStatistics
 
 layers = keras.layers
 
@@ -53,6 +53,17 @@ def _statistics(layer: SpectralStatistics) -> int:
     return frames * (bands * cepstrum + weighed)
 
 
+def _ripple(layer: SpectralRipple) -> int:
+    (frames, bands), (values,) = _sizes(layer)
+    ripples = values // 3
+    return frames * ripples * (2 * bands + 4)
+
+
+def _course(layer: Course) -> int:
+    (frames, _), out = _sizes(layer)
+    return frames * math.prod(out)
+
+
 _COUNTS = {
     layers.TimeDistributed: _dense,
     layers.Dense: _dense,
@@ -61,4 +72,6 @@ _COUNTS = {
     MFCC: _front_end,
     LogMel: _front_end,
     SpectralStatistics: _statistics,
+    SpectralRipple: _ripple,
+    Course: _course,
 }

@@ -1,4 +1,4 @@
-"""Layers without weights, from a log-mel picture of any length to statistics of its sound."""
+"""Layers without weights: what a log-mel picture of any length says of its sound as a whole."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ _LOUD, _LOUD_WIDTH = 15.0, 3.0
 _CEPSTRUM = 20
 _FRAMES_APART = 4
 _LEAST_VARIANCE = 1e-5
+_NEPER = float(_UNIT / _DECIBEL)
+
+# Periods of the ripple that is looked for along the bands, in bands; width of the shortest window.
+_PERIODS = (24.0, 12.0, 7.0, 4.0)
+_EVERY, _LEAST_WIDTH = 8, 3.0
+_LEAST_RIPPLE = 1e-6
+
+# How sharply the steps of a course are told apart, and the least weight of a frame.
+_SHARP, _LEAST_WEIGHT = 2.0, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="timbrel")
@@ -81,10 +90,8 @@ class SpectralStatistics(keras.layers.Layer):
         """Compute the statistics of a batch."""
         bands = picture.shape[2]
         cosine = cosine_matrix(bands, min(_CEPSTRUM, bands)).astype("float32")
-        nepers = float(_UNIT / _DECIBEL)
-        level = ops.logsumexp(picture * nepers, axis=2, keepdims=True) * float(_DECIBEL)
-        below = level - ops.max(level, axis=1, keepdims=True)
-        sound = ops.sigmoid((below + _SOUND) / _SOUND_WIDTH)
+        below = _below_loudest(picture)
+        sound = _sound(below)
         weight = sound / ops.sum(sound, axis=1, keepdims=True)
         power = ops.softmax(below / float(_DECIBEL), axis=1)
         cepstrum = ops.matmul(picture, cosine)
@@ -117,6 +124,131 @@ class SpectralStatistics(keras.layers.Layer):
         """`(batch, frames, bands)` to `(batch, statistics)`."""
         bands = input_shape[2]
         return (input_shape[0], 7 * bands + 6 * min(_CEPSTRUM, bands) + 4)
+
+
+@keras.saving.register_keras_serializable(package="timbrel")
+class MergedBands(keras.layers.Layer):
+    """Half as many bands: the mean power of each two neighbours.
+
+    Input: float32 `(batch, frames, bands)`, natural logarithm of power, an even number of bands.
+    Output: float32 `(batch, frames, bands / 2)`, natural logarithm of power.
+    """
+
+    def call(self, picture):
+        """Merge the bands of a batch."""
+        frames, bands = picture.shape[1:]
+        pairs = ops.reshape(picture, (-1, frames, bands // 2, 2))
+        return ops.logsumexp(pairs, axis=3) - float(np.log(2))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """`(batch, frames, bands)` to `(batch, frames, bands / 2)`."""
+        return (*input_shape[:2], input_shape[2] // 2)
+
+
+@keras.saving.register_keras_serializable(package="timbrel")
+class SpectralRipple(keras.layers.Layer):
+    """How the spectrum ripples along the bands: harmonics and their spacing, whatever their height.
+
+    At every eighth band and for four periods of ripple, the magnitude of the picture's product with
+    a complex Gabor function along the bands; of each magnitude the mean and deviation over the
+    sound and the mean weighted by power, as `SpectralStatistics` weighs frames. Harmonics of a
+    tone, noise between them and formants ripple differently, and a tilt hardly at all.
+
+    Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
+    `(batch, 12 · bands / 8)`.
+
+    Source: the spectral modulations of Chi, Ru & Shamma (2005), "Multiresolution spectrotemporal
+    analysis of complex sounds".
+    """
+
+    def call(self, picture):
+        """Compute the ripples of a batch."""
+        wave = gabor_matrix(picture.shape[2]).astype("float32")
+        below = _below_loudest(picture)
+        sound = _sound(below)
+        weight = sound / ops.sum(sound, axis=1, keepdims=True)
+        power = ops.softmax(below / float(_DECIBEL), axis=1)
+        real, imaginary = ops.split(ops.matmul(picture, wave), 2, axis=2)
+        ripple = ops.sqrt(ops.square(real) + ops.square(imaginary) + _LEAST_RIPPLE)
+        strongest = ops.sum(power * ripple, axis=1)
+        return ops.concatenate([*_moments(ripple, weight), strongest], axis=1)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """`(batch, frames, bands)` to `(batch, ripples)`."""
+        return (input_shape[0], 3 * len(_PERIODS) * (input_shape[2] // _EVERY))
+
+
+@keras.saving.register_keras_serializable(package="timbrel")
+class Course(keras.layers.Layer):
+    """The course of a sound in a fixed number of steps, however long it lasts.
+
+    Each step is a mean of frames around an equal share of the sound, where frames count by whether
+    there is sound in them: a short sound is stretched, a long one averaged, silence left out.
+
+    Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
+    `(batch, steps, bands, 1)`, a picture for convolutions.
+
+    Args:
+        steps: how many.
+    """
+
+    def __init__(self, *, steps: int = 24, **layer) -> None:
+        super().__init__(**layer)
+        self.steps = steps
+
+    def call(self, picture):
+        """Compute the courses of a batch."""
+        sound = _sound(_below_loudest(picture))
+        weight = sound / ops.sum(sound, axis=1, keepdims=True)
+        place = ops.cumsum(weight, axis=1) - weight / 2
+        middle = ((np.arange(self.steps) + 0.5) / self.steps).astype("float32")
+        apart = (place - middle) * self.steps
+        near = ops.log(weight + _LEAST_WEIGHT) - _SHARP * ops.square(apart)
+        share = ops.transpose(ops.softmax(near, axis=1), (0, 2, 1))
+        return ops.expand_dims(ops.matmul(share, picture), axis=3)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """`(batch, frames, bands)` to `(batch, steps, bands, 1)`."""
+        return (input_shape[0], self.steps, input_shape[2], 1)
+
+    def get_config(self) -> dict:
+        """Return the settings, to rebuild the layer from."""
+        return {**super().get_config(), "steps": self.steps}
+
+
+def gabor_matrix(bands: int) -> np.ndarray:
+    """Gabor functions along the bands, of unit length and without mean under their window.
+
+    Returns:
+        float64 `(bands, 2 · functions)`; cosines first, then sines. For each period the functions
+        around every eighth band.
+    """
+    band = np.arange(bands)
+    cosines, sines = [], []
+    for period in _PERIODS:
+        width = max(0.45 * period, _LEAST_WIDTH)
+        for centre in np.arange(bands // _EVERY) * _EVERY + _EVERY // 2:
+            window = np.exp(-(((band - centre) / width) ** 2) / 2)
+            angle = 2 * np.pi * (band - centre) / period
+            cosine, sine = (
+                window * (wave - np.average(wave, weights=window))
+                for wave in (np.cos(angle), np.sin(angle))
+            )
+            length = np.linalg.norm(cosine)
+            cosines.append(cosine / length)
+            sines.append(sine / length)
+    return np.array([*cosines, *sines]).T
+
+
+def _below_loudest(picture):
+    """Level of each frame below the loudest one, in dB; `(batch, frames, 1)`."""
+    level = ops.logsumexp(picture * _NEPER, axis=2, keepdims=True) * float(_DECIBEL)
+    return level - ops.max(level, axis=1, keepdims=True)
+
+
+def _sound(below):
+    """Whether there is sound in a frame, from 0 to 1."""
+    return ops.sigmoid((below + _SOUND) / _SOUND_WIDTH)
 
 
 def _moments(values, weight) -> tuple:

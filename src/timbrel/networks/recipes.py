@@ -30,10 +30,10 @@ class MFCCSettings:
 class LogMelSettings:
     """Settings of `timbrel.features.logmel.LogMel`, in its units."""
 
-    frame: int = 1024
+    frame: int = 2048
     hop: int = 512
-    nfft: int = 1024
-    filters: int = 64
+    nfft: int = 2048
+    filters: int = 128
     low: float = 40.0
     floor: float = 1e-14
 
@@ -69,18 +69,30 @@ class RNN:
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """A small dense network on statistics over the frames of a log-mel picture.
+class StatisticsCNN:
+    """Two views of a log-mel picture, each with classifiers of its own, whose answers are averaged.
+
+    A dense network on statistics over the frames, and a convolutional network on the course of the
+    sound in a fixed number of steps.
 
     Attributes:
         depth: range below the loudest band and frame that is heard, in dB.
-        hidden: units of the hidden layer (ReLU).
-        dropout: share of the statistics, and of the hidden units, that is dropped in training.
+        hidden: units of the hidden layer on the statistics (ReLU).
+        steps: steps of the course.
+        filters: channels of the 3×3 convolutions (batch normalisation, ReLU); the first halves the
+            bands, the others the steps too.
+        dense: units of the hidden layer after the convolutions (ReLU).
+        dropout: share of the statistics, and of other values before a dense layer, that is dropped.
+        members: networks of each kind.
     """
 
     depth: float = 80.0
     hidden: int = 256
+    steps: int = 24
+    filters: tuple[int, ...] = (16, 32, 64)
+    dense: int = 96
     dropout: tuple[float, float] = (0.2, 0.4)
+    members: int = 1
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,7 @@ class Augmentation:
     share: float = 0.5
     shift: float = 0.3
     speed: float = 0.1
-    pitch: float = 2.0
+    pitch: float = 4.0
     equaliser: float = 3.0
     tilt: float = 3.0
     room: float = 0.2
@@ -120,7 +132,8 @@ class Schedule:
     """How a network is trained where it is not trained as the tutorial does.
 
     AdamW with a learning rate that rises and falls once over the whole training. An epoch holds
-    every recording equally often, a window of it drawn anew each time.
+    every recording equally often, one of its changed copies drawn anew each time; what is fixed in
+    the network is computed once for each copy.
 
     Attributes:
         learning_rate: at its highest.
@@ -128,28 +141,38 @@ class Schedule:
         smoothing: share of each target that is spread over all classes.
         crops: windows to train on in all; the number of epochs follows from it.
         least_epochs: however many recordings there are.
+        copies: of all recordings together, about.
+        most_copies: of one recording.
+        patience: share of the epochs after which training stops if its loss falls no more.
         augmentation: how pictures are changed.
     """
 
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     smoothing: float = 0.1
-    crops: int = 16_000
+    crops: int = 24_000
     least_epochs: int = 8
+    copies: int = 12_000
+    most_copies: int = 24
+    patience: float = 0.3
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def passes(self, recordings: int) -> int:
-        """How often an epoch goes through the recordings: one has 500 windows or more."""
+        """How often an epoch goes through the recordings: one has 1500 windows or more."""
         return max(-(-_LEAST_WINDOWS // recordings), 1)
 
     def epochs(self, recordings: int) -> int:
-        """Number of epochs for this many recordings."""
+        """Number of epochs for this many recordings, if training does not stop before."""
         an_epoch = recordings * self.passes(recordings)
         return max(round(self.crops / an_epoch), self.least_epochs)
 
+    def copies_each(self, recordings: int) -> int:
+        """Changed copies of each recording where there are this many."""
+        return min(max(self.copies // recordings, 1), self.most_copies)
 
-# An epoch of fewer windows would spend its time on beginning and ending.
-_LEAST_WINDOWS = 500
+
+# An epoch of fewer windows would spend its time on beginning, ending and validation.
+_LEAST_WINDOWS = 1500
 
 
 @dataclass(frozen=True)
@@ -170,7 +193,7 @@ class Recipe:
     name: str
     description: str
     windowing: Windowing
-    network: CNN | RNN | Statistics
+    network: CNN | RNN | StatisticsCNN
     front_end: MFCCSettings | LogMelSettings = field(default_factory=MFCCSettings)
     epochs: int | None = 10
     batch_size: int = 32
@@ -250,7 +273,7 @@ class Recipe:
         )
 
 
-_NETWORKS = {kind.__name__.lower(): kind for kind in (CNN, RNN, Statistics)}
+_NETWORKS = {kind.__name__.lower(): kind for kind in (CNN, RNN, StatisticsCNN)}
 _FRONT_ENDS = {"mfcc": MFCCSettings, "logmel": LogMelSettings}
 
 
@@ -261,6 +284,9 @@ def _kind_of_front_end(settings: MFCCSettings | LogMelSettings) -> str:
 _TUTORIAL_WINDOWS = Windowing(
     rate=16_000, window=1600, hop=1600, clean_threshold=0.005, clean_window=0.1
 )
+
+# 190 frames.
+_THREE_SECONDS = Windowing(rate=32_000, window=98_816, hop=49_152)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -284,20 +310,32 @@ RECIPES: dict[str, Recipe] = {
             network=RNN(),
         ),
         Recipe(
-            name="logmel-statistics",
-            description="Statistics of a log-mel picture of three seconds at 32 kHz, and a small "
-            "dense network; augmented.",
-            # 192 frames.
-            windowing=Windowing(rate=32_000, window=98_816, hop=49_152),
+            name="statistics-cnn",
+            description="A dense network on statistics of a log-mel picture of three seconds, and "
+            "a small CNN on its course.",
+            windowing=_THREE_SECONDS,
             front_end=LogMelSettings(),
-            network=Statistics(),
+            network=StatisticsCNN(),
             epochs=None,
+            batch_size=64,
             schedule=Schedule(),
+        ),
+        Recipe(
+            name="strong",
+            description="Four networks of each of the two kinds of statistics-cnn, trained longer.",
+            windowing=_THREE_SECONDS,
+            front_end=LogMelSettings(),
+            network=StatisticsCNN(members=4),
+            epochs=None,
+            batch_size=64,
+            schedule=Schedule(crops=48_000, copies=36_000, most_copies=72),
         ),
     )
 }
 
-DEFAULT_RECIPE = "tutorial-cnn"
+DEFAULT_RECIPE = "statistics-cnn"
+# What `check` and `explore` go by: their thresholds are measured at its rate.
+TUTORIAL_RECIPE = "tutorial-cnn"
 
 
 def get_recipe(recipe: str | Recipe) -> Recipe:

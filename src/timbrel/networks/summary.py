@@ -47,7 +47,7 @@ def layer_table(model: keras.Model) -> list[LayerRow]:
     ]
 
 
-def untrained(recipe: Recipe, classes: int) -> keras.Sequential:
+def untrained(recipe: Recipe, classes: int) -> keras.Model:
     """Build a recipe's network, untrained, with the input shape that its front end gives."""
     shape = tuple(front_end(recipe).output_shape[1:])
     return network(recipe, shape, classes)

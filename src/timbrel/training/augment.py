@@ -56,30 +56,6 @@ def augment(
     return np.log(np.maximum(power, _NOTHING), dtype=np.float32)
 
 
-def mix(
-    pictures: np.ndarray, targets: np.ndarray, alpha: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mix each picture, and its target, with another of the batch; levels relative to its peak.
-
-    Args:
-        pictures: float32 `(batch, frames, bands)`, natural logarithm of power.
-        targets: float32 `(batch, classes)`.
-        alpha: both parameters of the beta distribution; 0 returns what was given.
-        rng: draws the pairs and the shares.
-
-    Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
-    """
-    if alpha == 0:
-        return pictures, targets
-    share = rng.beta(alpha, alpha, len(pictures)).astype(np.float32)
-    share = np.maximum(share, 1 - share)
-    other = rng.permutation(len(pictures))
-    level = pictures - pictures.max(axis=(1, 2), keepdims=True)
-    level = np.maximum(level, np.float32(-80 / _DECIBEL))
-    mixed = share[:, None, None] * level + (1 - share)[:, None, None] * level[other]
-    return mixed, share[:, None] * targets + (1 - share)[:, None] * targets[other]
-
-
 def _shifted(power: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Let sounds that end before the window does begin later."""
     frames = power.shape[1]

@@ -36,8 +36,8 @@ class Checkpoint:
     def _whole_identity(self) -> dict:
         return {**self.identity, "backend": keras.backend.backend()}
 
-    def save(self, model: keras.Model, history: list[dict]) -> None:
-        """Write weights, optimiser state and history.
+    def save(self, model: keras.Model, history: list[dict], best: list[np.ndarray]) -> None:
+        """Write weights, optimiser state, history, and the best weights where they are kept.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -47,12 +47,13 @@ class Checkpoint:
             f"variable_{number}": keras.ops.convert_to_numpy(variable)
             for number, variable in enumerate(variables)
         }
+        arrays |= {f"best_{number}": weight for number, weight in enumerate(best)}
         said = json.dumps({"identity": self._whole_identity, "history": history})
         with replacing(self.file) as temporary, open(temporary, "wb") as file:
             np.savez(file, said=np.array(said), **arrays)
 
-    def restore(self, model: keras.Model) -> list[dict]:
-        """Put the state into a compiled model; return the history, empty where there is none.
+    def restore(self, model: keras.Model) -> tuple[list[dict], list[np.ndarray]]:
+        """Put the state into a compiled model; return history and best weights, empty if none.
 
         Raises:
             ModelError: the checkpoint is damaged, or belongs to another training.
@@ -61,7 +62,7 @@ class Checkpoint:
             arrays = load_arrays(self.file)
             said = json.loads(str(arrays.pop("said")))
         except FileNotFoundError:
-            return []
+            return [], []
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"The checkpoint {self.file} is damaged. Start again without --resume."
@@ -75,7 +76,8 @@ class Checkpoint:
         variables = [*model.variables, *model.optimizer.variables]
         for number, variable in enumerate(variables):
             variable.assign(arrays[f"variable_{number}"])
-        return said["history"]
+        kept = sum(name.startswith("best_") for name in arrays)
+        return said["history"], [arrays[f"best_{number}"] for number in range(kept)]
 
     def remove(self) -> None:
         """Remove the file, and its folders where nothing else is in them."""

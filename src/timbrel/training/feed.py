@@ -6,7 +6,7 @@ import numpy as np
 
 from timbrel.features.backend import keras
 from timbrel.networks.recipes import Recipe
-from timbrel.training.augment import augment, mix
+from timbrel.training.augment import augment
 from timbrel.training.examples import Examples
 from timbrel.training.weights import balanced_class_weight
 
@@ -44,26 +44,28 @@ class Plain:
 
 
 class Scheduled:
-    """Every recording equally often, changed anew each time, weighed by class; see `Schedule`.
+    """Every recording equally often, one of its changed copies at a time; see `Schedule`.
 
     Args:
         train: what to learn from, pictures in natural logarithms of power.
         recipe: its schedule, batch size, front end and sample rate.
         seed: of everything that is drawn.
+        fixed: computes from pictures what learning begins with; see
+            `timbrel.networks.builders.parts`.
 
     Attributes:
         recordings: number of recordings to learn from.
     """
 
-    def __init__(self, train: Examples, recipe: Recipe, seed: int) -> None:
-        self._train, self._recipe, self._seed = train, recipe, seed
-        used, first, self._count = np.unique(train.recording, return_index=True, return_counts=True)
-        self._order = np.argsort(train.recording, kind="stable")
-        self._first = np.concatenate([[0], np.cumsum(self._count)[:-1]])
+    def __init__(self, train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> None:
+        self._recipe, self._seed = recipe, seed
+        used, first = np.unique(train.recording, return_index=True)
         self.recordings = len(used)
+        self._target = train.y_flat[first]
         # Weights are balanced over recordings, each of which occurs equally often.
-        weight = balanced_class_weight(train.y_flat[first])
+        weight = balanced_class_weight(self._target)
         self._weight = np.array([weight.get(n, 0.0) for n in range(len(train.labels))], "float32")
+        self._views = _copies(train, recipe, seed, fixed)
 
     def optimizer(self, epochs: int) -> keras.Optimizer:
         """AdamW; its rate rises and falls once over so many epochs.
@@ -90,39 +92,85 @@ class Scheduled:
         """Arguments of Keras's `fit` for an epoch, numbered from 0."""
         rng = np.random.default_rng([self._seed, epoch])
         passes = self._recipe.schedule.passes(self.recordings)
-        turns = [rng.permutation(self.recordings) for _ in range(passes)]
-        recording = np.concatenate(turns)
-        place = self._first[recording] + rng.integers(0, self._count[recording])
-        what, how = (self._train, self._weight), (self._recipe, (self._seed, epoch))
-        return {"x": _Batches(self._order[place], what, how)}
+        recording = np.concatenate([rng.permutation(self.recordings) for _ in range(passes)])
+        size = self._recipe.batch_size
+        parts = [recording[start : start + size] for start in range(0, len(recording), size)]
+        return {"x": _Batches([self._batch(part, rng) for part in parts])}
+
+    def _batch(self, recording: np.ndarray, rng: np.random.Generator) -> tuple:
+        """Draw a copy of each of the recordings, and mix it, and its target, with another.
+
+        Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
+        """
+        schedule, copies = self._recipe.schedule, self._views[0].shape[1]
+        target = self._target[recording]
+        y = np.eye(len(self._weight), dtype=np.float32)[target]
+        y = y * (1 - schedule.smoothing) + np.float32(schedule.smoothing / len(self._weight))
+        place = recording, rng.integers(0, copies, len(recording))
+        share = np.ones(len(recording), dtype=np.float32)
+        if schedule.augmentation.mixup:
+            drawn = rng.beta(*[schedule.augmentation.mixup] * 2, len(recording))
+            share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+        other = rng.permutation(len(recording))
+
+        def mixed(values: np.ndarray) -> np.ndarray:
+            part = share.reshape(-1, *[1] * (values.ndim - 1))
+            return part * values + (1 - part) * values[other]
+
+        return tuple(mixed(view[place]) for view in self._views), mixed(y), self._weight[target]
+
+
+def _copies(train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> list[np.ndarray]:
+    """What learning begins with, for changed copies of each recording.
+
+    The windows of a recording take turns.
+
+    Returns:
+        Float32 `(recordings, copies, …)` for each output of the fixed part.
+    """
+    used, count = np.unique(train.recording, return_counts=True)
+    order = np.argsort(train.recording, kind="stable")
+    first = np.concatenate([[0], np.cumsum(count)[:-1]])
+    copies = recipe.schedule.copies_each(len(used))
+    chosen = order[first[:, None] + np.arange(copies) % count[:, None]].ravel()
+    rng = np.random.default_rng([seed, _OF_COPIES])
+    views = []
+    for start in range(0, len(chosen), _AT_ONCE):
+        pictures = augment(
+            train.pictures[chosen[start : start + _AT_ONCE]],
+            recipe.schedule.augmentation,
+            rng,
+            frame_rate=recipe.windowing.rate / recipe.front_end.hop,
+        )
+        views.append(through(fixed, pictures))
+    joined = [np.concatenate(view) for view in zip(*views, strict=True)]
+    return [view.reshape(len(used), copies, *view.shape[1:]) for view in joined]
+
+
+def through(fixed: keras.Model, pictures: np.ndarray) -> list[np.ndarray]:
+    """What the fixed part of a network makes of pictures; float32 `(n, …)` each."""
+    views = [
+        fixed.predict_on_batch(pictures[start : start + _AT_ONCE])
+        for start in range(0, len(pictures), _AT_ONCE)
+    ]
+    return [np.concatenate(view) for view in zip(*views, strict=True)]
+
+
+# Pictures that are changed and computed at a time.
+_AT_ONCE = 128
+# Tells the draw of the copies from that of the epochs.
+_OF_COPIES = 1 << 31
 
 
 class _Batches(keras.utils.PyDataset):
-    """The batches of one epoch; each derives from the seed, the epoch and its number alone."""
+    """The batches of one epoch."""
 
-    def __init__(
-        self,
-        chosen: np.ndarray,
-        what: tuple[Examples, np.ndarray],
-        how: tuple[Recipe, tuple[int, int]],
-    ) -> None:
+    def __init__(self, batches: list[tuple]) -> None:
         super().__init__()
-        self._chosen = chosen
-        self._train, self._weight = what
-        self._recipe, self._seed = how
-        self._frame_rate = self._recipe.windowing.rate / self._recipe.front_end.hop
+        self._batches = batches
 
     def __len__(self) -> int:
-        return -(-len(self._chosen) // self._recipe.batch_size)
+        return len(self._batches)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        size, schedule = self._recipe.batch_size, self._recipe.schedule
-        chosen = self._chosen[number * size : (number + 1) * size]
-        target = self._train.y_flat[chosen]
-        classes, changes = len(self._train.labels), schedule.augmentation
-        rng = np.random.default_rng([*self._seed, number])
-        x = augment(self._train.pictures[chosen], changes, rng, frame_rate=self._frame_rate)
-        y = np.eye(classes, dtype=np.float32)[target]
-        y = y * (1 - schedule.smoothing) + np.float32(schedule.smoothing / classes)
-        x, y = mix(x, y, changes.mixup, rng)
-        return x, y, self._weight[target]
+    def __getitem__(self, number: int) -> tuple:
+        return self._batches[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrel.features.backend import keras
-from timbrel.networks.builders import network
-from timbrel.networks.recipes import Recipe
+from timbrel.networks.builders import network, parts
+from timbrel.networks.recipes import Recipe, Schedule
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.feed import Plain, Scheduled
+from timbrel.training.feed import Plain, Scheduled, through
 from timbrel.training.precision import training_policy
 
 # Batches that Keras hands to the backend at a time: fewer returns to Python, the same arithmetic.
 _STEPS_AT_ONCE = 16
 _VALIDATION_BATCH = 512
+# A loss that falls by less than this share of itself does not fall; in how many epochs at least.
+_LEAST_FALL = 0.002
+_LEAST_PATIENCE = 3
 
 HISTORY_KEYS = ("epoch", "loss", "acc", "val_loss", "val_acc", "seconds")
 
@@ -28,7 +32,8 @@ class Listener:
     """Who is told how training goes.
 
     Attributes:
-        on_steps: called during an epoch with the epoch, the batches done and the batches in all.
+        on_steps: called during an epoch with the epoch, and the batches done and to do in the whole
+            training.
         on_epoch: called after an epoch with its row of the history.
     """
 
@@ -45,20 +50,29 @@ class Fitted:
         scale: minimum and maximum of the training pictures, which became 0 and 1.
         history: a row an epoch with `HISTORY_KEYS`; `val_` values are None without validation.
         policy: Keras dtype policy that it was trained with.
+        stopped: whether training ended before all epochs, because the loss fell no more.
     """
 
-    network: keras.Sequential
+    network: keras.Model
     scale: tuple[float, float]
     history: list[dict]
     policy: str
+    stopped: bool = False
 
 
 def compile_network(model: keras.Model, optimizer: str | keras.Optimizer = "adam") -> keras.Model:
-    """Compile a network as the tutorial does: categorical cross-entropy, Adam, accuracy."""
+    """Compile a network as the tutorial does: categorical cross-entropy, Adam, accuracy.
+
+    Where a network ends in several classifiers, output `(batch, classifiers, classes)`, the loss is
+    the mean of theirs and the accuracy that of their mean answer.
+    """
+    several = len(model.output_shape) == 3
     model.compile(
-        loss="categorical_crossentropy",
+        loss=_mean_loss if several else "categorical_crossentropy",
         optimizer=optimizer,
-        metrics=["acc"],
+        metrics=[keras.metrics.MeanMetricWrapper(_accuracy_of_mean, name="acc")]
+        if several
+        else ["acc"],
         steps_per_execution=_STEPS_AT_ONCE,
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
@@ -99,25 +113,66 @@ def fit(
     listener = listener or Listener()
     shape, classes = train.input_shape, len(train.labels)
     model = network(recipe, shape, classes, seed=seed, dtype=policy)
-    feed = Scheduled(train, recipe, seed) if recipe.schedule else Plain(train, recipe, seed)
+    fixed, learning = parts(model)
+    scheduled = recipe.schedule is not None
+    feed = Scheduled(train, recipe, seed, fixed) if scheduled else Plain(train, recipe, seed)
     epochs = recipe.epochs_for(feed.recordings)
-    compile_network(model, feed.optimizer(epochs))
-    model.optimizer.build(model.trainable_variables)
-    history = checkpoint.restore(model) if checkpoint and resume else []
-    held_out = (validation.X, validation.y) if validation is not None and len(validation) else None
+    compile_network(learning, feed.optimizer(epochs))
+    learning.optimizer.build(learning.trainable_variables)
+    history, best = checkpoint.restore(learning) if checkpoint and resume else ([], [])
+    held_out = None
+    if validation is not None and len(validation):
+        held_out = (through(fixed, validation.X) if fixed else validation.X, validation.y)
     usual = {
         "validation_data": held_out,
-        "callbacks": [_Steps(listener.on_steps)],
+        "callbacks": [_Steps(epochs, listener.on_steps)],
     }
     for epoch in range(len(history), epochs):
-        _reseed_dropout(model, seed, epoch)
-        history.append(_epoch(model, feed.epoch(epoch), epoch, usual))
+        if scheduled and stalled(history, recipe.schedule, epochs):
+            break
+        _reseed_dropout(learning, seed, epoch)
+        history.append(_epoch(learning, feed.epoch(epoch), epoch, usual))
+        if scheduled and history[-1]["loss"] <= min(row["loss"] for row in history):
+            best = learning.get_weights()
         if checkpoint:
-            checkpoint.save(model, history)
+            checkpoint.save(learning, history, best)
         listener.on_epoch(history[-1])
+    if best:
+        learning.set_weights(best)
     exact = network(recipe, shape, classes, seed=seed, dtype="float32")
     exact.set_weights(model.get_weights())
-    return Fitted(network=exact, scale=train.value_range, history=history, policy=policy)
+    return Fitted(
+        network=exact,
+        scale=train.value_range,
+        history=history,
+        policy=policy,
+        stopped=len(history) < epochs,
+    )
+
+
+def stalled(history: list[dict], schedule: Schedule, epochs: int) -> bool:
+    """Whether training has stopped learning: its loss falls no more.
+
+    Args:
+        history: a row an epoch, `loss` in it.
+        schedule: names the patience.
+        epochs: planned in all.
+    """
+    losses = [row["loss"] for row in history]
+    patience = max(math.ceil(schedule.patience * epochs), _LEAST_PATIENCE)
+    before, lately = losses[:-patience], losses[-patience:]
+    return bool(before) and min(lately) > min(before) * (1 - _LEAST_FALL)
+
+
+def _mean_loss(target, answers):
+    """Cross-entropy of each classifier, averaged; `(batch,)`."""
+    wanted = keras.ops.broadcast_to(target[:, None], keras.ops.shape(answers))
+    each = keras.losses.categorical_crossentropy(wanted, answers)
+    return keras.ops.mean(each, axis=1)
+
+
+def _accuracy_of_mean(target, answers):
+    return keras.metrics.categorical_accuracy(target, keras.ops.mean(answers, axis=1))
 
 
 def _epoch(model: keras.Model, data: dict, epoch: int, usual: dict) -> dict:
@@ -145,14 +200,16 @@ def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 class _Steps(keras.callbacks.Callback):
-    def __init__(self, tell: Callable[[int, int, int], None]) -> None:
+    def __init__(self, epochs: int, tell: Callable[[int, int, int], None]) -> None:
         super().__init__()
-        self.tell = tell
+        self.epochs, self.tell = epochs, tell
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.epoch = epoch + 1
+        self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        steps = self.params["steps"]
         # Keras counts the last group of batches as a full one.
-        self.tell(self.epoch, min(batch + 1, self.params["steps"]), self.params["steps"])
+        done = self.epoch * steps + min(batch + 1, steps)
+        self.tell(self.epoch + 1, done, self.epochs * steps)

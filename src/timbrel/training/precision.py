@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from timbrel.features.backend import keras
-from timbrel.networks.recipes import CNN, RNN, Statistics
+from timbrel.networks.recipes import CNN, RNN, StatisticsCNN
 
 
-def training_policy(network: CNN | RNN | Statistics) -> str:
+def training_policy(network: CNN | RNN | StatisticsCNN) -> str:
     """Keras dtype policy to train with: "mixed_bfloat16" where that is faster, else "float32".
 
     Matrix units for bfloat16 (Intel AMX) halve the time of an epoch under TensorFlow, whose oneDNN

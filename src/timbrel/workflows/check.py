@@ -25,7 +25,7 @@ from timbrel.dataset.hearing import Description, Heard, hear
 from timbrel.dataset.manifest import Dataset, Recording, read_dataset
 from timbrel.errors import AudioError, MissingExtra
 from timbrel.features.cache import FeatureCache
-from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.workflows.mislabelled import judge, judge_by_recipe
 from timbrel.workflows.observer import EvaluateObserver, TrainObserver
@@ -125,7 +125,7 @@ def check(
     data: str | os.PathLike,
     *,
     audio: str | os.PathLike | None = None,
-    recipe: str | Recipe = DEFAULT_RECIPE,
+    recipe: str | Recipe = TUTORIAL_RECIPE,
     deep: bool = False,
     seed: int = 0,
     cache: FeatureCache | None = None,

@@ -14,7 +14,7 @@ from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.manifest import Problem, Recording, read_dataset
 from timbrel.errors import AudioError, DataError, InvalidArgument
 from timbrel.files import replacing, write_text
-from timbrel.networks.recipes import Recipe, get_recipe
+from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.report.audio import playable_rate, player_uri
 from timbrel.report.explore import (
@@ -60,7 +60,7 @@ def explore(
     output: str | os.PathLike,
     *,
     audio: str | os.PathLike | None = None,
-    recipe: str | Recipe = "tutorial-cnn",
+    recipe: str | Recipe = TUTORIAL_RECIPE,
     players: int = 3,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExploreResult:

@@ -213,7 +213,7 @@ def _fit(
             "There is no interrupted training here; this one starts from the beginning."
         )
     how.observer.network(prepared.recipe, learn)
-    return fit(
+    fitted = fit(
         learn,
         prepared.recipe,
         validation=inner,
@@ -222,6 +222,11 @@ def _fit(
         resume=how.resume,
         listener=Listener(on_steps=how.observer.steps, on_epoch=how.observer.epoch),
     )
+    if fitted.stopped:
+        how.observer.note(
+            f"Training stopped after {len(fitted.history)} epochs: its loss fell no more."
+        )
+    return fitted
 
 
 def _calibrate(
