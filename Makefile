@@ -46,6 +46,8 @@ bench: install
 	$(BIN)/python benchmarks/mislabelled.py
 	$(BIN)/python benchmarks/tutorial_training.py
 	$(BIN)/python benchmarks/honesty.py
+	$(BIN)/python benchmarks/recipes.py
+	$(BIN)/python benchmarks/time_to_accuracy.py
 
 $(CHROMIUM):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
