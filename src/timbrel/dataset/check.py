@@ -112,7 +112,7 @@ def _sizes(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]
         )
     kept = min(heard.seconds, heard.kept or heard.seconds)
     if windowing.falls_short(kept * windowing.rate + 0.5):
-        short = heard.seconds * windowing.rate < windowing.window - 0.5
+        short = windowing.falls_short(heard.seconds * windowing.rate + 0.5)
         length = f"It is {heard.seconds:.3f} s long"
         if not short:
             length = f"Cleaning leaves {heard.kept:.3f} s of it"

@@ -62,9 +62,12 @@ class LogMel(FramedSpectrum):
             "floor": floor,
         }
         bank = area_filters(filters, nfft=nfft, rate=rate, low=low, high=high or rate / 2)
-        self._taper = _periodic_hann(frame)
+        taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+        self._taper = taper.astype("float32")
         self._power = PowerSpectrum(nfft)
         self._bank = self._power.spread(bank.T).astype("float32")
+        # Nearly all of it is zero.
+        self._sparse_bank = scipy.sparse.csr_array(bank.astype("float32"))
         self.multiply_adds_a_frame = self._power.multiply_adds + self._bank.size
 
     def call(self, waveform):
@@ -73,40 +76,23 @@ class LogMel(FramedSpectrum):
         bands = ops.matmul(self._power(frames), self._bank)
         return ops.log(ops.maximum(bands, self.settings["floor"]))
 
+    def compute(self, windows: np.ndarray) -> np.ndarray:
+        """What the layer computes, many times as fast on a CPU: for preparing, not part of a model.
 
-def log_mel(
-    windows: np.ndarray,
-    *,
-    rate: int,
-    frame: int,
-    hop: int,
-    nfft: int,
-    filters: int,
-    low: float = 0.0,
-    high: float | None = None,
-    floor: float = 1e-10,
-) -> np.ndarray:
-    """What `LogMel` computes, many times as fast on a CPU: for preparing, not part of a model.
+        Args:
+            windows: float32 `(batch, samples)`.
 
-    Args:
-        windows: float32 `(batch, samples)`; the settings as for `LogMel`.
-
-    Returns:
-        float32 `(batch, frames, filters)`, equal to the layer's but for rounding.
-    """
-    frames = frame_count(windows.shape[1], frame=frame, hop=hop)
-    padding = (frames - 1) * hop + frame - windows.shape[1]
-    padded = np.pad(windows, [(0, 0), (0, max(padding, 0))])
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, frame, axis=1)[:, ::hop][:, :frames]
-    spectrum = scipy.fft.rfft(pieces * _periodic_hann(frame), n=nfft, axis=2, workers=-1)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    bank = area_filters(filters, nfft=nfft, rate=rate, low=low, high=high or rate / 2)
-    # Nearly all of the matrix is zero.
-    sparse = scipy.sparse.csr_array(bank.astype(np.float32))
-    bands = (sparse @ power.reshape(-1, power.shape[2]).T).T
-    return np.log(np.maximum(bands, np.float32(floor))).reshape(*power.shape[:2], filters)
-
-
-def _periodic_hann(frame: int) -> np.ndarray:
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    return taper.astype(np.float32)
+        Returns:
+            float32 `(batch, frames, filters)`, equal to the layer's but for rounding.
+        """
+        frame, hop, nfft = (self.settings[name] for name in ("frame", "hop", "nfft"))
+        frames = frame_count(windows.shape[1], frame=frame, hop=hop)
+        padding = (frames - 1) * hop + frame - windows.shape[1]
+        padded = np.pad(windows, [(0, 0), (0, max(padding, 0))])
+        pieces = np.lib.stride_tricks.sliding_window_view(padded, frame, axis=1)[:, ::hop]
+        tapered = pieces[:, :frames] * self._taper
+        spectrum = scipy.fft.rfft(tapered, n=nfft, axis=2, workers=-1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        bands = (self._sparse_bank @ power.reshape(-1, power.shape[2]).T).T
+        levels = np.log(np.maximum(bands, np.float32(self.settings["floor"])))
+        return levels.reshape(*power.shape[:2], self.values)

@@ -201,7 +201,7 @@ def _dense_view(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
     """Hidden units of a member on the statistics."""
     few, many = sizes.dropout
     values = _dropout(few, how, "dropout_1")(values)
-    values = _dense(sizes.hidden, how, "dense")(values)
+    values = _dense(sizes.hidden, how[1:], f"{how[0]}_dense")(values)
     return _dropout(many, how, "dropout_2")(values)
 
 
@@ -223,7 +223,7 @@ def _convolutions(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
         values = layers.ReLU(dtype=dtype, name=f"{view}_relu_{number}")(values)
     values = layers.Flatten(dtype=dtype, name=f"{view}_flatten")(values)
     values = _dropout(sizes.dropout[1], how, "dropout_1")(values)
-    values = _dense(sizes.dense, how, "dense")(values)
+    values = _dense(sizes.dense, how[1:], f"{view}_dense")(values)
     return _dropout(sizes.dropout[1], how, "dropout_2")(values)
 
 
@@ -236,14 +236,14 @@ def _dropout(share: float, how: tuple[str, _Seeds, str], name: str) -> keras.lay
     return layers.Dropout(share, seed=seeds.next(), dtype=dtype, name=f"{view}_{name}")
 
 
-def _dense(units: int, how: tuple[str, _Seeds, str], name: str) -> keras.layers.Layer:
-    view, seeds, dtype = how
+def _dense(units: int, how: tuple[_Seeds, str], name: str) -> keras.layers.Layer:
+    seeds, dtype = how
     return layers.Dense(
         units,
         activation="relu",
         kernel_initializer=seeds.glorot(),
         dtype=dtype,
-        name=f"{view}_{name}",
+        name=name,
     )
 
 
@@ -259,12 +259,5 @@ def _classifier(classes: int, seeds: _Seeds, name: str) -> keras.layers.Layer:
 
 def _dense_stack(sizes: tuple[int, ...], seeds: _Seeds, dtype: str) -> list:
     return [
-        layers.Dense(
-            units,
-            activation="relu",
-            kernel_initializer=seeds.glorot(),
-            dtype=dtype,
-            name=f"dense_{number}",
-        )
-        for number, units in enumerate(sizes, 1)
+        _dense(units, (seeds, dtype), f"dense_{number}") for number, units in enumerate(sizes, 1)
     ]

@@ -91,9 +91,7 @@ class SpectralStatistics(keras.layers.Layer):
         bands = picture.shape[2]
         cosine = cosine_matrix(bands, min(_CEPSTRUM, bands)).astype("float32")
         below = _below_loudest(picture)
-        sound = _sound(below)
-        weight = sound / ops.sum(sound, axis=1, keepdims=True)
-        power = ops.softmax(below / float(_DECIBEL), axis=1)
+        weight, power = _shares(below)
         cepstrum = ops.matmul(picture, cosine)
         rise = picture[:, 1:] - picture[:, :-1]
         later, much_later = weight[:, 1:], weight[:, _FRAMES_APART:]
@@ -112,7 +110,7 @@ class SpectralStatistics(keras.layers.Layer):
                 *_moments(cepstrum, power),
                 ops.sum(later * change, axis=1),
                 ops.sum(much_later * slow_change, axis=1),
-                ops.mean(sound, axis=1),
+                ops.mean(_sound(below), axis=1),
                 ops.mean(loud, axis=1),
                 ops.max(ops.relu(climb), axis=1) / _UNIT,
                 ops.sum(later * ops.abs(climb), axis=1) / _UNIT,
@@ -164,10 +162,7 @@ class SpectralRipple(keras.layers.Layer):
     def call(self, picture):
         """Compute the ripples of a batch."""
         wave = gabor_matrix(picture.shape[2]).astype("float32")
-        below = _below_loudest(picture)
-        sound = _sound(below)
-        weight = sound / ops.sum(sound, axis=1, keepdims=True)
-        power = ops.softmax(below / float(_DECIBEL), axis=1)
+        weight, power = _shares(_below_loudest(picture))
         real, imaginary = ops.split(ops.matmul(picture, wave), 2, axis=2)
         ripple = ops.sqrt(ops.square(real) + ops.square(imaginary) + _LEAST_RIPPLE)
         strongest = ops.sum(power * ripple, axis=1)
@@ -198,8 +193,7 @@ class Course(keras.layers.Layer):
 
     def call(self, picture):
         """Compute the courses of a batch."""
-        sound = _sound(_below_loudest(picture))
-        weight = sound / ops.sum(sound, axis=1, keepdims=True)
+        weight, _ = _shares(_below_loudest(picture))
         place = ops.cumsum(weight, axis=1) - weight / 2
         middle = ((np.arange(self.steps) + 0.5) / self.steps).astype("float32")
         apart = (place - middle) * self.steps
@@ -249,6 +243,14 @@ def _below_loudest(picture):
 def _sound(below):
     """Whether there is sound in a frame, from 0 to 1."""
     return ops.sigmoid((below + _SOUND) / _SOUND_WIDTH)
+
+
+def _shares(below):
+    """Weights of the frames, which sum to one: by whether there is sound in them, and by power."""
+    sound = _sound(below)
+    return sound / ops.sum(sound, axis=1, keepdims=True), ops.softmax(
+        below / float(_DECIBEL), axis=1
+    )
 
 
 def _moments(values, weight) -> tuple:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 
 import numpy as np
 
@@ -18,9 +17,9 @@ from timbrel.dataset.manifest import Dataset, Problem, Recording
 from timbrel.errors import AudioError, DataError, DecoderFailed, OutputError
 from timbrel.features.backend import keras
 from timbrel.features.cache import FeatureCache, default_folder
-from timbrel.features.logmel import log_mel
+from timbrel.features.logmel import LogMel
 from timbrel.networks.builders import front_end
-from timbrel.networks.recipes import LogMelSettings, Recipe, get_recipe
+from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows, spread_windows
 from timbrel.training.examples import Examples
@@ -177,7 +176,8 @@ def _compute(
     with IsolatedDecoder() as decoder, WaveformSpool() as spool:
         decoder.start(len(recordings))
         # Compiled while the decoders start.
-        transform = _transform(recipe)
+        model = front_end(recipe)
+        transform = _transform(model)
         read = _read_all(recordings, windowing, (decoder, spool, tell))
         target = _targets([recordings[number] for number in read.used], read.problems)
         copies = near_duplicates(
@@ -189,7 +189,7 @@ def _compute(
             recording, start = draw_windows(samples, target, **how_long)
         else:
             recording, start = spread_windows(samples, **how_long)
-        pictures = _pictures(spool, transform, (recording, start, windowing.window, tell))
+        pictures = _pictures(spool, (model, transform), (recording, start, tell))
     pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
         "pictures": pictures,
@@ -277,31 +277,29 @@ def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarr
     return np.array([labels.index(item.label) for item in recordings])
 
 
-def _transform(recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes pictures of windows."""
-    windowing = recipe.windowing
-    if isinstance(recipe.front_end, LogMelSettings):
-        return partial(log_mel, rate=windowing.rate, **asdict(recipe.front_end))
-    model = front_end(recipe)
-    size = windows_at_once(windowing.window, most=_BATCH)
-    model.predict_on_batch(np.zeros((size, windowing.window), dtype=np.float32))
+def _transform(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """The fastest way to what a front end makes of windows."""
+    if isinstance(model.layers[0], LogMel):
+        return model.layers[0].compute
+    samples = model.input_shape[1]
+    size = windows_at_once(samples, most=_BATCH)
+    model.predict_on_batch(np.zeros((size, samples), dtype=np.float32))
     return lambda windows: keras.ops.convert_to_numpy(model.predict_on_batch(windows))
 
 
 def _pictures(
     spool: WaveformSpool,
-    transform: Callable[[np.ndarray], np.ndarray],
-    what: tuple[np.ndarray, np.ndarray, int, Progress],
+    how: tuple[keras.Model, Callable[[np.ndarray], np.ndarray]],
+    what: tuple[np.ndarray, np.ndarray, Progress],
 ) -> np.ndarray:
-    recording, start, window, tell = what
-    size = windows_at_once(window, most=_BATCH)
-    pictures = None
+    (model, transform), (recording, start, tell) = how, what
+    shape = (len(recording), *model.output_shape[1:])
+    pictures = np.empty(shape, dtype=np.float32)
+    size = windows_at_once(model.input_shape[1], most=_BATCH)
     for first in range(0, len(recording), size):
         part = slice(first, first + size)
-        computed = transform(spool.windows(recording[part], start[part], window=window))
-        if pictures is None:
-            pictures = np.empty((len(recording), *computed.shape[1:]), dtype=np.float32)
-        pictures[part] = computed
+        windows = spool.windows(recording[part], start[part], window=model.input_shape[1])
+        pictures[part] = transform(windows)
         tell("computing", min(first + size, len(recording)), len(recording))
     return pictures
 
