@@ -25,6 +25,17 @@ def examples(n=150, *, sequence=False, bands=16):
 RECIPE = get_recipe("tutorial-cnn").adjusted(epochs=3)
 
 
+def interrupted(data, recipe, checkpoint, *, after):
+    """A training that ends after so many epochs."""
+
+    def stop(row):
+        if row["epoch"] == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, recipe, checkpoint=checkpoint, listener=Listener(on_epoch=stop))
+
+
 def same(one, two):
     pairs = zip(one.network.get_weights(), two.network.get_weights(), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
@@ -46,16 +57,7 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
     data = examples(sequence=name != "tutorial-cnn")
     checkpoint = Checkpoint(tmp_path / "checkpoint", {"of": "this test"})
     undisturbed = fit(data, recipe)
-
-    class Stop(Exception):
-        pass
-
-    def stop_after_two(row):
-        if row["epoch"] == 2:
-            raise Stop
-
-    with pytest.raises(Stop):
-        fit(data, recipe, checkpoint=checkpoint, listener=Listener(on_epoch=stop_after_two))
+    interrupted(data, recipe, checkpoint, after=2)
     resumed = fit(data, recipe, checkpoint=checkpoint, resume=True)
     assert same(undisturbed, resumed)
     for one, two in zip(undisturbed.history, resumed.history, strict=True):
@@ -155,13 +157,7 @@ def test_training_stops_early_and_keeps_the_best_also_when_resumed(tmp_path, mon
     monkeypatch.setattr(fitting, "_epoch", planned)
     recipe = get_recipe("statistics-cnn").adjusted(epochs=8)
     data, checkpoint = examples(30, sequence=True), Checkpoint(tmp_path / "c", {"of": "this test"})
-
-    def stop(row):
-        if row["epoch"] == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(data, recipe, checkpoint=checkpoint, listener=Listener(on_epoch=stop))
+    interrupted(data, recipe, checkpoint, after=4)
     fitted = fit(data, recipe, checkpoint=checkpoint, resume=True)
     assert fitted.stopped
     assert len(fitted.history) == 5

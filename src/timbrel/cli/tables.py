@@ -62,9 +62,7 @@ def distribution_table(prepared: Prepared) -> Table:
 
 def weights_table(train: Examples, *, of_recordings: bool) -> Table:
     """Windows, or recordings where those come round equally often, and weight of each class."""
-    target = train.y_flat
-    if of_recordings:
-        target = target[np.unique(train.recording, return_index=True)[1]]
+    target = train.recording_class if of_recordings else train.y_flat
     counted = "recordings" if of_recordings else "windows"
     table = plain_table("Class weights (balanced)", "class", counted, "weight")
     counts = np.bincount(target, minlength=len(train.labels))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import numpy as np
 from rich.progress import Progress, TaskID
 
 from timbrel.cli.console import Terminal
@@ -74,7 +73,7 @@ class ConsoleObserver(TrainObserver):
         """Print what is learned from and what is not."""
         self._terminal.warn(notes)
         self._show(weights_table(train, of_recordings=self._scheduled))
-        learned, inner = (len(np.unique(part.recording)) for part in (train, validation))
+        learned, inner = (len(part.recording_class) for part in (train, validation))
         self._show(
             f"\nLearning from {learned} recordings: X {train.pictures.shape}. Inner hold-out for "
             f"calibration and val_: {inner} recordings. The rest is held out for the score.\n"
@@ -82,7 +81,7 @@ class ConsoleObserver(TrainObserver):
 
     def network(self, recipe: Recipe, examples: Examples) -> None:
         """Print the network."""
-        self._epochs = recipe.epochs_for(len(np.unique(examples.recording)))
+        self._epochs = recipe.epochs_for(len(examples.recording_class))
         described = summary(recipe, classes=len(examples.labels))
         self._show(network_table(described))
         self._show(f"{cost_text(described)}\n")

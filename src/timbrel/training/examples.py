@@ -64,6 +64,11 @@ class Examples:
         return self.pictures.shape[1:]
 
     @property
+    def recording_class(self) -> np.ndarray:
+        """Class of each recording that windows are drawn from, by its number; int64 `(r,)`."""
+        return self.y_flat[np.unique(self.recording, return_index=True)[1]]
+
+    @property
     def class_weight(self) -> dict[int, float]:
         """Balanced class weights, as `fit` takes them."""
         return balanced_class_weight(self.y_flat)

@@ -31,7 +31,7 @@ class Plain:
         self._x, self._y = train.X, train.y
         self._seed = seed
         self._usual = {"batch_size": recipe.batch_size, "class_weight": train.class_weight}
-        self.recordings = len(np.unique(train.recording))
+        self.recordings = len(train.recording_class)
 
     def optimizer(self, epochs: int) -> str:
         """Return what the tutorial trains with, however many epochs."""
@@ -59,9 +59,8 @@ class Scheduled:
 
     def __init__(self, train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> None:
         self._recipe, self._seed = recipe, seed
-        used, first = np.unique(train.recording, return_index=True)
-        self.recordings = len(used)
-        self._target = train.y_flat[first]
+        self._target = train.recording_class
+        self.recordings = len(self._target)
         # Weights are balanced over recordings, each of which occurs equally often.
         weight = balanced_class_weight(self._target)
         self._weight = np.array([weight.get(n, 0.0) for n in range(len(train.labels))], "float32")

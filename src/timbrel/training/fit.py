@@ -120,11 +120,8 @@ def fit(
     compile_network(learning, feed.optimizer(epochs))
     learning.optimizer.build(learning.trainable_variables)
     history, best = checkpoint.restore(learning) if checkpoint and resume else ([], [])
-    held_out = None
-    if validation is not None and len(validation):
-        held_out = (through(fixed, validation.X) if fixed else validation.X, validation.y)
     usual = {
-        "validation_data": held_out,
+        "validation_data": _held_out(validation, fixed),
         "callbacks": [_Steps(epochs, listener.on_steps)],
     }
     for epoch in range(len(history), epochs):
@@ -148,6 +145,13 @@ def fit(
         policy=policy,
         stopped=len(history) < epochs,
     )
+
+
+def _held_out(validation: Examples | None, fixed: keras.Model | None) -> tuple | None:
+    """What Keras's `fit` validates on."""
+    if validation is None or not len(validation):
+        return None
+    return through(fixed, validation.X) if fixed else validation.X, validation.y
 
 
 def stalled(history: list[dict], schedule: Schedule, epochs: int) -> bool:
