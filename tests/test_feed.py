@@ -11,10 +11,12 @@ from timbrel.training.feed import Scheduled
 from timbrel.training.fit import fit
 
 NOTHING = Augmentation(share=0.0, shift=0.0, mixup=0.0)
-PLAIN = dataclasses.replace(
-    get_recipe("statistics-cnn"),
-    schedule=Schedule(augmentation=NOTHING, smoothing=0.0, crops=1000, least_epochs=2),
-)
+BARE = Schedule(augmentation=NOTHING, smoothing=0.0, outliers=0.0, crops=1000, least_epochs=2)
+PLAIN = dataclasses.replace(get_recipe("statistics-cnn"), schedule=BARE)
+
+
+def scheduled(**changes):
+    return dataclasses.replace(PLAIN, schedule=dataclasses.replace(BARE, **changes))
 
 
 class AsItIs:
@@ -40,11 +42,8 @@ def examples(recordings=20, frames=8, bands=16):
 
 
 def an_epoch(data, recipe=PLAIN, *, seed=0, epoch=0):
-    batches = Scheduled(data, recipe, seed, AsItIs()).epoch(epoch)["x"]
-    parts = [batches[number] for number in range(len(batches))]
-    views = [np.concatenate(view) for view in zip(*(part[0] for part in parts), strict=True)]
-    y, weight = (np.concatenate([part[number] for part in parts]) for number in (1, 2))
-    return views, y, weight
+    given = Scheduled(data, recipe, seed, AsItIs()).epoch(epoch)
+    return given["x"], given["y"], given["sample_weight"]
 
 
 def which(views):
@@ -87,8 +86,7 @@ def test_an_epoch_derives_from_seed_and_number():
 
 
 def test_targets_are_smoothed():
-    recipe = dataclasses.replace(PLAIN, schedule=Schedule(augmentation=NOTHING, smoothing=0.2))
-    _, y, _ = an_epoch(examples(), recipe)
+    _, y, _ = an_epoch(examples(), scheduled(smoothing=0.2))
     np.testing.assert_allclose(np.sort(y, axis=1), [[0.1, 0.9]] * len(y), atol=1e-6)
 
 
@@ -97,13 +95,24 @@ def test_targets_are_mixed_as_what_they_belong_to_is():
     telling = np.where(data.y_flat == 1, 10.0, 0.0).astype("float32")
     data = dataclasses.replace(data, pictures=np.zeros_like(data.pictures) + telling[:, None, None])
     mixing = dataclasses.replace(NOTHING, mixup=0.5)
-    recipe = dataclasses.replace(PLAIN, schedule=Schedule(augmentation=mixing, smoothing=0.0))
-    views, y, _ = an_epoch(data, recipe)
+    views, y, _ = an_epoch(data, scheduled(augmentation=mixing))
     np.testing.assert_allclose(y.sum(axis=1), 1, atol=1e-6)
     for view, depth in zip(views, (10, 20), strict=True):
         values = view.reshape(len(view), -1)
         np.testing.assert_allclose(values, np.tile(depth * y[:, 1:], values.shape[1]), atol=1e-3)
     assert ((y > 0.01) & (y < 0.5)).any()
+
+
+def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
+    views, y, weight = an_epoch(examples(), scheduled(outliers=0.2))
+    strange = (y == 0.5).all(axis=1)
+    assert strange.sum() == 300
+    assert len(views[0]) == len(weight) == 1800
+    assert strange[:900].sum() == pytest.approx(150, abs=40)
+    np.testing.assert_array_equal(weight[strange], 1)
+    # Only theirs have their peak at 0.
+    np.testing.assert_allclose(views[0][~strange][:, 1:].mean(), -3.3, atol=0.5)
+    assert (views[0][strange].max(axis=(1, 2)) < 13).all()
 
 
 @pytest.mark.parametrize(

@@ -58,15 +58,15 @@ def test_the_convolutional_network_layer_by_layer():
         (
             "statistics-cnn",
             # Statistics, ripples and course; the dense view; the convolutions and what follows.
-            190 * (64 * 20 + 10 * 84)
-            + 190 * 64 * (2 * 128 + 4)
-            + 190 * 24 * 64
+            95 * (64 * 20 + 10 * 84)
+            + 95 * 64 * (2 * 128 + 4)
+            + 95 * 24 * 64
             + 764 * 256
             + 256 * 10
             + 9 * (24 * 32 * 16 + 12 * 16 * 16 * 32 + 6 * 8 * 32 * 64)
             + 3072 * 96
             + 96 * 10,
-            190 * (32 * 64 * 66 + 4 * 33 * 32 + 33 * 64 * 64 + 33 * 32 * 128),
+            95 * (32 * 64 * 66 + 4 * 33 * 32 + 33 * 64 * 64 + 33 * 32 * 128),
         ),
     ],
 )

@@ -55,7 +55,7 @@ def slow_statistics(x):
             *moments(cepstrum, weights[0]),
             *moments(cepstrum, weights[1]),
             change(1, lambda now, then: np.abs(cepstrum[now] - cepstrum[then])),
-            change(4, lambda now, then: np.abs(cepstrum[now] - cepstrum[then])),
+            change(2, lambda now, then: np.abs(cepstrum[now] - cepstrum[then])),
             [sound.mean(), loud.mean()],
             [max(0, np.diff(below).max()) / 20],
             [change(1, lambda now, then: abs(below[now] - below[then])) / 20],
@@ -63,7 +63,7 @@ def slow_statistics(x):
     )
 
 
-@pytest.mark.parametrize(("frames", "bands"), [(5, 64), (40, 64), (192, 64), (30, 16)])
+@pytest.mark.parametrize(("frames", "bands"), [(3, 64), (40, 64), (192, 64), (30, 16)])
 def test_statistics_agree_with_loops_over_frames(frames, bands):
     x = relative(picture(frames, bands))
     got = np.asarray(SpectralStatistics()(x[None]))[0]

@@ -7,6 +7,7 @@ random state and the same seed gives the same weights.
 from __future__ import annotations
 
 import dataclasses
+from itertools import zip_longest
 
 from timbrel.features.backend import keras
 from timbrel.features.logmel import LogMel
@@ -124,19 +125,23 @@ class _Seeds:
 
 
 def _convolutional(sizes: CNN, seeds: _Seeds, dtype: str) -> list:
-    stack = [
-        layers.Conv2D(
-            filters,
-            (3, 3),
-            activation="relu",
-            strides=(1, 1),
-            padding="same",
-            kernel_initializer=seeds.glorot(),
-            dtype=dtype,
-            name=f"conv_{number}",
+    stack = []
+    for number, (filters, stride) in enumerate(zip_longest(sizes.filters, sizes.strides), 1):
+        stack.append(
+            layers.Conv2D(
+                filters,
+                (3, 3),
+                activation="relu",
+                strides=stride or 1,
+                padding="same",
+                kernel_initializer=seeds.glorot(),
+                dtype=dtype,
+                name=f"conv_{number}",
+            )
         )
-        for number, filters in enumerate(sizes.filters, 1)
-    ]
+        if sizes.between:
+            name = f"dropout_{number}"
+            stack.append(layers.Dropout(sizes.between, seed=seeds.next(), dtype=dtype, name=name))
     stack += [
         layers.MaxPooling2D((2, 2), dtype=dtype, name="pool"),
         layers.Dropout(sizes.dropout, seed=seeds.next(), dtype=dtype, name="dropout"),

@@ -21,7 +21,7 @@ _SILENCE = float(np.log(2e-6))
 _SOUND, _SOUND_WIDTH = 35.0, 4.0
 _LOUD, _LOUD_WIDTH = 15.0, 3.0
 _CEPSTRUM = 20
-_FRAMES_APART = 4
+_FRAMES_APART = 2
 _LEAST_VARIANCE = 1e-5
 _NEPER = float(_UNIT / _DECIBEL)
 
@@ -75,10 +75,10 @@ class SpectralStatistics(keras.layers.Layer):
     before and after, and the padding of a short recording, change little. Per band: mean and
     deviation over the sound, the same weighted by power, maximum, mean rise and fall from frame to
     frame. Of the first 20 cepstral coefficients: mean and deviation both ways, and mean change
-    over one and over four frames. Of the level: shares of the frames that are sound and that are
+    over one and over two frames. Of the level: shares of the frames that are sound and that are
     loud, steepest rise, mean change.
 
-    Input: float32 `(batch, frames, bands)` from `RelativeLevel`, 5 frames or more. Output: float32
+    Input: float32 `(batch, frames, bands)` from `RelativeLevel`, 3 frames or more. Output: float32
     `(batch, 7 · bands + 6 · 20 + 4)`.
 
     Source: mean and deviation of frame features as a description of timbre: Tzanetakis & Cook

@@ -31,7 +31,7 @@ class LogMelSettings:
     """Settings of `timbrel.features.logmel.LogMel`, in its units."""
 
     frame: int = 2048
-    hop: int = 512
+    hop: int = 1024
     nfft: int = 2048
     filters: int = 128
     low: float = 40.0
@@ -43,14 +43,18 @@ class CNN:
     """The tutorial's convolutional network.
 
     Attributes:
-        filters: channels of the 3×3 convolutions (ReLU, same padding, stride 1).
+        filters: channels of the 3×3 convolutions (ReLU, same padding).
         dropout: share of values dropped after the 2×2 max pooling.
         dense: units of the dense layers before the last (ReLU).
+        strides: of each convolution; 1 where none is named.
+        between: share of values dropped after each convolution.
     """
 
     filters: tuple[int, ...] = (32, 32, 64, 128)
     dropout: float = 0.5
     dense: tuple[int, ...] = (128, 64)
+    strides: tuple[int, ...] = ()
+    between: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ class Schedule:
         least_epochs: however many recordings there are.
         copies: of all recordings together, about.
         most_copies: of one recording.
+        outliers: pictures of no class that an epoch holds besides, as a share of the others; what
+            is wanted of them is the same probability for every class.
         patience: share of the epochs after which training stops if its loss falls no more.
         augmentation: how pictures are changed.
     """
@@ -154,6 +160,7 @@ class Schedule:
     least_epochs: int = 8
     copies: int = 12_000
     most_copies: int = 24
+    outliers: float = 0.25
     patience: float = 0.3
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -285,8 +292,8 @@ _TUTORIAL_WINDOWS = Windowing(
     rate=16_000, window=1600, hop=1600, clean_threshold=0.005, clean_window=0.1
 )
 
-# 190 frames.
-_THREE_SECONDS = Windowing(rate=32_000, window=98_816, hop=49_152)
+# 95 frames.
+_THREE_SECONDS = Windowing(rate=32_000, window=98_304, hop=49_152)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from timbrel.features.backend import keras
 from timbrel.networks.recipes import Recipe
+from timbrel.parallel import in_order
 from timbrel.training.augment import augment
 from timbrel.training.examples import Examples
+from timbrel.training.outliers import outliers
 from timbrel.training.weights import balanced_class_weight
 
 # Share of all steps in which the learning rate rises, and where it starts and ends.
@@ -65,6 +69,7 @@ class Scheduled:
         weight = balanced_class_weight(self._target)
         self._weight = np.array([weight.get(n, 0.0) for n in range(len(train.labels))], "float32")
         self._views = _copies(train, recipe, seed, fixed)
+        self._outliers = _of_no_class(train, recipe, seed, fixed)
 
     def optimizer(self, epochs: int) -> keras.Optimizer:
         """AdamW; its rate rises and falls once over so many epochs.
@@ -74,7 +79,8 @@ class Scheduled:
         """
         schedule = self._recipe.schedule
         passes = schedule.passes(self.recordings)
-        steps = epochs * -(-self.recordings * passes // self._recipe.batch_size)
+        windows = round(self.recordings * passes * (1 + schedule.outliers))
+        steps = epochs * -(-windows // self._recipe.batch_size)
         rise = max(round(_RISE * steps), 1)
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=_LOWEST * schedule.learning_rate,
@@ -88,20 +94,16 @@ class Scheduled:
         return found
 
     def epoch(self, epoch: int) -> dict:
-        """Arguments of Keras's `fit` for an epoch, numbered from 0."""
-        rng = np.random.default_rng([self._seed, epoch])
-        passes = self._recipe.schedule.passes(self.recordings)
-        recording = np.concatenate([rng.permutation(self.recordings) for _ in range(passes)])
-        size = self._recipe.batch_size
-        parts = [recording[start : start + size] for start in range(0, len(recording), size)]
-        return {"x": _Batches([self._batch(part, rng) for part in parts])}
+        """Arguments of Keras's `fit` for an epoch, numbered from 0.
 
-    def _batch(self, recording: np.ndarray, rng: np.random.Generator) -> tuple:
-        """Draw a copy of each of the recordings, and mix it, and its target, with another.
+        A copy of each recording, mixed, and its target with it, with that of another.
 
         Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
         """
+        rng = np.random.default_rng([self._seed, epoch])
         schedule, copies = self._recipe.schedule, self._views[0].shape[1]
+        passes = schedule.passes(self.recordings)
+        recording = np.concatenate([rng.permutation(self.recordings) for _ in range(passes)])
         target = self._target[recording]
         y = np.eye(len(self._weight), dtype=np.float32)[target]
         y = y * (1 - schedule.smoothing) + np.float32(schedule.smoothing / len(self._weight))
@@ -116,7 +118,17 @@ class Scheduled:
             part = share.reshape(-1, *[1] * (values.ndim - 1))
             return part * values + (1 - part) * values[other]
 
-        return tuple(mixed(view[place]) for view in self._views), mixed(y), self._weight[target]
+        strange = round(schedule.outliers * len(recording))
+        drawn = rng.integers(0, len(self._outliers[0]), strange)
+        order = rng.permutation(len(recording) + strange)
+        none = np.full((strange, y.shape[1]), 1 / y.shape[1], dtype=np.float32)
+        views = zip(self._views, self._outliers, strict=True)
+        return {
+            "x": [np.concatenate([mixed(view[place]), out[drawn]])[order] for view, out in views],
+            "y": np.concatenate([mixed(y), none])[order],
+            "sample_weight": np.concatenate([self._weight[target], np.ones(strange)])[order],
+            "batch_size": self._recipe.batch_size,
+        }
 
 
 def _copies(train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> list[np.ndarray]:
@@ -132,44 +144,64 @@ def _copies(train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> l
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     copies = recipe.schedule.copies_each(len(used))
     chosen = order[first[:, None] + np.arange(copies) % count[:, None]].ravel()
-    rng = np.random.default_rng([seed, _OF_COPIES])
-    views = []
-    for start in range(0, len(chosen), _AT_ONCE):
-        pictures = augment(
-            train.pictures[chosen[start : start + _AT_ONCE]],
-            recipe.schedule.augmentation,
-            rng,
-            frame_rate=recipe.windowing.rate / recipe.front_end.hop,
-        )
-        views.append(through(fixed, pictures))
-    joined = [np.concatenate(view) for view in zip(*views, strict=True)]
-    return [view.reshape(len(used), copies, *view.shape[1:]) for view in joined]
+
+    def changed(start: int) -> np.ndarray:
+        pictures = train.pictures[chosen[start : start + _AT_ONCE]]
+        return _changed(pictures, recipe, np.random.default_rng([seed, _OF_COPIES, start]))
+
+    views = _computed(changed, len(chosen), fixed)
+    return [view.reshape(len(used), copies, *view.shape[1:]) for view in views]
+
+
+def _of_no_class(
+    train: Examples, recipe: Recipe, seed: int, fixed: keras.Model
+) -> list[np.ndarray]:
+    """What learning begins with, for outliers; float32 `(n, …)` for each output of the fixed part.
+
+    They are as many as the schedule's share of all copies, at least; so many that a network cannot
+    learn them by heart.
+    """
+    schedule, recordings = recipe.schedule, len(train.recording_class)
+    wanted = round(schedule.outliers * recordings * schedule.copies_each(recordings))
+
+    def made(start: int) -> np.ndarray:
+        rng = np.random.default_rng([seed, _OF_OUTLIERS, start])
+        chosen = rng.integers(0, len(train), _AT_ONCE)
+        found = outliers(train.pictures[chosen], train.y_flat[chosen], rng)
+        return _changed(found, recipe, rng)
+
+    return _computed(made, max(wanted, 1), fixed)
+
+
+def _changed(pictures: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    frame_rate = recipe.windowing.rate / recipe.front_end.hop
+    return augment(pictures, recipe.schedule.augmentation, rng, frame_rate=frame_rate)
+
+
+def _computed(
+    make: Callable[[int], np.ndarray], count: int, fixed: keras.Model
+) -> list[np.ndarray]:
+    """What the fixed part of a network makes of pictures that are made some at a time, in order.
+
+    Pictures are made in other threads while this one computes.
+    """
+    views = [through(fixed, part) for part in in_order(make, range(0, count, _AT_ONCE))]
+    return [np.concatenate(view) for view in zip(*views, strict=True)]
 
 
 def through(fixed: keras.Model, pictures: np.ndarray) -> list[np.ndarray]:
     """What the fixed part of a network makes of pictures; float32 `(n, …)` each."""
-    views = [
-        fixed.predict_on_batch(pictures[start : start + _AT_ONCE])
-        for start in range(0, len(pictures), _AT_ONCE)
-    ]
+    views = []
+    for start in range(0, len(pictures), _AT_ONCE):
+        part = pictures[start : start + _AT_ONCE]
+        missing = _AT_ONCE - len(part)
+        # Always as many, because another number would be compiled for anew.
+        padded = np.pad(part, [(0, missing), (0, 0), (0, 0)])
+        views.append([view[: len(part)] for view in fixed.predict_on_batch(padded)])
     return [np.concatenate(view) for view in zip(*views, strict=True)]
 
 
 # Pictures that are changed and computed at a time.
 _AT_ONCE = 128
 # Tells the draw of the copies from that of the epochs.
-_OF_COPIES = 1 << 31
-
-
-class _Batches(keras.utils.PyDataset):
-    """The batches of one epoch."""
-
-    def __init__(self, batches: list[tuple]) -> None:
-        super().__init__()
-        self._batches = batches
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, number: int) -> tuple:
-        return self._batches[number]
+_OF_COPIES, _OF_OUTLIERS = 1 << 31, (1 << 31) + 1
