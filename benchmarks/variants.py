@@ -85,7 +85,7 @@ VARIANTS = {
     "no-smoothing": schedule(smoothing=0.0),
     "half-as-long": schedule(crops=OURS.schedule.crops // 2),
     "twice-as-long": schedule(crops=OURS.schedule.crops * 2),
-    "batch-128": replace(OURS, batch_size=128),
+    "batch-64": replace(OURS, batch_size=64),
     "frames-every-16-ms": heard(hop=512),
     "windows-apart": replace(OURS, windowing=replace(OURS.windowing, hop=98_304)),
     "rate-16-khz": replace(

@@ -54,7 +54,7 @@ def test_an_epoch_holds_every_recording_equally_often():
     data = examples()
     views, y, _ = an_epoch(data)
     windows = which(views)
-    assert np.bincount(data.recording[windows]).tolist() == [75] * 20
+    assert np.bincount(data.recording[windows]).tolist() == [150] * 20
     assert set(windows) == set(range(len(data)))
     np.testing.assert_array_equal(y.argmax(axis=1), data.y_flat[windows])
 
@@ -106,9 +106,9 @@ def test_targets_are_mixed_as_what_they_belong_to_is():
 def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
     views, y, weight = an_epoch(examples(), scheduled(outliers=0.2))
     strange = (y == 0.5).all(axis=1)
-    assert strange.sum() == 300
-    assert len(views[0]) == len(weight) == 1800
-    assert strange[:900].sum() == pytest.approx(150, abs=40)
+    assert strange.sum() == 600
+    assert len(views[0]) == len(weight) == 3600
+    assert strange[:1800].sum() == pytest.approx(300, abs=60)
     np.testing.assert_array_equal(weight[strange], 1)
     # Only theirs have their peak at 0.
     np.testing.assert_allclose(views[0][~strange][:, 1:].mean(), -3.3, atol=0.5)
@@ -117,7 +117,7 @@ def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
 
 @pytest.mark.parametrize(
     ("recordings", "passes", "epochs", "copies"),
-    [(4, 375, 16, 24), (240, 7, 14, 24), (500, 3, 16, 24), (3000, 1, 8, 4), (50_000, 1, 8, 1)],
+    [(4, 750, 16, 24), (240, 13, 15, 24), (500, 6, 16, 24), (3000, 1, 16, 4), (50_000, 1, 8, 1)],
 )
 def test_epochs_and_copies_follow_the_data(recordings, passes, epochs, copies):
     schedule = Schedule()

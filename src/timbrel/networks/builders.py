@@ -187,7 +187,7 @@ def _two_views(
     ]
     statistics = layers.Concatenate(name=_VIEWS[0], **exact)(described)
     course = Course(steps=sizes.steps, name=_VIEWS[1], **exact)(coarse)
-    normal = _normalise("normalise")(statistics)
+    normal = layers.BatchNormalization(momentum=0.9, name="normalise", **exact)(statistics)
     answers = []
     for member in range(1, sizes.members + 1):
         hidden = {
@@ -217,23 +217,17 @@ def _convolutions(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
         values = layers.Conv2D(
             filters,
             (3, 3),
-            strides=(1, 2) if number == 1 else (2, 2),
+            strides=(1, 2) if number == len(sizes.filters) else (2, 2),
             padding="same",
-            use_bias=False,
+            activation="relu",
             kernel_initializer=seeds.glorot(),
             dtype=dtype,
             name=f"{view}_conv_{number}",
         )(values)
-        values = _normalise(f"{view}_normalise_{number}")(values)
-        values = layers.ReLU(dtype=dtype, name=f"{view}_relu_{number}")(values)
     values = layers.Flatten(dtype=dtype, name=f"{view}_flatten")(values)
     values = _dropout(sizes.dropout[1], how, "dropout_1")(values)
     values = _dense(sizes.dense, how[1:], f"{view}_dense")(values)
     return _dropout(sizes.dropout[1], how, "dropout_2")(values)
-
-
-def _normalise(name: str) -> keras.layers.Layer:
-    return layers.BatchNormalization(momentum=0.9, dtype="float32", name=name)
 
 
 def _dropout(share: float, how: tuple[str, _Seeds, str], name: str) -> keras.layers.Layer:

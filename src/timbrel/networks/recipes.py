@@ -83,8 +83,8 @@ class StatisticsCNN:
         depth: range below the loudest band and frame that is heard, in dB.
         hidden: units of the hidden layer on the statistics (ReLU).
         steps: steps of the course.
-        filters: channels of the 3×3 convolutions (batch normalisation, ReLU); the first halves the
-            bands, the others the steps too.
+        filters: channels of the 3×3 convolutions (ReLU); the last halves the bands, the others the
+            steps too.
         dense: units of the hidden layer after the convolutions (ReLU).
         dropout: share of the statistics, and of other values before a dense layer, that is dropped.
         members: networks of each kind.
@@ -156,7 +156,7 @@ class Schedule:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     smoothing: float = 0.1
-    crops: int = 24_000
+    crops: int = 48_000
     least_epochs: int = 8
     copies: int = 12_000
     most_copies: int = 24
@@ -165,7 +165,7 @@ class Schedule:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def passes(self, recordings: int) -> int:
-        """How often an epoch goes through the recordings: one has 1500 windows or more."""
+        """How often an epoch goes through the recordings: one has 3000 windows or more."""
         return max(-(-_LEAST_WINDOWS // recordings), 1)
 
     def epochs(self, recordings: int) -> int:
@@ -179,7 +179,7 @@ class Schedule:
 
 
 # An epoch of fewer windows would spend its time on beginning, ending and validation.
-_LEAST_WINDOWS = 1500
+_LEAST_WINDOWS = 3000
 
 
 @dataclass(frozen=True)
@@ -324,7 +324,7 @@ RECIPES: dict[str, Recipe] = {
             front_end=LogMelSettings(),
             network=StatisticsCNN(),
             epochs=None,
-            batch_size=64,
+            batch_size=128,
             schedule=Schedule(),
         ),
         Recipe(
@@ -334,8 +334,8 @@ RECIPES: dict[str, Recipe] = {
             front_end=LogMelSettings(),
             network=StatisticsCNN(members=4),
             epochs=None,
-            batch_size=64,
-            schedule=Schedule(crops=48_000, copies=36_000, most_copies=72),
+            batch_size=128,
+            schedule=Schedule(crops=96_000, copies=36_000, most_copies=72),
         ),
     )
 }
