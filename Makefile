@@ -47,6 +47,7 @@ bench: install
 	$(BIN)/python benchmarks/tutorial_training.py
 	$(BIN)/python benchmarks/honesty.py
 	$(BIN)/python benchmarks/recipes.py
+	$(BIN)/python benchmarks/variants.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
 
 $(CHROMIUM):
