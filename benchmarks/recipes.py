@@ -28,7 +28,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from machine import recordings, save
-from timbrel import RECIPES, evaluate, read_dataset
+from timbrel import RECIPES, Recipe, evaluate, read_dataset
 from timbrel.audio.decode import decode
 from timbrel.evaluation.intervals import share_interval
 from timbrel.features.statistics import file_statistics
@@ -108,11 +108,16 @@ def by_trees(table: Path, seed: int) -> dict:
 
 def cost(recipe: str) -> dict:
     """Size of the exported model for ten classes, and multiply-adds a second of sound."""
-    chosen, described = RECIPES[recipe], summary(recipe)
+    chosen = RECIPES[recipe]
     graph = export_onnx(Trained(chosen, untrained(chosen, 10), (0.0, 1.0)))
+    return {"bytes": len(graph), **multiply_adds(chosen)}
+
+
+def multiply_adds(recipe: Recipe) -> dict:
+    """Multiply-adds a second of sound, in millions."""
+    described = summary(recipe)
     rate = described.windows_a_second / 1e6
     return {
-        "bytes": len(graph),
         "network": round(described.multiply_adds * rate, 1),
         "front_end": round(described.front_end * rate, 1),
     }

@@ -27,7 +27,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from machine import recordings, save
-from recipes import table_with_folds
+from recipes import multiply_adds, table_with_folds
 from timbrel import RECIPES, read_dataset
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import Windowing, consecutive, keep, windows_at_once
@@ -43,7 +43,6 @@ from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, fit
 from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.left_out import left_out_parts
-from timbrel.workflows.summary import summary
 
 OURS = RECIPES["statistics-cnn"]
 TUTORIAL = RECIPES["tutorial-cnn"]
@@ -87,7 +86,7 @@ VARIANTS = {
     "twice-as-long": schedule(crops=OURS.schedule.crops * 2),
     "batch-64": replace(OURS, batch_size=64),
     "frames-every-16-ms": heard(hop=512),
-    "windows-apart": replace(OURS, windowing=replace(OURS.windowing, hop=98_304)),
+    "windows-apart": replace(OURS, windowing=replace(OURS.windowing, hop=OURS.windowing.window)),
     "rate-16-khz": replace(
         OURS,
         windowing=replace(OURS.windowing, rate=16_000, window=49_152, hop=24_576),
@@ -245,17 +244,6 @@ def left_out(recipe: Recipe, what: tuple[Data, np.ndarray, list], seed: int) -> 
     return float(np.mean(areas))
 
 
-def cost(recipe: Recipe) -> dict:
-    """Parameters for ten classes, and multiply-adds a second of sound in millions."""
-    described = summary(recipe)
-    rate = described.windows_a_second / 1e6
-    return {
-        "parameters": untrained(recipe, 10).count_params(),
-        "network": round(described.multiply_adds * rate, 1),
-        "front_end": round(described.front_end * rate, 1),
-    }
-
-
 def row(name: str, seeds: list[dict], costs: dict) -> str:
     """A row of the table."""
     low, high = seeds[0]["ci95"]
@@ -288,7 +276,8 @@ def main() -> None:
     for name in chosen.variant:
         recipe = VARIANTS[name]
         seeds = [measure(recipe, seed=seed, unknown=chosen.unknown) for seed in range(chosen.seeds)]
-        costs = cost(recipe)
+        parameters = untrained(recipe, 10).count_params()
+        costs = {"parameters": parameters, **multiply_adds(recipe)}
         save(f"variant-{name}", {"variant": name, "seeds": seeds, "cost": costs})
         print(row(name, seeds, costs), flush=True)
 

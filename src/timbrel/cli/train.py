@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from timbrel.cli.options import (
 )
 from timbrel.cli.tables import score_text
 from timbrel.networks.recipes import DEFAULT_RECIPE
+
+if TYPE_CHECKING:
+    from timbrel.workflows.train import TrainResult
 
 
 def train(
@@ -49,7 +52,6 @@ def train(
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
     from timbrel.cli.watch import watching
-    from timbrel.evaluation.sanity import sanity_text
     from timbrel.features.cache import FeatureCache, default_folder
     from timbrel.workflows import train as workflow
 
@@ -74,15 +76,20 @@ def train(
         goes_on = " The same command with --resume goes on from here." if begun else ""
         terminal.err.print(f"Interrupted.{goes_on}")
         raise typer.Exit(130) from None
+    terminal.out.print(f"\n{_said(result)}", markup=False, soft_wrap=True)
+    raise typer.Exit(terminal.problems(result.problems))
+
+
+def _said(result: TrainResult) -> str:
+    """What is said of a finished training."""
+    from timbrel.evaluation.sanity import sanity_text
+
     parity = result.metadata["parity"]
-    terminal.out.print(
-        f"\n{score_text(result.evaluation)}\n\n"
+    return (
+        f"{score_text(result.evaluation)}\n\n"
         f"model.onnx agrees with the Keras model to {parity['max_difference']:.1e} in probability "
         f"on {parity['windows']} held-out windows.\n"
         f"{sanity_text(result.metadata['sanity'])}\n"
         f"Model    {result.path}\n"
-        f"Report   {result.path / 'report.html'}",
-        markup=False,
-        soft_wrap=True,
+        f"Report   {result.path / 'report.html'}"
     )
-    raise typer.Exit(terminal.problems(result.problems))

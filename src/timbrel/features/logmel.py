@@ -23,7 +23,7 @@ class LogMel(FramedSpectrum):
 
     Input: float32 `(batch, samples)`. Output: float32 `(batch, frames, filters)`.
 
-    The Fourier transform is factorised (`PowerSpectrum`), so that it costs less than the network.
+    The Fourier transform is factorised (`PowerSpectrum`).
 
     Source: reference implementation librosa 0.11, `feature.melspectrogram(center=False, htk=True)`.
 

@@ -138,13 +138,8 @@ def fit(
         learning.set_weights(best)
     exact = network(recipe, shape, classes, seed=seed, dtype="float32")
     exact.set_weights(model.get_weights())
-    return Fitted(
-        network=exact,
-        scale=train.value_range,
-        history=history,
-        policy=policy,
-        stopped=len(history) < epochs,
-    )
+    how = {"history": history, "policy": policy, "stopped": len(history) < epochs}
+    return Fitted(network=exact, scale=train.value_range, **how)
 
 
 def _held_out(validation: Examples | None, fixed: keras.Model | None) -> tuple | None:

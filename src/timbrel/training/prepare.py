@@ -175,7 +175,7 @@ def _compute(
     windowing = recipe.windowing
     with IsolatedDecoder() as decoder, WaveformSpool() as spool:
         decoder.start(len(recordings))
-        # Compiled while the decoders start.
+        # Built, and compiled where that is needed, while the decoders start.
         model = front_end(recipe)
         transform = _transform(model)
         read = _read_all(recordings, windowing, (decoder, spool, tell))
