@@ -92,7 +92,7 @@ VARIANTS = {
         windowing=replace(OURS.windowing, rate=16_000, window=49_152, hop=24_576),
         front_end=replace(OURS.front_end, frame=1024, hop=512, nfft=1024),
     ),
-    "two-of-each": network(members=2),
+    "and-the-picture": network(picture=RECIPES["strong"].network.picture),
     "strong": RECIPES["strong"],
 }
 

@@ -12,7 +12,10 @@ from timbrel.training.fit import fit
 
 NOTHING = Augmentation(share=0.0, shift=0.0, mixup=0.0)
 BARE = Schedule(augmentation=NOTHING, smoothing=0.0, outliers=0.0, crops=1000, least_epochs=2)
-PLAIN = dataclasses.replace(get_recipe("statistics-cnn"), schedule=BARE)
+BANDS = 16
+OURS = get_recipe("statistics-cnn")
+FEW_BANDS = dataclasses.replace(OURS.front_end, filters=BANDS)
+PLAIN = dataclasses.replace(OURS, schedule=BARE, front_end=FEW_BANDS)
 
 
 def scheduled(**changes):
@@ -26,7 +29,7 @@ class AsItIs:
         return [pictures, pictures[:, 0] * 2]
 
 
-def examples(recordings=20, frames=8, bands=16):
+def examples(recordings=20, frames=8, bands=BANDS):
     """Two classes, one three times as large; recordings of one to three windows each.
 
     The level of the first frame tells which window a picture is.

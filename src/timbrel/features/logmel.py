@@ -93,6 +93,17 @@ class LogMel(FramedSpectrum):
         tapered = pieces[:, :frames] * self._taper
         spectrum = scipy.fft.rfft(tapered, n=nfft, axis=2, workers=-1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        bands = (self._sparse_bank @ power.reshape(-1, power.shape[2]).T).T
+        bands = self.bands(power.reshape(-1, power.shape[2]))
         levels = np.log(np.maximum(bands, np.float32(self.settings["floor"])))
         return levels.reshape(*power.shape[:2], self.values)
+
+    def bands(self, power: np.ndarray) -> np.ndarray:
+        """Sum power over mel bands.
+
+        Args:
+            power: float `(n, nfft / 2 + 1)`, at each bin of the spectrum.
+
+        Returns:
+            float `(n, filters)`.
+        """
+        return (self._sparse_bank @ power.T).T

@@ -73,7 +73,7 @@ def network(
     name = recipe.name.replace("-", "_")
     picture = keras.Input(input_shape, name="picture")
     if isinstance(recipe.network, StatisticsCNN):
-        return _two_views(recipe.network, (picture, classes, name), (seeds, dtype))
+        return _views(recipe.network, (picture, classes, name), (seeds, dtype))
     build = {CNN: _convolutional, RNN: _recurrent}
     stack = build[type(recipe.network)](recipe.network, seeds, dtype)
     last = _classifier(classes, seeds, "probabilities")
@@ -91,7 +91,7 @@ def parts(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
     names = [layer.name for layer in model.layers]
     if _ANSWERS not in names:
         return None, model
-    views = [model.get_layer(name).output for name in _VIEWS]
+    views = [model.get_layer(name).output for name in (*_VIEWS, _PICTURE) if name in names]
     return keras.Model(model.input, views), keras.Model(views, model.get_layer(_ANSWERS).output)
 
 
@@ -102,7 +102,7 @@ def hidden_and_answer(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, [hidden, model.output])
 
 
-_VIEWS = ("statistics", "course")
+_VIEWS, _PICTURE = ("statistics", "course"), "relative_picture"
 _ANSWERS = "answers"
 _CLASSIFIER = "classifier_"
 
@@ -170,7 +170,7 @@ def _recurrent(sizes: RNN, seeds: _Seeds, dtype: str) -> list:
     return [*stack, layers.Flatten(dtype=dtype, name="flatten")]
 
 
-def _two_views(
+def _views(
     sizes: StatisticsCNN,
     ends: tuple[keras.KerasTensor, int, str],
     how: tuple[_Seeds, str],
@@ -188,45 +188,64 @@ def _two_views(
     statistics = layers.Concatenate(name=_VIEWS[0], **exact)(described)
     course = Course(steps=sizes.steps, name=_VIEWS[1], **exact)(coarse)
     normal = layers.BatchNormalization(momentum=0.9, name="normalise", **exact)(statistics)
+    halve, narrow = (2, 2), (1, 2)
+    steps = [(channels, halve) for channels in sizes.filters[:-1]] + [(sizes.filters[-1], narrow)]
+    units = {
+        "statistics": _dense_view(normal, sizes, ("statistics", *how)),
+        "course": _after(_convolved(course, steps, ("course", *how)), sizes, ("course", *how)),
+    }
+    if sizes.picture:
+        whole = layers.Reshape((*fine.shape[1:], 1), name=_PICTURE, **exact)(fine)
+        steps = [(channels, halve) for channels in sizes.picture]
+        found = _over_time(_convolved(whole, steps, ("picture", *how)), how[1])
+        units["picture"] = _after(found, sizes, ("picture", *how))
     answers = []
-    for member in range(1, sizes.members + 1):
-        hidden = {
-            f"statistics_{member}": _dense_view(normal, sizes, (f"statistics_{member}", *how)),
-            f"course_{member}": _convolutions(course, sizes, (f"course_{member}", *how)),
-        }
-        for view, units in hidden.items():
-            answer = _classifier(classes, seeds, f"{_CLASSIFIER}{view}")(units)
-            answers.append(layers.Reshape((1, classes), name=f"answer_{view}")(answer))
+    for view, values in units.items():
+        answer = _classifier(classes, seeds, f"{_CLASSIFIER}{view}")(values)
+        answers.append(layers.Reshape((1, classes), name=f"answer_{view}")(answer))
     together = layers.Concatenate(axis=1, name=_ANSWERS)(answers)
     mean = layers.GlobalAveragePooling1D(name="probabilities", **exact)(together)
     return keras.Model(picture, mean, name=name)
 
 
 def _dense_view(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
-    """Hidden units of a member on the statistics."""
+    """Hidden units on the statistics."""
     few, many = sizes.dropout
     values = _dropout(few, how, "dropout_1")(values)
     values = _dense(sizes.hidden, how[1:], f"{how[0]}_dense")(values)
     return _dropout(many, how, "dropout_2")(values)
 
 
-def _convolutions(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
-    """Hidden units of a member on the course."""
+def _convolved(values, steps: list[tuple[int, tuple[int, int]]], how: tuple[str, _Seeds, str]):
+    """3×3 convolutions with these channels and strides."""
     view, seeds, dtype = how
-    for number, filters in enumerate(sizes.filters, 1):
+    for number, (channels, strides) in enumerate(steps, 1):
         values = layers.Conv2D(
-            filters,
+            channels,
             (3, 3),
-            strides=(1, 2) if number == len(sizes.filters) else (2, 2),
+            strides=strides,
             padding="same",
             activation="relu",
             kernel_initializer=seeds.glorot(),
             dtype=dtype,
             name=f"{view}_conv_{number}",
         )(values)
-    values = layers.Flatten(dtype=dtype, name=f"{view}_flatten")(values)
+    return values
+
+
+def _over_time(values, dtype: str):
+    """Mean and maximum over the frames."""
+    frames = (values.shape[1], 1)
+    mean = layers.AveragePooling2D(frames, dtype=dtype, name="picture_mean")(values)
+    highest = layers.MaxPooling2D(frames, dtype=dtype, name="picture_maximum")(values)
+    return layers.Concatenate(dtype=dtype, name="picture_pooled")([mean, highest])
+
+
+def _after(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
+    """Hidden units after convolutions."""
+    values = layers.Flatten(dtype=how[2], name=f"{how[0]}_flatten")(values)
     values = _dropout(sizes.dropout[1], how, "dropout_1")(values)
-    values = _dense(sizes.dense, how[1:], f"{view}_dense")(values)
+    values = _dense(sizes.dense, how[1:], f"{how[0]}_dense")(values)
     return _dropout(sizes.dropout[1], how, "dropout_2")(values)
 
 

@@ -74,10 +74,10 @@ class RNN:
 
 @dataclass(frozen=True)
 class StatisticsCNN:
-    """Two views of a log-mel picture, each with classifiers of its own, whose answers are averaged.
+    """Views of a log-mel picture, each with a classifier of its own, whose answers are averaged.
 
-    A dense network on statistics over the frames, and a convolutional network on the course of the
-    sound in a fixed number of steps.
+    A dense network on statistics over the frames, a convolutional network on the course of the
+    sound in a fixed number of steps, and, where wanted, one on the picture as it is.
 
     Attributes:
         depth: range below the loudest band and frame that is heard, in dB.
@@ -87,7 +87,8 @@ class StatisticsCNN:
             steps too.
         dense: units of the hidden layer after the convolutions (ReLU).
         dropout: share of the statistics, and of other values before a dense layer, that is dropped.
-        members: networks of each kind.
+        picture: channels of the 3×3 convolutions (ReLU) on the picture, each of which halves frames
+            and bands; none without it.
     """
 
     depth: float = 80.0
@@ -96,7 +97,7 @@ class StatisticsCNN:
     filters: tuple[int, ...] = (16, 32, 64)
     dense: int = 96
     dropout: tuple[float, float] = (0.2, 0.4)
-    members: int = 1
+    picture: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -329,13 +330,13 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="strong",
-            description="Four networks of each of the two kinds of statistics-cnn, trained longer.",
+            description="The two networks of statistics-cnn, and a CNN on the whole picture.",
             windowing=_THREE_SECONDS,
             front_end=LogMelSettings(),
-            network=StatisticsCNN(members=4),
+            network=StatisticsCNN(picture=(16, 32, 64, 128)),
             epochs=None,
             batch_size=128,
-            schedule=Schedule(crops=96_000, copies=36_000, most_copies=72),
+            schedule=Schedule(crops=96_000, most_copies=48),
         ),
     )
 }

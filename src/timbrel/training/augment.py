@@ -14,7 +14,7 @@ from timbrel.networks.recipes import Augmentation, LogMelSettings
 _DECIBEL = 10 / np.log(10)
 
 # Stands for no sound: what the front end puts there, far below what `RelativeLevel` hears.
-_NOTHING = LogMelSettings().floor
+NOTHING = LogMelSettings().floor
 _KNOTS = 7
 # Decibels for which a room's sound decays in its reverberation time.
 _DECAY = 60.0
@@ -53,16 +53,16 @@ def augment(
     chosen = np.flatnonzero(rng.random(len(power)) < settings.share)
     if len(chosen):
         power[chosen] = _changed(power[chosen], settings, (rng, frame_rate))
-    return np.log(np.maximum(power, _NOTHING), dtype=np.float32)
+    return np.log(np.maximum(power, NOTHING), dtype=np.float32)
 
 
 def _shifted(power: np.ndarray, settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Let sounds that end before the window does begin later."""
     frames = power.shape[1]
-    there = power.max(axis=2) > 2 * _NOTHING
+    there = power.max(axis=2) > 2 * NOTHING
     room = np.where(there.any(axis=1), np.argmax(there[:, ::-1], axis=1), 0)
     later = (rng.random(len(power)) * (np.minimum(room, settings.shift * frames) + 1)).astype(int)
-    moved = np.full_like(power, _NOTHING)
+    moved = np.full_like(power, NOTHING)
     for number, first in enumerate(later):
         moved[number, first:] = power[number, : frames - first]
     return moved
@@ -92,7 +92,7 @@ def _faster(power: np.ndarray, speed: np.ndarray) -> np.ndarray:
     for number, picture in enumerate(power):
         left = picture[before[number]]
         out[number] = left + share[number] * (picture[after[number]] - left)
-    out[places > last] = _NOTHING
+    out[places > last] = NOTHING
     return out
 
 
@@ -147,12 +147,25 @@ def _noisy(power: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> n
 def _curves(count: int, bands: int, how: tuple[Augmentation, np.random.Generator]) -> np.ndarray:
     """Gain of each band in dB: a smooth curve, a tilt and a band limit; `(count, bands)`."""
     settings, rng = how
-    place = np.linspace(0, _KNOTS - 1, bands)
-    knot = np.minimum(place.astype(int), _KNOTS - 2)
-    share = (1 - np.cos(np.pi * (place - knot))) / 2
-    knots = rng.normal(0, 1, (count, _KNOTS)) * settings.equaliser
-    curve = (1 - share) * knots[:, knot] + share * knots[:, knot + 1]
+    curve = smooth(rng.normal(0, 1, (count, _KNOTS)) * settings.equaliser, bands)
     curve += rng.normal(0, 1, (count, 1)) * settings.tilt * np.linspace(-1, 1, bands)
     limit = rng.uniform(_LEAST_BANDS, 1, (count, 1)) * bands
     limited = rng.random((count, 1)) < settings.band_limit
     return curve - limited * np.clip(np.arange(bands) - limit, 0, 4) * _STEEP
+
+
+def smooth(knots: np.ndarray, bands: int) -> np.ndarray:
+    """Lay smooth curves through knots at equal distances, from the first band to the last.
+
+    Args:
+        knots: float `(n, knots)`, two knots or more.
+        bands: how many.
+
+    Returns:
+        float64 `(n, bands)`.
+    """
+    last = knots.shape[1] - 1
+    place = np.linspace(0, last, bands)
+    knot = np.minimum(place.astype(int), last - 1)
+    share = (1 - np.cos(np.pi * (place - knot))) / 2
+    return (1 - share) * knots[:, knot] + share * knots[:, knot + 1]

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from timbrel.features.backend import keras
+from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe
 from timbrel.parallel import in_order
 from timbrel.training.augment import augment
 from timbrel.training.examples import Examples
 from timbrel.training.outliers import outliers
+from timbrel.training.synthesised import synthesised
 from timbrel.training.weights import balanced_class_weight
 
 # Share of all steps in which the learning rate rises, and where it starts and ends.
@@ -158,17 +160,19 @@ def _of_no_class(
 ) -> list[np.ndarray]:
     """What learning begins with, for outliers; float32 `(n, …)` for each output of the fixed part.
 
-    They are as many as the schedule's share of all copies, at least; so many that a network cannot
-    learn them by heart.
+    Half are made of the training pictures, half drawn from nothing. They are as many as the
+    schedule's share of all copies, at least; so many that a network cannot learn them by heart.
     """
     schedule, recordings = recipe.schedule, len(train.recording_class)
+    layer, half = front_end(recipe).layers[0], _AT_ONCE // 2
     wanted = round(schedule.outliers * recordings * schedule.copies_each(recordings))
 
     def made(start: int) -> np.ndarray:
         rng = np.random.default_rng([seed, _OF_OUTLIERS, start])
-        chosen = rng.integers(0, len(train), _AT_ONCE)
+        chosen = rng.integers(0, len(train), half)
         found = outliers(train.pictures[chosen], train.y_flat[chosen], rng)
-        return _changed(found, recipe, rng)
+        drawn = synthesised(half, found.shape[1], layer, rng=rng)
+        return _changed(np.concatenate([found, drawn]), recipe, rng)
 
     return _computed(made, max(wanted, 1), fixed)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from timbrel.networks.recipes import LogMelSettings
+from timbrel.training.augment import NOTHING, smooth
 
-_NOTHING = LogMelSettings().floor
 # Where the bands of the two sounds meet, as a share of all bands, and over how many.
 _SEAM, _SEAM_WIDTH = (0.25, 0.75), 2.0
 # Deviation of the difference in level of the two, and of the knots of the equaliser, in nepers of
@@ -55,7 +54,7 @@ def _two_halves(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> 
     seam = rng.uniform(*_SEAM, (len(low), 1)) * bands
     share = 1 / (1 + np.exp(-(np.arange(bands) - seam) / _SEAM_WIDTH))[:, None, :]
     gain = np.exp(rng.normal(0, _UNEVEN, (len(low), 1, 1)))
-    return np.log((1 - share) * np.exp(low) + share * gain * np.exp(high) + _NOTHING)
+    return np.log((1 - share) * np.exp(low) + share * gain * np.exp(high) + NOTHING)
 
 
 def _other_level(sound: np.ndarray, other: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -63,12 +62,8 @@ def _other_level(sound: np.ndarray, other: np.ndarray, rng: np.random.Generator)
 
 
 def _level(pictures: np.ndarray) -> np.ndarray:
-    return np.log(np.exp(pictures).mean(axis=2, keepdims=True) + _NOTHING)
+    return np.log(np.exp(pictures).mean(axis=2, keepdims=True) + NOTHING)
 
 
 def _equalised(sound: np.ndarray, _: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    place = np.linspace(0, _KNOTS - 1, sound.shape[2])
-    knot = np.minimum(place.astype(int), _KNOTS - 2)
-    gain = rng.normal(0, _GAIN, (len(sound), _KNOTS))
-    curve = gain[:, knot] + (place - knot) * (gain[:, knot + 1] - gain[:, knot])
-    return sound + curve[:, None, :]
+    return sound + smooth(rng.normal(0, _GAIN, (len(sound), _KNOTS)), sound.shape[2])[:, None, :]
