@@ -115,6 +115,7 @@ def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
     np.testing.assert_array_equal(weight[strange], 1)
     np.testing.assert_allclose(views[1][strange], 2 * views[0][strange][:, 0], atol=1e-5)
     # Their peaks are brought to 0; the others keep their level.
+    np.testing.assert_allclose(views[0][~strange][:, 1:].mean(), -3.3, atol=0.5)
     assert views[0][strange].mean() < views[0][~strange].mean() - 1
 
 

@@ -91,7 +91,7 @@ def parts(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
     names = [layer.name for layer in model.layers]
     if _ANSWERS not in names:
         return None, model
-    views = [model.get_layer(name).output for name in (*_VIEWS, _PICTURE) if name in names]
+    views = [model.get_layer(name).output for name in _VIEWS if name in names]
     return keras.Model(model.input, views), keras.Model(views, model.get_layer(_ANSWERS).output)
 
 
@@ -102,7 +102,7 @@ def hidden_and_answer(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, [hidden, model.output])
 
 
-_VIEWS, _PICTURE = ("statistics", "course"), "relative_picture"
+_VIEWS = ("statistics", "course", "relative_picture")
 _ANSWERS = "answers"
 _CLASSIFIER = "classifier_"
 
@@ -127,18 +127,7 @@ class _Seeds:
 def _convolutional(sizes: CNN, seeds: _Seeds, dtype: str) -> list:
     stack = []
     for number, (filters, stride) in enumerate(zip_longest(sizes.filters, sizes.strides), 1):
-        stack.append(
-            layers.Conv2D(
-                filters,
-                (3, 3),
-                activation="relu",
-                strides=stride or 1,
-                padding="same",
-                kernel_initializer=seeds.glorot(),
-                dtype=dtype,
-                name=f"conv_{number}",
-            )
-        )
+        stack.append(_convolution((filters, stride or 1), (seeds, dtype), f"conv_{number}"))
         if sizes.between:
             name = f"dropout_{number}"
             stack.append(layers.Dropout(sizes.between, seed=seeds.next(), dtype=dtype, name=name))
@@ -191,11 +180,11 @@ def _views(
     halve, narrow = (2, 2), (1, 2)
     steps = [(channels, halve) for channels in sizes.filters[:-1]] + [(sizes.filters[-1], narrow)]
     units = {
-        "statistics": _dense_view(normal, sizes, ("statistics", *how)),
+        "statistics": _hidden(normal, (sizes.hidden, *sizes.dropout), ("statistics", *how)),
         "course": _after(_convolved(course, steps, ("course", *how)), sizes, ("course", *how)),
     }
     if sizes.picture:
-        whole = layers.Reshape((*fine.shape[1:], 1), name=_PICTURE, **exact)(fine)
+        whole = layers.Reshape((*fine.shape[1:], 1), name=_VIEWS[2], **exact)(fine)
         steps = [(channels, halve) for channels in sizes.picture]
         found = _over_time(_convolved(whole, steps, ("picture", *how)), how[1])
         units["picture"] = _after(found, sizes, ("picture", *how))
@@ -208,28 +197,18 @@ def _views(
     return keras.Model(picture, mean, name=name)
 
 
-def _dense_view(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
-    """Hidden units on the statistics."""
-    few, many = sizes.dropout
-    values = _dropout(few, how, "dropout_1")(values)
-    values = _dense(sizes.hidden, how[1:], f"{how[0]}_dense")(values)
-    return _dropout(many, how, "dropout_2")(values)
+def _hidden(values, sizes: tuple[int, float, float], how: tuple[str, _Seeds, str]):
+    """So many hidden units (ReLU), and the shares that are dropped before and after them."""
+    units, before, after = sizes
+    values = _dropout(before, how, "dropout_1")(values)
+    values = _dense(units, how[1:], f"{how[0]}_dense")(values)
+    return _dropout(after, how, "dropout_2")(values)
 
 
 def _convolved(values, steps: list[tuple[int, tuple[int, int]]], how: tuple[str, _Seeds, str]):
     """3×3 convolutions with these channels and strides."""
-    view, seeds, dtype = how
-    for number, (channels, strides) in enumerate(steps, 1):
-        values = layers.Conv2D(
-            channels,
-            (3, 3),
-            strides=strides,
-            padding="same",
-            activation="relu",
-            kernel_initializer=seeds.glorot(),
-            dtype=dtype,
-            name=f"{view}_conv_{number}",
-        )(values)
+    for number, step in enumerate(steps, 1):
+        values = _convolution(step, how[1:], f"{how[0]}_conv_{number}")(values)
     return values
 
 
@@ -243,15 +222,31 @@ def _over_time(values, dtype: str):
 
 def _after(values, sizes: StatisticsCNN, how: tuple[str, _Seeds, str]):
     """Hidden units after convolutions."""
+    _, many = sizes.dropout
     values = layers.Flatten(dtype=how[2], name=f"{how[0]}_flatten")(values)
-    values = _dropout(sizes.dropout[1], how, "dropout_1")(values)
-    values = _dense(sizes.dense, how[1:], f"{how[0]}_dense")(values)
-    return _dropout(sizes.dropout[1], how, "dropout_2")(values)
+    return _hidden(values, (sizes.dense, many, many), how)
 
 
 def _dropout(share: float, how: tuple[str, _Seeds, str], name: str) -> keras.layers.Layer:
     view, seeds, dtype = how
     return layers.Dropout(share, seed=seeds.next(), dtype=dtype, name=f"{view}_{name}")
+
+
+def _convolution(
+    step: tuple[int, int | tuple[int, int]], how: tuple[_Seeds, str], name: str
+) -> keras.layers.Layer:
+    """A 3×3 convolution with these channels and strides."""
+    (channels, strides), (seeds, dtype) = step, how
+    return layers.Conv2D(
+        channels,
+        (3, 3),
+        strides=strides,
+        padding="same",
+        activation="relu",
+        kernel_initializer=seeds.glorot(),
+        dtype=dtype,
+        name=name,
+    )
 
 
 def _dense(units: int, how: tuple[_Seeds, str], name: str) -> keras.layers.Layer:
