@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from timbrel.features.logmel import LogMel
+from timbrel.features.spectrum import area_filters
 
 SETTINGS = {"rate": 16_000, "frame": 400, "hop": 160, "nfft": 512, "filters": 40}
 
@@ -39,6 +40,18 @@ def test_agrees_with_librosa(changed):
         power, expected = np.exp(got), np.exp(oracle(waveform, **settings))
         # float32 carries some 120 dB below the loudest band; what lies deeper is rounding.
         np.testing.assert_allclose(power, expected, rtol=1e-3, atol=1e-11 * expected.max())
+
+
+def test_a_band_between_two_bins_is_the_floor():
+    # So many bands that whole runs of them hear nothing.
+    layer = LogMel(**SETTINGS | {"filters": 3000})
+    noise = np.random.default_rng(0).normal(size=(1, 1600)).astype("float32")
+    got = np.asarray(layer(noise))
+    deaf = ~area_filters(3000, nfft=512, rate=16_000, low=0, high=8000).any(axis=1)
+    assert deaf[:16].all()
+    assert not deaf.all()
+    np.testing.assert_allclose(got[..., deaf], np.log(1e-10), atol=1e-5)
+    np.testing.assert_allclose(got, layer.compute(noise), atol=2e-3)
 
 
 def test_silence_is_the_floor():

@@ -19,8 +19,8 @@ class PowerSpectrum:
     instead of 1.05 M. Matrix products run in every form that a graph is exported to; operators for
     the Fourier transform do not.
 
-    Because the frames are real, `bins` repeats a few bins of the spectrum and holds others as
-    their mirror image, N − k for k; `spread` arranges a matrix to go with that order.
+    Because the frames are real, half of the rows are enough: the other bins of the spectrum are
+    there as their mirror image, N − k for k.
 
     Source: Cooley & Tukey (1965), "An algorithm for the machine calculation of complex Fourier
     series"; reference implementation `numpy.fft.rfft`.
@@ -29,7 +29,6 @@ class PowerSpectrum:
         nfft: N, a power of two from 4; shorter frames are zero-padded.
 
     Attributes:
-        bins: int `(values,)`, the bin of the spectrum, 0 to N / 2, that each value belongs to.
         multiply_adds: of the transform of one frame.
 
     Raises:
@@ -58,28 +57,17 @@ class PowerSpectrum:
             self.columns * self._first.size + 4 * self._cosine.size + len(half) * self._second.size
         )
         place = (half[:, None] + self.rows * column).ravel()
-        self.bins = np.minimum(place, nfft - place)
-
-    def spread(self, matrix: np.ndarray) -> np.ndarray:
-        """Arrange a matrix over the bins of the spectrum to be multiplied with the values here.
-
-        Args:
-            matrix: float `(N / 2 + 1, d)`.
-
-        Returns:
-            float64 `(values, d)`; bins that occur more than once share their row.
-        """
-        often = np.bincount(self.bins, minlength=self.nfft // 2 + 1)
-        return (np.asarray(matrix, dtype=np.float64) / often[:, None])[self.bins]
+        # Where each bin is first found, itself or its mirror image.
+        _, self._bins = np.unique(np.minimum(place, nfft - place), return_index=True)
 
     def __call__(self, frames):
-        """Squared magnitudes in the order of `bins`.
+        """Squared magnitudes of the bins 0 to N / 2.
 
         Args:
             frames: float32 `(batch, frames, samples)`, at most N samples.
 
         Returns:
-            float32 `(batch, frames, values)`.
+            float32 `(batch, frames, N / 2 + 1)`.
         """
         count, samples = frames.shape[1:]
         padded = ops.pad(frames, [(0, 0), (0, 0), (0, self.nfft - samples)])
@@ -98,4 +86,4 @@ class PowerSpectrum:
         )
         squares = ops.square(ops.matmul(turned, self._second))
         power = squares[..., : self.columns] + squares[..., self.columns :]
-        return ops.reshape(power, (-1, count, half * self.columns))
+        return ops.take(ops.reshape(power, (-1, count, half * self.columns)), self._bins, axis=-1)

@@ -13,6 +13,10 @@ from timbrel.features.spectrum import area_filters, frame_count
 
 ops = keras.ops
 
+# Mel bands are summed so many at a time, from the bins that any of them has: in one piece, nearly
+# all that is multiplied would be zero.
+_BANDS_AT_ONCE = 16
+
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class LogMel(FramedSpectrum):
@@ -23,7 +27,8 @@ class LogMel(FramedSpectrum):
 
     Input: float32 `(batch, samples)`. Output: float32 `(batch, frames, filters)`.
 
-    The Fourier transform is factorised (`PowerSpectrum`).
+    The Fourier transform is factorised (`PowerSpectrum`), and bands are summed over their
+    bins only.
 
     Source: reference implementation librosa 0.11, `feature.melspectrogram(center=False, htk=True)`.
 
@@ -65,16 +70,17 @@ class LogMel(FramedSpectrum):
         taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
         self._taper = taper.astype("float32")
         self._power = PowerSpectrum(nfft)
-        self._bank = self._power.spread(bank.T).astype("float32")
-        # Nearly all of it is zero.
-        self._sparse_bank = scipy.sparse.csr_array(bank.astype("float32"))
-        self.multiply_adds_a_frame = self._power.multiply_adds + self._bank.size
+        self._bank = bank.astype("float32")
+        self._sparse_bank = scipy.sparse.csr_array(self._bank)
+        summed = sum(part.size for _, part in self._parts())
+        self.multiply_adds_a_frame = self._power.multiply_adds + summed
 
     def call(self, waveform):
         """Compute the log-mel picture of a batch of windows."""
         frames = self.frames(waveform) * self._taper
-        bands = ops.matmul(self._power(frames), self._bank)
-        return ops.log(ops.maximum(bands, self.settings["floor"]))
+        power = self._power(frames)
+        bands = [ops.matmul(power[..., bins], part) for bins, part in self._parts()]
+        return ops.log(ops.maximum(ops.concatenate(bands, axis=-1), self.settings["floor"]))
 
     def compute(self, windows: np.ndarray) -> np.ndarray:
         """What the layer computes, many times as fast on a CPU: for preparing, not part of a model.
@@ -107,3 +113,14 @@ class LogMel(FramedSpectrum):
             float `(n, filters)`.
         """
         return (self._sparse_bank @ power.T).T
+
+    def _parts(self) -> list[tuple[slice, np.ndarray]]:
+        """Bins and weights, float32 `(bins, bands)`, of a few neighbouring bands at a time."""
+        parts = []
+        for first in range(0, len(self._bank), _BANDS_AT_ONCE):
+            bands = self._bank[first : first + _BANDS_AT_ONCE]
+            heard = np.flatnonzero(bands.any(axis=0))
+            # Narrow bands may fall between two bins.
+            bins = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 1)
+            parts.append((bins, bands[:, bins].T))
+        return parts
