@@ -98,11 +98,17 @@ def _faster(power: np.ndarray, speed: np.ndarray) -> np.ndarray:
 
 def _higher(power: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """Move each picture up by a number of bands; its edge bands continue beyond the edge."""
-    last = power.shape[2] - 1
-    places = np.clip(np.arange(last + 1) - bands[:, None], 0, last)
-    # A product with the matrix of a linear interpolation, many times as fast as picking columns.
-    weight = np.maximum(1 - np.abs(places[:, None, :] - np.arange(last + 1)[:, None]), 0)
-    return power @ weight.astype(np.float32)
+    count = power.shape[2]
+    whole = np.floor(bands).astype(int)
+    share = (bands - whole).astype(np.float32)
+    edge = int(np.abs(whole).max(initial=0)) + 1
+    wide = np.pad(power, [(0, 0), (0, 0), (edge, edge)], mode="edge")
+    out = np.empty_like(power)
+    # Slices: a product with a matrix would start threads of its own in each of ours.
+    for number, first in enumerate(edge - whole):
+        here, above = (wide[number, :, start : start + count] for start in (first, first - 1))
+        out[number] = here + share[number] * (above - here)
+    return out
 
 
 def _reverberant(
