@@ -17,7 +17,8 @@ from timbrel.training.examples import Examples
 from timbrel.training.feed import Plain, Scheduled, through
 from timbrel.training.precision import training_policy
 
-# Batches that Keras hands to the backend at a time: fewer returns to Python, the same arithmetic.
+# Batches of a plain network that Keras hands to the backend at a time: fewer returns to Python, the
+# same arithmetic. Larger steps gain nothing by it, and take longer to trace.
 _STEPS_AT_ONCE = 16
 _VALIDATION_BATCH = 512
 # A loss that falls by less than this share of itself does not fall; in how many epochs at least.
@@ -73,7 +74,7 @@ def compile_network(model: keras.Model, optimizer: str | keras.Optimizer = "adam
         loss=_mean_loss if several else "categorical_crossentropy",
         optimizer=optimizer,
         metrics=[_AccuracyOfMean(name="acc")] if several else ["acc"],
-        steps_per_execution=_STEPS_AT_ONCE,
+        steps_per_execution=1 if several else _STEPS_AT_ONCE,
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     return model
