@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import os
 
 import numpy as np
 import onnx
@@ -53,9 +54,15 @@ def test_the_export_answers_as_the_keras_model_does(name, graph):
 
 
 @pytest.mark.slow
-def test_equal_weights_give_equal_bytes_whatever_was_exported_before(graph):
+@pytest.mark.parametrize("copies", [None, "TRUE"])
+def test_equal_weights_give_equal_bytes_whatever_was_exported_before(graph, copies, monkeypatch):
+    setting = "TF2ONNX_CATCH_ERRORS"
+    monkeypatch.delenv(setting, raising=False)
+    if copies:
+        monkeypatch.setenv(setting, copies)
     export.export_onnx(trained("tutorial-cnn-16"))
     again = export.export_onnx(trained())
+    assert os.environ.get(setting) == copies
     assert hashlib.sha256(again).hexdigest() == hashlib.sha256(graph).hexdigest()
 
 

@@ -207,3 +207,10 @@ def test_shapes_are_announced_and_silence_is_finite(layer):
         got = np.asarray(layer(np.full((2, 9, bands), -2, dtype="float32")))
         assert layer.compute_output_shape((2, 9, bands)) == tuple(got.shape)
         assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize("bands", [32, 128, 256])
+def test_no_gabor_function_is_too_faint_to_multiply_fast(bands):
+    # Processors take many times as long for numbers below float32's smallest usual one.
+    functions = np.abs(gabor_matrix(bands).astype("float32"))
+    assert not ((functions > 0) & (functions < np.finfo("float32").tiny)).any()

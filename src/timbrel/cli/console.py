@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -118,10 +120,28 @@ def load_keras(terminal: Terminal) -> None:
         return
     if terminal.err.is_terminal:
         terminal.say("Loading Keras …")
-    with _interrupted_at_once(), _held_back_stderr():
+    with _interrupted_at_once(), _held_back_stderr(), _uncollected():
         importlib.import_module("timbrel.features.backend")
     # It warns of every few networks that are compiled, which is what training does.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage among the million objects of an import.
+
+    They all stay, so looking through them takes seconds and finds nothing: while they are made,
+    whenever more are made later, and once more at the exit.
+    """
+    usual = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        atexit.register(gc.freeze)
+        if usual:
+            gc.enable()
 
 
 @contextlib.contextmanager

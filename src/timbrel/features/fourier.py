@@ -46,7 +46,9 @@ class PowerSpectrum:
         twiddle = np.exp(-2j * np.pi / nfft * np.outer(half, np.arange(self.columns)))
         column = np.arange(self.columns)
         second = np.exp(-2j * np.pi / self.columns * np.outer(column, column))
-        self._first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
+        self._real, self._imaginary = (
+            np.ascontiguousarray(part.T, dtype=np.float32) for part in (first.real, first.imag)
+        )
         self._cosine = twiddle.real.astype("float32")
         self._sine = twiddle.imag.astype("float32")
         # Real and imaginary part in, real and imaginary part out.
@@ -54,7 +56,9 @@ class PowerSpectrum:
             "float32"
         )
         self.multiply_adds = (
-            self.columns * self._first.size + 4 * self._cosine.size + len(half) * self._second.size
+            2 * self.columns * self._real.size
+            + 4 * self._cosine.size
+            + len(half) * self._second.size
         )
         place = (half[:, None] + self.rows * column).ravel()
         # Where each bin is first found, itself or its mirror image.
@@ -73,10 +77,8 @@ class PowerSpectrum:
         padded = ops.pad(frames, [(0, 0), (0, 0), (0, self.nfft - samples)])
         grid = ops.reshape(padded, (-1, count, self.rows, self.columns))
         half = self.rows // 2 + 1
-        # (batch, frames, columns, 2 · half), then each of the half + 1 rows on its own.
-        rows = ops.matmul(ops.transpose(grid, (0, 1, 3, 2)), self._first)
-        rows = ops.transpose(rows, (0, 1, 3, 2))
-        real, imaginary = rows[:, :, :half], rows[:, :, half:]
+        # (batch, frames, half, columns) each; the constant on the left spares a transposition.
+        real, imaginary = ops.matmul(self._real, grid), ops.matmul(self._imaginary, grid)
         turned = ops.concatenate(
             [
                 real * self._cosine - imaginary * self._sine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,9 @@ from timbrel.networks.recipes import Recipe
 # The largest difference in probability between the Keras model and its export that is accepted:
 # ten times what rounding to float32 has been seen to make, where logarithms of faint bands count.
 PARITY_LIMIT = 1e-4
+
+# The setting of tf2onnx that keeps a copy of the graph before each pass.
+_COPIES = "TF2ONNX_CATCH_ERRORS"
 
 layers = keras.layers
 
@@ -152,10 +157,28 @@ def _convert(trained: Trained, folder: Path) -> None:
     model = whole_model(trained)
     # Keras exports what it has seen called.
     model(np.zeros((1, trained.recipe.windowing.window), dtype=np.float32))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _failing_at_once():
         # Keras's own patch for tf2onnx asks NumPy for a name that it will define differently.
         warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
         model.export(os.fspath(folder / "model.onnx"), format="onnx", verbose=False)
+
+
+@contextlib.contextmanager
+def _failing_at_once() -> Iterator[None]:
+    """Let the converter fail where one of its passes does.
+
+    Else it copies the whole graph before each of them, to go on without it, and takes half as long
+    again.
+    """
+    usual = os.environ.get(_COPIES)
+    os.environ[_COPIES] = "FALSE"
+    try:
+        yield
+    finally:
+        if usual is None:
+            del os.environ[_COPIES]
+        else:
+            os.environ[_COPIES] = usual
 
 
 def _convert_elsewhere(trained: Trained, folder: Path) -> None:

@@ -29,6 +29,7 @@ _NEPER = float(_UNIT / _DECIBEL)
 _PERIODS = (24.0, 12.0, 7.0, 4.0)
 _EVERY, _LEAST_WIDTH = 8, 3.0
 _LEAST_RIPPLE = 1e-6
+_FAINTEST = 1e-12
 
 # How sharply the steps of a course are told apart, and the least weight of a frame.
 _SHARP, _LEAST_WEIGHT = 2.0, 1e-9
@@ -223,6 +224,8 @@ def gabor_matrix(bands: int) -> np.ndarray:
         width = max(0.45 * period, _LEAST_WIDTH)
         for centre in np.arange(bands // _EVERY) * _EVERY + _EVERY // 2:
             window = np.exp(-(((band - centre) / width) ** 2) / 2)
+            # Numbers too small for float32's usual form take many times as long to multiply.
+            window[window < _FAINTEST] = 0.0
             angle = 2 * np.pi * (band - centre) / period
             cosine, sine = (
                 window * (wave - np.average(wave, weights=window))
