@@ -194,7 +194,7 @@ def measure(recipe: Recipe, *, seed: int = 0, unknown: bool = False) -> dict:
     found, seconds = [], []
     for learn, aside in folds:
         started = time.perf_counter()
-        fitted = fit(_only(data, learn), recipe, seed=seed)
+        fitted = fit(only(data, learn), recipe, seed=seed)
         seconds.append(time.perf_counter() - started)
         own = answers(fitted, [data.known[number] for number in aside])
         far = answers(fitted, data.elsewhere).mean(axis=0)
@@ -220,7 +220,7 @@ def measure(recipe: Recipe, *, seed: int = 0, unknown: bool = False) -> dict:
     }
 
 
-def _only(data: Data, learn: np.ndarray, labels: Sequence[str] | None = None) -> Examples:
+def only(data: Data, learn: np.ndarray, labels: Sequence[str] | None = None) -> Examples:
     """Examples of some recordings, of all classes or of some."""
     aside = np.ones(len(data.prepared.recordings), dtype=bool)
     aside[learn] = False
@@ -237,7 +237,7 @@ def left_out(recipe: Recipe, what: tuple[Data, np.ndarray, list], seed: int) -> 
         out = np.isin(target, [labels.index(name) for name in part])
         learn, aside = folds[number % len(folds)]
         kept = [name for name in labels if name not in part]
-        fitted = fit(_only(data, learn[~out[learn]], kept), recipe, seed=seed)
+        fitted = fit(only(data, learn[~out[learn]], kept), recipe, seed=seed)
         known, unknown = aside[~out[aside]], np.concatenate([learn[out[learn]], aside[out[aside]]])
         asked = answers(fitted, [data.known[place] for place in [*known, *unknown]]).mean(axis=0)
         areas.append(area(asked[: len(known)], asked[len(known) :]))
