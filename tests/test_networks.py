@@ -84,6 +84,19 @@ def test_multiply_adds_are_those_counted_by_hand(name, network_cost, front_end_c
     assert front_end_multiply_adds(recipe) == front_end_cost
 
 
+def test_the_table_has_every_layer_once_and_each_branch_in_one_piece():
+    model = untrained(get_recipe("strong"), 10)
+    names = [row.name for row in layer_table(model)]
+    assert sorted(names) == sorted(layer.name for layer in model.layers)
+    assert names[-2:] == ["answers", "probabilities"]
+    branch = [name.partition("_")[0] for name in names if "_dense" in name or "_conv_" in name]
+    assert branch == sorted(branch, key=branch.index)
+    assert len(set(branch)) == 3
+    for name in names[1:]:
+        for layer in model.get_layer(name)._inbound_nodes[0].parent_nodes:
+            assert names.index(layer.operation.name) < names.index(name)
+
+
 def test_the_table_accounts_for_every_parameter():
     rows = layer_table(untrained(get_recipe("tutorial-cnn"), 10))
     assert sum(row.parameters for row in rows) == 504_170

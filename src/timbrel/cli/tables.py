@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from timbrel.training.prepare import Prepared
     from timbrel.workflows.summary import Summary
 
-_BAR = 16
+# Characters of a whole bar, and of one in a table that has little room.
+_BAR, _SHORT_BAR = 16, 8
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR * 8)
+def _bar(share: float, longest: int = _BAR) -> str:
+    eighths = round(share * longest * 8)
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8])
 
 
@@ -84,7 +85,7 @@ def network_table(summary: Summary) -> Table:
             "(" + ", ".join(str(size) for size in row.output_shape) + ")",
             f"{row.parameters:,}",
             f"{row.share:.1%}",
-            _bar(row.share),
+            _bar(row.share, _SHORT_BAR),
             f"{row.multiply_adds:,}" if row.multiply_adds else "",
         )
     return table

@@ -32,7 +32,7 @@ class LayerRow:
 
 
 def layer_table(model: keras.Model) -> list[LayerRow]:
-    """List the layers of a built model."""
+    """List the layers of a built model, each branch in one piece."""
     total = model.count_params()
     return [
         LayerRow(
@@ -43,8 +43,27 @@ def layer_table(model: keras.Model) -> list[LayerRow]:
             share=layer.count_params() / total if total else 0.0,
             multiply_adds=multiply_adds(layer),
         )
-        for layer in model.layers
+        for layer in _by_branch(model)
     ]
+
+
+def _by_branch(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of a model from input to output; Keras lists those of branches in turns."""
+    if isinstance(model, keras.Sequential):
+        return model.layers
+    gives = {id(layer.output): layer for layer in model.layers}
+    ordered: list[keras.layers.Layer] = []
+
+    def visit(layer: keras.layers.Layer) -> None:
+        if layer in ordered:
+            return
+        if not isinstance(layer, keras.layers.InputLayer):
+            for tensor in keras.tree.flatten(layer.input):
+                visit(gives[id(tensor)])
+        ordered.append(layer)
+
+    visit(gives[id(model.output)])
+    return ordered
 
 
 def untrained(recipe: Recipe, classes: int) -> keras.Model:
