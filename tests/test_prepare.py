@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from conftest import RATE, write_folder
 from timbrel.audio.decode import decode
 from timbrel.dataset.manifest import read_dataset
 from timbrel.features.cache import FeatureCache
+from timbrel.networks.recipes import get_recipe
 from timbrel.training.prepare import prepare
 
 
@@ -109,3 +111,16 @@ def test_a_recording_with_nothing_to_recognise_has_no_digest(copied):
         for item, sound in zip(prepared.recordings, prepared.sound_sha256, strict=True)
     }
     assert [path for path in digest if not digest[path]] == ["hum/faint.wav"]
+
+
+def test_many_recordings_are_held_in_as_many_windows_as_copies_are_made_of(tiny_data, tmp_path):
+    recipe = get_recipe("statistics-cnn")
+    recipe = replace(recipe, windowing=replace(recipe.windowing, window=2048, hop=1024))
+    dataset, cache, windows = read_dataset(tiny_data), FeatureCache(tmp_path / "cache"), []
+    for copies in (12_000, 48):
+        schedule = replace(recipe.schedule, copies=copies)
+        prepared = prepare(dataset, replace(recipe, schedule=schedule), cache=cache)
+        windows.append(np.bincount(prepared.examples.recording))
+        assert not prepared.cached
+    assert windows[0].tolist() == [16] * 24
+    assert windows[1].tolist() == [2] * 24

@@ -47,27 +47,24 @@ def draw_windows(
     return recording, start
 
 
-# Windows that a long recording is represented by.
-_MOST_WINDOWS = 16
-
-
 def spread_windows(
-    samples: np.ndarray, *, window: int, seed: int = 0
+    samples: np.ndarray, *, window: int, most: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw windows from every recording, twice as many as fit into it but 16 at most.
+    """Draw windows from every recording, twice as many as fit into it.
 
     A recording no longer than a window is drawn once, from its beginning.
 
     Args:
         samples: int `(recordings,)`, length of each recording.
         window: length of a window in samples.
+        most: of one recording, however long.
         seed: of the draw.
 
     Returns:
         Recording and first sample of each window, int64 `(n,)` both.
     """
     samples = np.asarray(samples, dtype=np.int64)
-    count = np.clip(-(-2 * samples // window), 1, _MOST_WINDOWS)
+    count = np.clip(-(-2 * samples // window), 1, most)
     count[samples <= window] = 1
     recording = np.repeat(np.arange(len(samples)), count)
     rng = np.random.default_rng(seed)

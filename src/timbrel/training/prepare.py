@@ -27,6 +27,8 @@ from timbrel.training.examples import Examples
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
 _CACHE_VERSION = 4
 _BATCH = 512
+# Windows that a long recording is represented by, where there are few recordings.
+_MOST_WINDOWS = 16
 _CACHED = {
     *("pictures", "recording", "start", "used"),
     *("seconds", "kept", "emptied", "level", "said", "copies", "sound_sha256"),
@@ -156,12 +158,18 @@ def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, in
         windowing=asdict(recipe.windowing),
         front_end=asdict(recipe.front_end),
         picture=type(recipe.network).__name__,
+        windows=None if recipe.schedule is None else _most_windows(recipe, len(recordings)),
         seed=seed,
         recordings=[
             [item.name, digest, item.label, item.start, item.end]
             for item, digest in zip(recordings, sums, strict=True)
         ],
     )
+
+
+def _most_windows(recipe: Recipe, recordings: int) -> int:
+    """Windows of one recording that a scheduled training has copies for, so that many suffice."""
+    return min(recipe.schedule.copies_each(recordings), _MOST_WINDOWS)
 
 
 def _compute(
@@ -188,7 +196,8 @@ def _compute(
         if recipe.schedule is None:
             recording, start = draw_windows(samples, target, **how_long)
         else:
-            recording, start = spread_windows(samples, **how_long)
+            most = _most_windows(recipe, len(recordings))
+            recording, start = spread_windows(samples, most=most, **how_long)
         pictures = _pictures(spool, (model, transform), (recording, start, tell))
     pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
