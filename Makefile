@@ -46,7 +46,7 @@ bench: install
 	$(BIN)/python benchmarks/mislabelled.py
 	$(BIN)/python benchmarks/tutorial_training.py
 	$(BIN)/python benchmarks/honesty.py
-	$(BIN)/python benchmarks/recipes.py
+	$(BIN)/python benchmarks/recipes.py --unknown
 	$(BIN)/python benchmarks/variants.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
 
