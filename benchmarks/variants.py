@@ -30,7 +30,7 @@ from machine import recordings, save
 from recipes import multiply_adds, table_with_folds
 from timbrel import RECIPES, read_dataset
 from timbrel.audio.decode import decode
-from timbrel.audio.windows import Windowing, consecutive, keep, windows_at_once
+from timbrel.audio.windows import Windowing, consecutive, counts, keep, windows_at_once
 from timbrel.dataset.manifest import Recording
 from timbrel.evaluation.calibration import file_means
 from timbrel.evaluation.intervals import share_interval
@@ -87,6 +87,7 @@ VARIANTS = {
     "batch-64": replace(OURS, batch_size=64),
     "frames-every-16-ms": heard(hop=512),
     "windows-apart": replace(OURS, windowing=replace(OURS.windowing, hop=OURS.windowing.window)),
+    "quiet-windows-too": replace(OURS, windowing=replace(OURS.windowing, depth=None)),
     "rate-16-khz": replace(
         OURS,
         windowing=replace(OURS.windowing, rate=16_000, window=49_152, hop=24_576),
@@ -106,12 +107,14 @@ class Asked:
 
     def pictures(self, waveform: np.ndarray) -> np.ndarray:
         """Pictures of a recording; float32 `(n, …)`."""
-        windows = consecutive(keep(waveform, self._recipe.windowing)[0], self._recipe.windowing)
+        windowing = self._recipe.windowing
+        windows = consecutive(keep(waveform, windowing)[0], windowing).samples
+        windows = windows[counts(windows, windowing)]
         first = self._model.layers[0]
         if hasattr(first, "compute"):
-            return np.concatenate([first.compute(part[None]) for part in windows.samples])
-        size = windows_at_once(windows.samples.shape[1], most=512)
-        return self._model.predict(windows.samples, batch_size=size, verbose=0)
+            return np.concatenate([first.compute(part[None]) for part in windows])
+        size = windows_at_once(windows.shape[1], most=512)
+        return self._model.predict(windows, batch_size=size, verbose=0)
 
     def of(self, items: Sequence[Recording]) -> list[np.ndarray]:
         """Pictures of each recording."""

@@ -10,7 +10,7 @@ from timbrel.audio.windows import keep
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import RECIPES
-from timbrel.training.draw import draw_windows, spread_windows
+from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
 
 # Two classes; the recordings of the second are three times as long on average.
 SAMPLES = np.array([100_000, 300_000, 200_000, 900_000, 600_000, 300_000])
@@ -131,9 +131,14 @@ def test_lengths_that_do_not_match_are_named(samples, target):
     )
 
 
+def places(samples, window=1000):
+    """Where windows may begin in recordings that are loud all along."""
+    return [sounding_starts(np.ones(n, "float32"), window=window, depth=40) for n in samples]
+
+
 def test_spread_windows_come_from_every_recording_in_order():
     samples = np.array([100, 1000, 1001, 3000, 50_000])
-    recording, start = spread_windows(samples, window=1000, most=16)
+    recording, start = spread_windows(places(samples), window=1000, most=16)
     assert np.bincount(recording).tolist() == [1, 1, 3, 6, 16]
     assert (np.diff(recording) >= 0).all()
     assert (start[:2] == 0).all()
@@ -142,9 +147,34 @@ def test_spread_windows_come_from_every_recording_in_order():
     assert recording.dtype == start.dtype == np.int64
 
 
+def test_spread_windows_begin_anywhere_where_there_is_sound():
+    _, start = spread_windows(places([9000]), window=1000, most=100)
+    more = [spread_windows(places([9000]), window=1000, most=16, seed=n)[1] for n in range(400)]
+    share = np.histogram(np.concatenate(more), 8, (0, 8000))[0] / (400 * 16)
+    np.testing.assert_allclose(share, 1 / 8, atol=0.02)
+    assert len(start) == 18
+
+
 def test_spread_windows_depend_on_the_seed_alone():
-    samples = np.array([5000, 7000])
-    how = {"window": 500, "most": 16}
-    one, same, other = (spread_windows(samples, seed=seed, **how) for seed in (0, 0, 1))
+    starts, how = places([5000, 7000], 500), {"window": 500, "most": 16}
+    one, same, other = (spread_windows(starts, seed=seed, **how) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one[1], same[1])
     assert not np.array_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("place", [0, 3000, 40_000, 59_900])
+def test_windows_are_drawn_where_the_sound_is(place):
+    waveform = np.random.default_rng(0).normal(size=60_000).astype("float32") * 1e-4
+    waveform[place : place + 100] += 1
+    starts = sounding_starts(waveform, window=1000, depth=40)
+    for seed in range(20):
+        _, start = spread_windows([starts], window=1000, most=16, seed=seed)
+        for first in start:
+            assert waveform[first : first + 1000].max() > 0.5
+
+
+def test_without_a_depth_windows_may_begin_anywhere():
+    waveform = np.zeros(3100, "float32")
+    starts = sounding_starts(waveform, window=1000, depth=None)
+    assert starts.tolist() == [*range(0, 2100, 125), 2100]
+    assert sounding_starts(waveform[:800], window=1000, depth=40).tolist() == [0]

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 
@@ -7,9 +8,15 @@ import soundfile
 
 from conftest import RATE, sound
 from timbrel.audio.decode import decode
+from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.evaluation.calibration import file_means
+from timbrel.features.cache import FeatureCache
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import load
+from timbrel.networks.recipes import get_recipe
+from timbrel.training.prepare import prepare
+from timbrel.workflows.held_out import hear_aside
 from timbrel.workflows.predict import expand, predict
 
 
@@ -190,3 +197,40 @@ def test_decoding_is_the_same_for_both(tiny_data):
     np.testing.assert_array_equal(
         decode(path, RATE).waveform, soundfile.read(path, dtype="float32")[0]
     )
+
+
+def heard_deeply(predictor):
+    """A predictor that cleans nothing, and hears windows down to 40 dB below the loudest."""
+    predictor.windowing = dataclasses.replace(predictor.windowing, clean_threshold=None, depth=40.0)
+    return predictor
+
+
+@pytest.mark.parametrize("silence", [0.0, 1e-4])
+def test_silence_around_a_sound_changes_nothing(predictor, silence):
+    predictor = heard_deeply(predictor)
+    rng = np.random.default_rng(0)
+    heard = sound("hum", 0.5, rng).astype("float32")
+    alone = predictor.predict(heard, RATE)
+    faint = rng.normal(size=(2, 4 * RATE)).astype("float32") * np.float32(silence)
+    around = predictor.predict(np.concatenate([faint[0], heard, faint[1]]), RATE)
+    close(alone, around)
+    assert len(predictor.predict_windows(np.concatenate([heard, faint[1]]), RATE)) == 45
+
+
+def test_scores_and_predictions_count_the_same_windows(predictor, tiny_data, tmp_path):
+    for kind in ("hiss", "hum", "whistle"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        for file in sorted((tiny_data / kind).iterdir())[:2]:
+            padded = np.pad(soundfile.read(file)[0], (1234, 30_000))
+            soundfile.write(tmp_path / "data" / kind / file.name, padded, RATE)
+    predictor = heard_deeply(predictor)
+    recipe = dataclasses.replace(get_recipe("tutorial-cnn"), windowing=predictor.windowing)
+    dataset = read_dataset(tmp_path / "data")
+    prepared = prepare(dataset, recipe, cache=FeatureCache(None))
+    aside = hear_aside(prepared, np.arange(6), predictor.probabilities)
+    for number, (item, mean) in enumerate(
+        zip(prepared.recordings, file_means(aside.windows, aside.file), strict=True)
+    ):
+        assert (aside.file == number).sum() < 8
+        for label, value in predictor.predict(item.file).top:
+            assert value == pytest.approx(mean[predictor.labels.index(label)], abs=1e-6)

@@ -123,4 +123,4 @@ def test_many_recordings_are_held_in_as_many_windows_as_copies_are_made_of(tiny_
         windows.append(np.bincount(prepared.examples.recording))
         assert not prepared.cached
     assert windows[0].tolist() == [16] * 24
-    assert windows[1].tolist() == [2] * 24
+    assert windows[1].tolist() == [3] * 24

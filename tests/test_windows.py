@@ -12,6 +12,7 @@ from timbrel.audio.windows import (
     Windowing,
     cleaning_warnings,
     consecutive,
+    counts,
     keep,
     pad_to_window,
     windows_at_once,
@@ -175,3 +176,21 @@ def test_what_is_not_cleaned_never_falls_short():
     (warning,) = cleaning_warnings(short, CLEANING, left=True)
     assert "shorter than a window" in warning
     assert cleaning_warnings(short, PLAIN, left=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([1.0], [True]),
+        ([1.0, 0.0], [True, False]),
+        ([0.02, 1.0, 0.009, 0.011], [True, True, False, True]),
+        ([1e-5, 1e-5, 0.0], [True, True, False]),
+        ([0.0, 0.0], [True, True]),
+        ([], []),
+    ],
+)
+def test_windows_far_below_the_loudest_do_not_count(levels, expected):
+    signs = np.tile([1.0, -1.0], 5)
+    samples = np.float32(np.reshape(levels, (-1, 1)) * signs)
+    assert counts(samples, dataclasses.replace(PLAIN, depth=40.0)).tolist() == expected
+    assert counts(samples, PLAIN).all()

@@ -23,6 +23,8 @@ class Windowing:
         clean_threshold: level of the envelope, in units of full scale, above which sound is kept;
             None keeps everything.
         clean_window: length of the envelope's rolling mean in seconds.
+        depth: decibels below its loudest window down to which a window of a recording counts for
+            the answer; None counts all.
     """
 
     rate: int
@@ -30,6 +32,7 @@ class Windowing:
     hop: int
     clean_threshold: float | None = None
     clean_window: float = 0.1
+    depth: float | None = None
 
     def falls_short(self, samples: float) -> bool:
         """Whether so much sound is too little for a window, so that silence fills it up.
@@ -82,6 +85,24 @@ def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> 
             "it was padded with zeros"
         )
     return tuple(warnings)
+
+
+def counts(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
+    """Which of the consecutive windows of a recording its answer is the mean over.
+
+    Silence before, between and after sounds says nothing of them; it must not outvote them.
+
+    Args:
+        samples: float32 `(n, window)`, all of them.
+        windowing: how recordings become windows.
+
+    Returns:
+        bool `(n,)`, true of the loudest at least.
+    """
+    if windowing.depth is None or not len(samples):
+        return np.ones(len(samples), dtype=bool)
+    power = np.einsum("ij,ij->i", samples, samples)
+    return power >= power.max() * 10 ** (-windowing.depth / 10)
 
 
 def windows_at_once(window: int, *, most: int) -> int:

@@ -33,6 +33,7 @@ def windowing_of(metadata: dict) -> Windowing:
         hop=metadata["hop"],
         clean_threshold=metadata["cleaning"]["threshold"],
         clean_window=metadata["cleaning"]["window"],
+        depth=metadata.get("depth"),
     )
 
 
@@ -55,6 +56,9 @@ def check_metadata(metadata: object, name: str) -> dict:
             f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
             f"reads up to {SCHEMA}). Upgrade with: pip install --upgrade timbrel"
         )
+    depth = metadata.get("depth")
+    if depth is not None and not (isinstance(depth, int | float) and depth >= 0):
+        raise ModelError(f"{name}: 'depth' must be null or at least 0 dB. Got {depth!r}.")
     cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
     level, length = cleaning.get("threshold", ""), cleaning.get("window")
     numbers = (threshold, length) if level is None else (threshold, length, level)

@@ -176,9 +176,11 @@ class Schedule:
 
     def copies_each(self, recordings: int) -> int:
         """Changed copies of each recording where there are this many."""
-        return min(max(self.copies // recordings, 1), self.most_copies)
+        return min(max(self.copies // recordings, _LEAST_COPIES), self.most_copies)
 
 
+# However many recordings there are, so that none is heard in one way alone.
+_LEAST_COPIES = 3
 # An epoch of fewer windows would spend its time on beginning, ending and validation.
 _LEAST_WINDOWS = 3000
 
@@ -294,7 +296,7 @@ _TUTORIAL_WINDOWS = Windowing(
 )
 
 # 95 frames.
-_THREE_SECONDS = Windowing(rate=32_000, window=98_304, hop=49_152)
+_THREE_SECONDS = Windowing(rate=32_000, window=98_304, hop=49_152, depth=40.0)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from timbrel.errors import InvalidArgument
@@ -47,15 +49,36 @@ def draw_windows(
     return recording, start
 
 
+def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -> np.ndarray:
+    """Where windows may begin that have sound in them, eight places a window.
+
+    Args:
+        waveform: float32 `(samples,)`.
+        window: length of a window in samples.
+        depth: decibels below the loudest such window down to which one counts; None: all do.
+
+    Returns:
+        First samples, int64 `(k,)`, rising, one at least.
+    """
+    last = max(len(waveform) - window, 0)
+    starts = np.unique(np.append(np.arange(0, last, _step(window)), last))
+    if depth is None:
+        return starts
+    sums = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+    power = sums[np.minimum(starts + window, len(waveform))] - sums[starts]
+    return starts[power >= power.max() * 10 ** (-depth / 10)]
+
+
 def spread_windows(
-    samples: np.ndarray, *, window: int, most: int, seed: int = 0
+    starts: Sequence[np.ndarray], *, window: int, most: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw windows from every recording, twice as many as fit into it.
 
     A recording no longer than a window is drawn once, from its beginning.
 
     Args:
-        samples: int `(recordings,)`, length of each recording.
+        starts: of each recording, from `sounding_starts`; between neighbours windows may begin
+            anywhere.
         window: length of a window in samples.
         most: of one recording, however long.
         seed: of the draw.
@@ -63,9 +86,17 @@ def spread_windows(
     Returns:
         Recording and first sample of each window, int64 `(n,)` both.
     """
-    samples = np.asarray(samples, dtype=np.int64)
-    count = np.clip(-(-2 * samples // window), 1, most)
-    count[samples <= window] = 1
-    recording = np.repeat(np.arange(len(samples)), count)
-    rng = np.random.default_rng(seed)
-    return recording, rng.integers(0, np.maximum(samples[recording] - window, 0) + 1)
+    rng, step = np.random.default_rng(seed), _step(window)
+    found = []
+    for places in starts:
+        apart = np.diff(places, append=places[-1])
+        apart[apart > step] = 0
+        sounding = apart.sum() + (window if len(places) > 1 else 0)
+        count = min(max(-(-2 * int(sounding) // window), 1), most)
+        chosen = rng.integers(0, len(places), count)
+        found.append(places[chosen] + (rng.random(count) * apart[chosen]).astype(np.int64))
+    return np.repeat(np.arange(len(starts)), list(map(len, found))), np.concatenate(found)
+
+
+def _step(window: int) -> int:
+    return max(window // 8, 1)

@@ -21,11 +21,11 @@ from timbrel.features.logmel import LogMel
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
-from timbrel.training.draw import draw_windows, spread_windows
+from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
 from timbrel.training.examples import Examples
 
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
-_CACHE_VERSION = 4
+_CACHE_VERSION = 5
 _BATCH = 512
 # Windows that a long recording is represented by, where there are few recordings.
 _MOST_WINDOWS = 16
@@ -168,8 +168,11 @@ def _key(recordings: Sequence[Recording], sums: list[str], how: tuple[Recipe, in
 
 
 def _most_windows(recipe: Recipe, recordings: int) -> int:
-    """Windows of one recording that a scheduled training has copies for, so that many suffice."""
-    return min(recipe.schedule.copies_each(recordings), _MOST_WINDOWS)
+    """Windows of one recording that a scheduled training has copies for, so that many suffice.
+
+    It learns from two thirds of the recordings or more, and makes more copies of fewer.
+    """
+    return min(recipe.schedule.copies_each(max(2 * recordings // 3, 1)), _MOST_WINDOWS)
 
 
 def _compute(
@@ -197,7 +200,7 @@ def _compute(
             recording, start = draw_windows(samples, target, **how_long)
         else:
             most = _most_windows(recipe, len(recordings))
-            recording, start = spread_windows(samples, most=most, **how_long)
+            recording, start = spread_windows(read.starts, most=most, **how_long)
         pictures = _pictures(spool, (model, transform), (recording, start, tell))
     pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
@@ -222,6 +225,7 @@ class _Read:
 
     used: list[int] = field(default_factory=list)
     facts: list[tuple] = field(default_factory=list)
+    starts: list[np.ndarray] = field(default_factory=list)
     prints: list[Fingerprint | None] = field(default_factory=list)
     warnings: list[list[str]] = field(default_factory=list)
     problems: list[list[str]] = field(default_factory=list)
@@ -242,7 +246,8 @@ def _read_all(
             read.problems.append([name, result.reason])
             read.lasting = read.lasting and not isinstance(result, DecoderFailed)
         else:
-            waveform, fact, odd, found = result
+            waveform, fact, odd, found, starts = result
+            read.starts.append(starts)
             spool.add(waveform)
             read.used.append(number)
             read.facts.append(fact)
@@ -252,9 +257,9 @@ def _read_all(
     return read
 
 
-# Cleaned waveform, (samples kept, seconds, emptied, level), warnings and fingerprint, or what is
-# wrong.
-_Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None]
+# Cleaned waveform, (samples kept, seconds, emptied, level), warnings, fingerprint and where windows
+# may begin, or what is wrong.
+_Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None, np.ndarray]
 
 
 def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
@@ -271,7 +276,9 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _H
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
     fact = (len(cleaned.waveform), decoded.seconds, not left, level)
-    return cleaned.waveform, fact, warnings, fingerprint(decoded.waveform, windowing.rate)
+    found = fingerprint(decoded.waveform, windowing.rate)
+    starts = sounding_starts(cleaned.waveform, window=windowing.window, depth=windowing.depth)
+    return cleaned.waveform, fact, warnings, found, starts
 
 
 def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarray:

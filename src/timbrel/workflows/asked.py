@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.windows import counts
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, samples_sha256
 from timbrel.dataset.recording import Problem, Recording, first_names
 from timbrel.errors import AudioError
@@ -87,7 +88,8 @@ def _ask_one(
     heard = hear(decoded.waveform, predictor.windowing)
     if heard.windows is None:
         return Problem(item.name, "every sample is zero (digital silence)")
-    windows = predictor.probabilities(heard.windows.samples)
+    samples = heard.windows.samples
+    windows = predictor.probabilities(samples[counts(samples, predictor.windowing)])
     found = fingerprint(decoded.waveform, rate) if prints else None
     return windows, found.digest if found else samples_sha256(decoded.waveform), found
 

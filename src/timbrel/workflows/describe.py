@@ -178,6 +178,7 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
         "hop": windowing.hop,
         "cleaning": {"threshold": windowing.clean_threshold, "window": windowing.clean_window},
         "aggregation": "mean",
+        "depth": windowing.depth,
         "thresholds": {"unknown": outcome.threshold},
         "temperature": trained.temperature,
         "scale": list(trained.scale),

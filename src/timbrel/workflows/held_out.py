@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from timbrel.audio.clean import Cleaned
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.windows import (
     Windowing,
     consecutive,
+    counts,
     keep,
     pad_to_window,
     windows_at_once,
@@ -34,7 +36,8 @@ class Aside:
     Attributes:
         recordings: the recordings.
         target: int `(files,)`, their classes.
-        windows: float32 `(n, classes)`, probabilities of the consecutive windows of all of them.
+        windows: float32 `(n, classes)`, probabilities of the consecutive windows of all of them
+            that count (`timbrel.audio.windows.counts`).
         file: int `(n,)`, the recording of each.
         drawn: float32 `(m, classes)`, probabilities of the windows that were drawn from them.
         drawn_file: int `(m,)`, the recording of each.
@@ -127,7 +130,7 @@ def hear_each(
         drawn: which drawn windows to cut; all by default.
 
     Yields:
-        Consecutive windows and drawn windows of a recording, float32 `(n, window)` both.
+        Consecutive windows that count and drawn windows of a recording, float32 `(n, window)` both.
     """
     examples = prepared.examples if drawn is None else drawn
     order = np.argsort(examples.recording, kind="stable")
@@ -147,7 +150,7 @@ class NoneOfThese:
 
     Attributes:
         recordings: those that can be used.
-        windows: float32 `(n, window)` for each, its consecutive windows.
+        windows: float32 `(n, window)` for each, its consecutive windows that count.
         problems: those that cannot be used.
     """
 
@@ -170,7 +173,7 @@ def hear_none_of_these(recordings: Sequence[Recording], windowing: Windowing) ->
             return error
         if decoded.silent:
             return np.empty((0, windowing.window), dtype=np.float32)
-        return consecutive(keep(decoded.waveform, windowing)[0], windowing).samples
+        return _answering(keep(decoded.waveform, windowing)[0], windowing)
 
     with IsolatedDecoder() as decoder:
         heard = in_order(attempt, others, stop=decoder.close)
@@ -193,4 +196,10 @@ def _hear(
     cleaned, _ = keep(decoded.waveform, windowing)
     padded = pad_to_window(cleaned.waveform, windowing.window)
     drawn = padded[starts[:, None] + np.arange(windowing.window)]
-    return consecutive(cleaned, windowing).samples, drawn
+    return _answering(cleaned, windowing), drawn
+
+
+def _answering(cleaned: Cleaned, windowing: Windowing) -> np.ndarray:
+    """The consecutive windows that an answer is the mean over."""
+    samples = consecutive(cleaned, windowing).samples
+    return samples[counts(samples, windowing)]
