@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -140,3 +141,44 @@ def test_what_can_be_told_apart_is_learned():
     assert fitted.scale == (0.0, 1.0)
     assert len(fitted.history) <= 8
     assert fitted.history[-1]["val_acc"] > 0.9
+
+
+def test_the_learning_rate_rises_once_and_falls_once():
+    recipe = scheduled(learning_rate=0.01)
+    optimizer = Scheduled(examples(), recipe, 0, AsItIs()).optimizer(4)
+    steps = 4 * -(-3000 // recipe.batch_size)
+    rate = []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        rate.append(float(optimizer.learning_rate))
+    peak = int(np.argmax(rate))
+    assert rate[peak] == pytest.approx(0.01, rel=1e-3)
+    assert 0.1 * steps < peak < 0.2 * steps
+    assert (np.diff(rate[: peak + 1]) > 0).all()
+    assert (np.diff(rate[peak:]) < 0).all()
+    assert rate[0] < 1e-4
+    assert rate[-1] < 1e-4
+
+
+def test_kernels_decay_and_nothing_else():
+    optimizer = Scheduled(examples(), scheduled(weight_decay=0.5), 0, AsItIs()).optimizer(1)
+    layers = [keras.layers.Dense(2, name="dense"), keras.layers.BatchNormalization(name="norm")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape))
+    optimizer.build(model.trainable_variables)
+    optimizer.iterations.assign(3)
+    optimizer.apply([np.zeros(v.shape, "float32") for v in model.trainable_variables])
+    for variable in model.trainable_variables:
+        shrunk = bool((np.asarray(variable) < 1).all())
+        assert shrunk == (variable.name == "kernel"), variable.name
+
+
+def test_copies_and_outliers_are_counted_as_they_are_made():
+    said = []
+    recipe = scheduled(outliers=0.5, copies=400)
+    Scheduled(examples(), recipe, 0, AsItIs(), tell=lambda *how: said.append(how))
+    done, total = zip(*said, strict=True)
+    assert set(total) == {20 * 20 + 200}
+    assert list(done) == sorted(done)
+    assert done[-1] == total[-1]

@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -171,3 +172,34 @@ def test_training_stops_early_and_keeps_the_best_also_when_resumed(tmp_path, mon
     assert len(fitted.history) == 5
     pairs = zip(fitted.network.get_weights(), seen[1], strict=True)
     assert all(np.array_equal(one, two) for one, two in pairs)
+
+
+def several_answers(shown, target, weight=None):
+    """Loss and accuracy as Keras computes them for two classifiers that answer what is shown."""
+    inputs = keras.Input(shown.shape[1:])
+    model = fitting.compile_network(keras.Model(inputs, keras.layers.Identity()(inputs)))
+    logs = model.evaluate(shown, target, sample_weight=weight, verbose=0, return_dict=True)
+    return logs["loss"], logs["acc"]
+
+
+def test_the_loss_is_the_mean_of_the_classifiers_and_the_accuracy_that_of_their_mean():
+    rng = np.random.default_rng(0)
+    shown = rng.dirichlet(np.ones(3), (40, 2)).astype("float32")
+    target = np.eye(3, dtype="float32")[rng.integers(0, 3, 40)]
+    weight = rng.random(40).astype("float32")
+    each = -(target[:, None] * np.log(shown)).sum(axis=2).mean(axis=1)
+    loss, accuracy = several_answers(shown, target, weight)
+    assert loss == pytest.approx((each * weight).sum() / 40, rel=1e-5)
+    right = shown.mean(axis=1).argmax(axis=1) == target.argmax(axis=1)
+    assert accuracy == pytest.approx(right.mean(), rel=1e-5)
+
+
+def test_what_is_of_no_class_counts_in_the_loss_and_not_in_the_accuracy():
+    shown = np.tile(np.float32([0.7, 0.2, 0.1]), (10, 2, 1))
+    target = np.full((10, 3), 1 / 3, dtype="float32")
+    target[:4] = [1, 0, 0]
+    target[4] = [0, 1, 0]
+    loss, accuracy = several_answers(shown, target)
+    assert accuracy == pytest.approx(4 / 5)
+    expected = -(target * np.log(shown[:, 0])).sum(axis=1).mean()
+    assert loss == pytest.approx(expected, rel=1e-5)

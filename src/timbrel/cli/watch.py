@@ -41,7 +41,7 @@ class ConsoleObserver(TrainObserver):
     def progress(self, stage: str, done: int, total: int) -> None:
         """Move the bar of a stage."""
         if stage != self._stage:
-            self._new_task(stage, total)
+            self._new_task(stage, done, total)
         self._bars.update(self._task, completed=done, total=total)
         if done == total:
             self._clear()
@@ -89,7 +89,8 @@ class ConsoleObserver(TrainObserver):
     def steps(self, epoch: int, done: int, total: int) -> None:
         """Move the bar of a training, whose speed so far says how long the rest takes."""
         if self._stage != "training":
-            self._new_task("training", total)
+            # What a resumed training had done before says nothing of its speed.
+            self._new_task("training", done, total)
         note = f"epoch {epoch}"
         self._bars.update(self._task, completed=done, total=total, note=note, visible=True)
 
@@ -113,10 +114,10 @@ class ConsoleObserver(TrainObserver):
         if not self._terminal.quiet:
             self._terminal.out.print(what)
 
-    def _new_task(self, stage: str, total: int) -> None:
+    def _new_task(self, stage: str, done: int, total: int) -> None:
         self._clear()
         self._stage = stage
-        self._task = self._bars.add_task(stage, total=total, note="")
+        self._task = self._bars.add_task(stage, total=total, completed=done, note="")
 
     def _clear(self) -> None:
         if self._task is not None:

@@ -102,7 +102,7 @@ class StatisticsCNN:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How a picture is changed each time that it is trained on, to imitate the world.
+    """How the copies of a picture are changed that are trained on, to imitate the world.
 
     All ranges are symmetric where nothing else is said; a share is the probability that a picture
     is changed in that way.

@@ -58,20 +58,34 @@ class Scheduled:
         seed: of everything that is drawn.
         fixed: computes from pictures what learning begins with; see
             `timbrel.networks.builders.parts`.
+        tell: called with how many copies and outliers are made, of how many.
 
     Attributes:
         recordings: number of recordings to learn from.
     """
 
-    def __init__(self, train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> None:
+    def __init__(
+        self,
+        train: Examples,
+        recipe: Recipe,
+        seed: int,
+        fixed: keras.Model,
+        *,
+        tell: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         self._recipe, self._seed = recipe, seed
         self._target = train.recording_class
         self.recordings = len(self._target)
         # Weights are balanced over recordings, each of which occurs equally often.
         weight = balanced_class_weight(self._target)
         self._weight = np.array([weight.get(n, 0.0) for n in range(len(train.labels))], "float32")
-        self._views = _copies(train, recipe, seed, fixed)
-        self._outliers = _of_no_class(train, recipe, seed, fixed)
+        copies = recipe.schedule.copies_each(self.recordings) * self.recordings
+        # So many outliers that a network cannot learn them by heart.
+        strange = max(round(recipe.schedule.outliers * copies), 1)
+        whole = copies + strange
+        self._views = _copies(train, recipe, seed, (fixed, lambda done: tell(done, whole)))
+        said = (fixed, lambda done: tell(copies + done, whole))
+        self._outliers = _of_no_class(train, recipe, seed, said, wanted=strange)
 
     def optimizer(self, epochs: int) -> keras.Optimizer:
         """AdamW; its rate rises and falls once over so many epochs.
@@ -133,7 +147,11 @@ class Scheduled:
         }
 
 
-def _copies(train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> list[np.ndarray]:
+# The fixed part of a network, and who is told how many pictures have gone through it.
+_Through = tuple[keras.Model, Callable[[int], None]]
+
+
+def _copies(train: Examples, recipe: Recipe, seed: int, how: _Through) -> list[np.ndarray]:
     """What learning begins with, for changed copies of each recording.
 
     The windows of a recording take turns.
@@ -151,21 +169,18 @@ def _copies(train: Examples, recipe: Recipe, seed: int, fixed: keras.Model) -> l
         pictures = train.pictures[chosen[start : start + _AT_ONCE]]
         return _changed(pictures, recipe, np.random.default_rng([seed, _OF_COPIES, start]))
 
-    views = _computed(changed, len(chosen), fixed)
+    views = _computed(changed, len(chosen), how)
     return [view.reshape(len(used), copies, *view.shape[1:]) for view in views]
 
 
 def _of_no_class(
-    train: Examples, recipe: Recipe, seed: int, fixed: keras.Model
+    train: Examples, recipe: Recipe, seed: int, how: _Through, *, wanted: int
 ) -> list[np.ndarray]:
     """What learning begins with, for outliers; float32 `(n, …)` for each output of the fixed part.
 
-    Half are made of the training pictures, half drawn from nothing. They are as many as the
-    schedule's share of all copies, at least; so many that a network cannot learn them by heart.
+    Half are made of the training pictures, half drawn from nothing; `wanted` or a few more.
     """
-    schedule, recordings = recipe.schedule, len(train.recording_class)
     layer, half = front_end(recipe).layers[0], _AT_ONCE // 2
-    wanted = round(schedule.outliers * recordings * schedule.copies_each(recordings))
 
     def made(start: int) -> np.ndarray:
         rng = np.random.default_rng([seed, _OF_OUTLIERS, start])
@@ -174,7 +189,7 @@ def _of_no_class(
         drawn = synthesised(half, found.shape[1], layer, rng=rng)
         return _changed(np.concatenate([found, drawn]), recipe, rng)
 
-    return _computed(made, max(wanted, 1), fixed)
+    return _computed(made, wanted, how)
 
 
 def _changed(pictures: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
@@ -182,14 +197,17 @@ def _changed(pictures: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> 
     return augment(pictures, recipe.schedule.augmentation, rng, frame_rate=frame_rate)
 
 
-def _computed(
-    make: Callable[[int], np.ndarray], count: int, fixed: keras.Model
-) -> list[np.ndarray]:
+def _computed(make: Callable[[int], np.ndarray], count: int, how: _Through) -> list[np.ndarray]:
     """What the fixed part of a network makes of pictures that are made some at a time, in order.
 
     Pictures are made in other threads while this one computes.
     """
-    views = [through(fixed, part) for part in in_order(make, range(0, count, _AT_ONCE))]
+    (fixed, tell), views = how, []
+    for start, part in zip(
+        range(0, count, _AT_ONCE), in_order(make, range(0, count, _AT_ONCE)), strict=True
+    ):
+        views.append(through(fixed, part))
+        tell(min(start + _AT_ONCE, count))
     return [np.concatenate(view) for view in zip(*views, strict=True)]
 
 

@@ -38,10 +38,12 @@ class Listener:
         on_steps: called during an epoch with the epoch, and the batches done and to do in the whole
             training.
         on_epoch: called after an epoch with its row of the history.
+        on_copies: called while copies are made to learn from, with how many of how many.
     """
 
     on_steps: Callable[[int, int, int], None] = lambda epoch, done, total: None
     on_epoch: Callable[[dict], None] = lambda row: None
+    on_copies: Callable[[int, int], None] = lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,11 @@ def fit(
     model = network(recipe, shape, classes, seed=seed, dtype=policy)
     fixed, learning = parts(model)
     scheduled = recipe.schedule is not None
-    feed = Scheduled(train, recipe, seed, fixed) if scheduled else Plain(train, recipe, seed)
+    feed = (
+        Scheduled(train, recipe, seed, fixed, tell=listener.on_copies)
+        if scheduled
+        else Plain(train, recipe, seed)
+    )
     epochs = recipe.epochs_for(feed.recordings)
     compile_network(learning, feed.optimizer(epochs))
     learning.optimizer.build(learning.trainable_variables)

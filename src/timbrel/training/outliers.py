@@ -32,7 +32,7 @@ def outliers(pictures: np.ndarray, target: np.ndarray, rng: np.random.Generator)
         rng: draws everything.
 
     Returns:
-        float32 `(m, frames, bands)`, peaks at 0; m ≤ n.
+        float32 `(m, frames, bands)`, around 0; m ≤ n.
 
     Source: Hendrycks, Mazeika & Dietterich (2019), "Deep anomaly detection with outlier exposure";
     exchanging bands after Yun et al. (2019), "CutMix".

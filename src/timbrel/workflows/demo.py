@@ -86,7 +86,7 @@ def demo(
     say("Checking them: what is broken, odd, doubled or probably mislabelled …")
     checked = check(table, seed=seed, observer=observer)
     say(checked.conclusion + (f" (timbrel check {table})" if checked.findings else ""))
-    say("Training on them the tutorial's way, with whole recordings held out …")
+    say("Training on them, with whole recordings held out for the score …")
     trained = train(
         table, folder / "model", epochs=epochs, seed=seed, cache=cache, observer=observer
     )

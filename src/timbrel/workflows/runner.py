@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -163,7 +164,11 @@ class Runner:
             recipe,
             validation=task.validation,
             seed=task.seed,
-            listener=Listener(on_steps=observer.steps, on_epoch=observer.epoch),
+            listener=Listener(
+                on_steps=observer.steps,
+                on_epoch=observer.epoch,
+                on_copies=partial(observer.progress, "making copies"),
+            ),
         )
         trained = Trained(recipe, fitted.network, fitted.scale)
         graph = export_onnx(trained)

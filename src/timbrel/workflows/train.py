@@ -144,7 +144,9 @@ def _train(
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
         trained, threshold = _calibrate(fitted, prepared, (parts, observer))
+        observer.progress("exporting", 0, 1)
         graph = export_onnx(trained)
+        observer.progress("exporting", 1, 1)
     with times.measure("predict"):
         session = Session(graph, "The exported model")
         held_out = hear_aside(
@@ -220,7 +222,11 @@ def _fit(
         seed=seed,
         checkpoint=checkpoint,
         resume=how.resume,
-        listener=Listener(on_steps=how.observer.steps, on_epoch=how.observer.epoch),
+        listener=Listener(
+            on_steps=how.observer.steps,
+            on_epoch=how.observer.epoch,
+            on_copies=partial(how.observer.progress, "making copies"),
+        ),
     )
     if fitted.stopped:
         how.observer.note(
