@@ -12,6 +12,7 @@ from timbrel.files import write_bytes
 from timbrel.inference.predictor import load
 from timbrel.model.directory import check_output, load_model, write_model
 from timbrel.model.export import with_metadata
+from timbrel.model.metadata import windowing_of
 
 
 @pytest.fixture
@@ -49,12 +50,20 @@ def test_the_copy_inside_the_graph_lacks_only_the_sums(tiny_model):
         ({"labels": "abc"}, "'labels' must be of type list. Got 'abc'"),
         ({"rate": None}, "'rate' must be of type int. Got None"),
         ({"thresholds": {}}, "cleaning or thresholds is incomplete"),
+        ({"depth": -1}, "'depth' must be null or at least 0 dB. Got -1"),
+        ({"depth": "40"}, "'depth' must be null or at least 0 dB. Got '40'"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(copy, changes, message):
     edit(copy, **changes)
     with pytest.raises(ModelError, match=message):
         load_model(copy)
+
+
+def test_a_model_that_says_no_depth_lets_all_windows_count(tiny_model):
+    metadata = load_model(tiny_model).metadata
+    assert windowing_of(metadata | {"depth": 40.0}).depth == 40.0
+    assert windowing_of({key: metadata[key] for key in metadata if key != "depth"}).depth is None
 
 
 def test_a_graph_with_another_sum_is_refused(copy):
