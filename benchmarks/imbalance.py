@@ -19,13 +19,12 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from machine import save
 from timbrel.evaluation.intervals import share_interval
 from timbrel.training.examples import Examples
 from timbrel.training.fit import fit
-from variants import OURS, Data, answers, data_for, only
+from variants import OURS, Data, answers, data_for, inner_folds, only
 
 SIZES = (18, 14, 11, 9, 7, 5, 4, 3, 2, 2)
 SMALLEST = 4
@@ -53,8 +52,8 @@ def repeated(examples: Examples) -> Examples:
     return replace(examples.select(np.array(chosen)), recording=np.array(recording))
 
 
-def right(data: Data, what: tuple[np.ndarray, np.ndarray], how: tuple[str, int]) -> np.ndarray:
-    """Which recordings of a fold are named rightly; bool `(files,)`."""
+def answered(data: Data, what: tuple[np.ndarray, np.ndarray], how: tuple[str, int]) -> np.ndarray:
+    """What the recordings of a fold are taken for; int `(files,)`."""
     (learn, aside), (arm, seed) = what, how
     examples = only(data, learn)
     if arm == "repeated recordings":
@@ -66,13 +65,7 @@ def right(data: Data, what: tuple[np.ndarray, np.ndarray], how: tuple[str, int])
     with unweighted if arm == "neither" else nullcontext():
         fitted = fit(examples, OURS, seed=seed)
     asked = answers(fitted, [data.known[number] for number in aside]).mean(axis=0)
-    return asked.argmax(axis=1) == targets(data)[aside]
-
-
-def targets(data: Data) -> np.ndarray:
-    """Class of each recording."""
-    labels = data.prepared.examples.labels
-    return np.array([labels.index(item.label) for item in data.prepared.recordings])
+    return asked.argmax(axis=1)
 
 
 def main() -> None:
@@ -80,9 +73,7 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=3)
     chosen = options.parse_args()
     data = data_for(OURS.windowing, OURS.front_end, as_the_tutorial=False)
-    target, inside = targets(data), np.flatnonzero(data.training)
-    dealt = StratifiedKFold(4, shuffle=True, random_state=0).split(inside, target[inside])
-    folds = [(inside[learn], inside[aside]) for learn, aside in dealt]
+    target, folds = inner_folds(data)
     print("| small classes | mean recall | recall of the four smallest |")
     print("|---" * 3 + "|", flush=True)
     result = {}
@@ -91,7 +82,8 @@ def main() -> None:
         for seed in range(chosen.seeds):
             for turn, (learn, aside) in enumerate(folds):
                 kept, order = thinned(target[learn], 3 * turn)
-                found.append(right(data, (learn[kept], aside), (arm, seed)))
+                answer = answered(data, (learn[kept], aside), (arm, seed))
+                found.append(answer == target[aside])
                 small.append(np.isin(target[aside], order[-SMALLEST:]))
                 file.append(aside)
         # Every fold has as many of each class: the share that is right is the mean recall.

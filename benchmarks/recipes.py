@@ -42,7 +42,10 @@ SHOWN = ("tutorial-cnn", TREES, "statistics-cnn", "strong")
 
 
 def table_with_folds(data: str, folder: Path) -> Path:
-    """Copy the CSV of a data set with a column that says in which fold each row is held out."""
+    """Copy the CSV of a data set with a column that says in which fold each row is held out.
+
+    Intervals are over its groups, speakers for instance, where it has any.
+    """
     table, audio = recordings(data)
     with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -57,24 +60,22 @@ def table_with_folds(data: str, folder: Path) -> Path:
     copy = folder / f"{data}.csv"
     with open(copy, "w", newline="", encoding="utf-8") as file:
         written = csv.writer(file)
-        written.writerow(["path", "label", "fold"])
+        group = ["group"] if "group" in rows[0] else []
+        written.writerow(["path", "label", "fold", *group])
         for row, number in zip(rows, fold, strict=True):
             path = (audio or table.parent) / (row.get("fname") or row["path"])
-            written.writerow([path, row["label"], number])
+            written.writerow([path, row["label"], number, *(row[name] for name in group)])
     return copy
 
 
 def by_recipe(table: Path, recipe: str, seed: int, *, unknown: bool) -> dict:
-    """Cross-validation of a recipe.
-
-    The interval is one over recordings; where each fold is one speaker, over speakers.
-    """
+    """Cross-validation of a recipe."""
     found = evaluate(table, recipe=recipe, seed=seed, unknown=unknown, resume=True).evaluation
     networks = len({row["fold"] for row in found["predictions"]}) + 1
     networks += len(left_out_parts(tuple(found["labels"]))) if unknown else 0
     return {
         "files": found["file"]["accuracy"],
-        "ci95": _interval(table, found),
+        "ci95": found["file"]["ci95"]["accuracy"],
         "ece": found["calibration"]["ece_after"],
         "unknown": found["unknown"],
         "seconds": [
@@ -82,14 +83,6 @@ def by_recipe(table: Path, recipe: str, seed: int, *, unknown: bool) -> dict:
             round(found["seconds"]["train"] / networks, 1),
         ],
     }
-
-
-def _interval(table: Path, found: dict) -> list[float]:
-    if table.stem == "instruments":
-        return found["file"]["ci95"]["accuracy"]
-    rows = found["predictions"]
-    right = np.array([row["predicted"] == row["label"] for row in rows])
-    return share_interval(right, np.array([row["fold"] for row in rows]))
 
 
 def by_trees(table: Path, seed: int) -> dict:
@@ -108,7 +101,7 @@ def by_trees(table: Path, seed: int) -> dict:
     each = (time.perf_counter() - prepared) / len(np.unique(fold))
     return {
         "files": float(right.mean()),
-        "ci95": share_interval(right, fold if table.stem == "digits" else np.arange(len(right))),
+        "ci95": share_interval(right, np.array([item.group for item in items])),
         "ece": None,
         "unknown": None,
         "seconds": [round(prepared - started, 1), round(each, 1)],

@@ -30,8 +30,8 @@ from machine import recordings, save
 from recipes import multiply_adds, table_with_folds
 from timbrel import RECIPES, read_dataset
 from timbrel.audio.decode import decode
-from timbrel.audio.windows import Windowing, consecutive, counts, keep, windows_at_once
-from timbrel.dataset.manifest import Recording
+from timbrel.audio.windows import Windowing, consecutive, counting, keep, windows_at_once
+from timbrel.dataset.manifest import Recording, targets
 from timbrel.evaluation.calibration import file_means
 from timbrel.evaluation.intervals import share_interval
 from timbrel.evaluation.sanity import SOUNDS
@@ -108,8 +108,7 @@ class Asked:
     def pictures(self, waveform: np.ndarray) -> np.ndarray:
         """Pictures of a recording; float32 `(n, …)`."""
         windowing = self._recipe.windowing
-        windows = consecutive(keep(waveform, windowing)[0], windowing).samples
-        windows = windows[counts(windows, windowing)]
+        windows = counting(consecutive(keep(waveform, windowing)[0], windowing).samples, windowing)
         first = self._model.layers[0]
         if hasattr(first, "compute"):
             return np.concatenate([first.compute(part[None]) for part in windows])
@@ -189,10 +188,7 @@ def measure(recipe: Recipe, *, seed: int = 0, unknown: bool = False) -> dict:
     """Train a variant without each fold and ask it."""
     data = data_for(recipe.windowing, recipe.front_end, recipe.schedule is None)
     labels = data.prepared.examples.labels
-    target = np.array([labels.index(item.label) for item in data.prepared.recordings])
-    inside = np.flatnonzero(data.training)
-    dealt = StratifiedKFold(4, shuffle=True, random_state=0).split(inside, target[inside])
-    folds = [(inside[learn], inside[aside]) for learn, aside in dealt]
+    target, folds = inner_folds(data)
     there = [labels.index(name) for name in data.label[~data.stranger]]
     found, seconds = [], []
     for learn, aside in folds:
@@ -221,6 +217,14 @@ def measure(recipe: Recipe, *, seed: int = 0, unknown: bool = False) -> dict:
         "auroc_left_out": left_out(recipe, (data, target, folds), seed) if unknown else None,
         "seconds": round(float(np.median(seconds)), 1),
     }
+
+
+def inner_folds(data: Data) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Class of each recording; and four folds of the first training part: learnt from, aside."""
+    target = targets(data.prepared.recordings, data.prepared.examples.labels)
+    inside = np.flatnonzero(data.training)
+    dealt = StratifiedKFold(4, shuffle=True, random_state=0).split(inside, target[inside])
+    return target, [(inside[learn], inside[aside]) for learn, aside in dealt]
 
 
 def only(data: Data, learn: np.ndarray, labels: Sequence[str] | None = None) -> Examples:

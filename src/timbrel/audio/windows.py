@@ -105,6 +105,11 @@ def counts(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
     return power >= power.max() * 10 ** (-windowing.depth / 10)
 
 
+def counting(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
+    """Return the windows that count, of those that `counts` is told of."""
+    return samples[counts(samples, windowing)]
+
+
 def windows_at_once(window: int, *, most: int) -> int:
     """Windows of so many samples to compute together: `most`, or fewer where they are long.
 

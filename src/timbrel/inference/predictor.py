@@ -11,7 +11,7 @@ import numpy as np
 
 from timbrel.audio.decode import Decoded, check_finite, decode, resample
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import Windowing, Windows, cleaning_warnings, consecutive, counts, keep
+from timbrel.audio.windows import Windowing, Windows, cleaning_warnings, consecutive, counting, keep
 from timbrel.errors import AudioError, InvalidArgument
 from timbrel.files import with_slashes
 from timbrel.inference.prediction import UNKNOWN, Prediction
@@ -185,9 +185,8 @@ class Predictor:
     def _whole(self, name: str, heard: Heard) -> Prediction:
         if heard.windows is None:
             return self._silence(name, heard)
-        samples = heard.windows.samples
-        windows = self.probabilities(samples[counts(samples, self.windowing)])
-        mean = windows.mean(axis=0, dtype=np.float64)
+        samples = counting(heard.windows.samples, self.windowing)
+        mean = self.probabilities(samples).mean(axis=0, dtype=np.float64)
         return self._answer(name, heard, mean)
 
     def _each(self, name: str, heard: Heard) -> list[Prediction]:

@@ -203,9 +203,8 @@ def _computed(make: Callable[[int], np.ndarray], count: int, how: _Through) -> l
     Pictures are made in other threads while this one computes.
     """
     (fixed, tell), views = how, []
-    for start, part in zip(
-        range(0, count, _AT_ONCE), in_order(make, range(0, count, _AT_ONCE)), strict=True
-    ):
+    starts = range(0, count, _AT_ONCE)
+    for start, part in zip(starts, in_order(make, starts), strict=True):
         views.append(through(fixed, part))
         tell(min(start + _AT_ONCE, count))
     return [np.concatenate(view) for view in zip(*views, strict=True)]

@@ -118,11 +118,7 @@ def fit(
     model = network(recipe, shape, classes, seed=seed, dtype=policy)
     fixed, learning = parts(model)
     scheduled = recipe.schedule is not None
-    feed = (
-        Scheduled(train, recipe, seed, fixed, tell=listener.on_copies)
-        if scheduled
-        else Plain(train, recipe, seed)
-    )
+    feed = _feed(train, recipe, seed, (fixed, listener))
     epochs = recipe.epochs_for(feed.recordings)
     compile_network(learning, feed.optimizer(epochs))
     learning.optimizer.build(learning.trainable_variables)
@@ -147,6 +143,15 @@ def fit(
     exact.set_weights(model.get_weights())
     how = {"history": history, "policy": policy, "stopped": len(history) < epochs}
     return Fitted(network=exact, scale=train.value_range, **how)
+
+
+def _feed(
+    train: Examples, recipe: Recipe, seed: int, how: tuple[keras.Model | None, Listener]
+) -> Plain | Scheduled:
+    fixed, listener = how
+    if recipe.schedule is None:
+        return Plain(train, recipe, seed)
+    return Scheduled(train, recipe, seed, fixed, tell=listener.on_copies)
 
 
 def _held_out(validation: Examples | None, fixed: keras.Model | None) -> tuple | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import counts
+from timbrel.audio.windows import counting
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, samples_sha256
 from timbrel.dataset.recording import Problem, Recording, first_names
 from timbrel.errors import AudioError
@@ -88,8 +88,8 @@ def _ask_one(
     heard = hear(decoded.waveform, predictor.windowing)
     if heard.windows is None:
         return Problem(item.name, "every sample is zero (digital silence)")
-    samples = heard.windows.samples
-    windows = predictor.probabilities(samples[counts(samples, predictor.windowing)])
+    samples = counting(heard.windows.samples, predictor.windowing)
+    windows = predictor.probabilities(samples)
     found = fingerprint(decoded.waveform, rate) if prints else None
     return windows, found.digest if found else samples_sha256(decoded.waveform), found
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.audio.clean import Cleaned
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.windows import (
     Windowing,
     consecutive,
-    counts,
+    counting,
     keep,
     pad_to_window,
     windows_at_once,
@@ -173,7 +172,8 @@ def hear_none_of_these(recordings: Sequence[Recording], windowing: Windowing) ->
             return error
         if decoded.silent:
             return np.empty((0, windowing.window), dtype=np.float32)
-        return _answering(keep(decoded.waveform, windowing)[0], windowing)
+        cleaned, _ = keep(decoded.waveform, windowing)
+        return counting(consecutive(cleaned, windowing).samples, windowing)
 
     with IsolatedDecoder() as decoder:
         heard = in_order(attempt, others, stop=decoder.close)
@@ -196,10 +196,4 @@ def _hear(
     cleaned, _ = keep(decoded.waveform, windowing)
     padded = pad_to_window(cleaned.waveform, windowing.window)
     drawn = padded[starts[:, None] + np.arange(windowing.window)]
-    return _answering(cleaned, windowing), drawn
-
-
-def _answering(cleaned: Cleaned, windowing: Windowing) -> np.ndarray:
-    """The consecutive windows that an answer is the mean over."""
-    samples = consecutive(cleaned, windowing).samples
-    return samples[counts(samples, windowing)]
+    return counting(consecutive(cleaned, windowing).samples, windowing), drawn

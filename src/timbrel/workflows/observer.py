@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `check` is watched without Keras.
     from timbrel.dataset.manifest import Dataset
     from timbrel.networks.recipes import Recipe
     from timbrel.training.examples import Examples
+    from timbrel.training.fit import Listener
     from timbrel.training.prepare import Prepared
 
 
@@ -37,6 +39,16 @@ class TrainObserver:
 
     def note(self, text: str) -> None:
         """Something worth knowing, in a sentence."""
+
+    def listener(self) -> Listener:
+        """Who passes on to this observer what `fit` tells."""
+        from timbrel.training.fit import Listener
+
+        return Listener(
+            on_steps=self.steps,
+            on_epoch=self.epoch,
+            on_copies=partial(self.progress, "making copies"),
+        )
 
 
 class EvaluateObserver(TrainObserver):

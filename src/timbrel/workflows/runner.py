@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from timbrel.features.cache import FeatureCache
 from timbrel.model.export import Trained, export_onnx, measure_parity, whole_model
 from timbrel.model.runtime import Session
 from timbrel.training.examples import Examples
-from timbrel.training.fit import Listener, fit
+from timbrel.training.fit import fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import hear_each
@@ -164,11 +163,7 @@ class Runner:
             recipe,
             validation=task.validation,
             seed=task.seed,
-            listener=Listener(
-                on_steps=observer.steps,
-                on_epoch=observer.epoch,
-                on_copies=partial(observer.progress, "making copies"),
-            ),
+            listener=observer.listener(),
         )
         trained = Trained(recipe, fitted.network, fitted.scale)
         graph = export_onnx(trained)

@@ -30,7 +30,7 @@ from timbrel.model.runtime import Session
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.fit import Fitted, Listener, fit
+from timbrel.training.fit import Fitted, fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.describe import (
@@ -222,11 +222,7 @@ def _fit(
         seed=seed,
         checkpoint=checkpoint,
         resume=how.resume,
-        listener=Listener(
-            on_steps=how.observer.steps,
-            on_epoch=how.observer.epoch,
-            on_copies=partial(how.observer.progress, "making copies"),
-        ),
+        listener=how.observer.listener(),
     )
     if fitted.stopped:
         how.observer.note(
