@@ -49,6 +49,7 @@ bench: install
 	$(BIN)/python benchmarks/recipes.py --unknown
 	$(BIN)/python benchmarks/variants.py
 	$(BIN)/python benchmarks/imbalance.py
+	$(BIN)/python benchmarks/none_of_these.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
 
 $(CHROMIUM):

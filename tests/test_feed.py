@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from timbrel.networks.recipes import Augmentation, Schedule, get_recipe
-from timbrel.training.examples import Examples
+from timbrel.training.examples import Examples, NoneOfThese
 from timbrel.training.feed import Scheduled
 from timbrel.training.fit import fit
 
@@ -118,6 +118,37 @@ def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
     # Their peaks are brought to 0; the others keep their level.
     np.testing.assert_allclose(views[0][~strange][:, 1:].mean(), -3.3, atol=0.5)
     assert views[0][strange].mean() < views[0][~strange].mean() - 1
+
+
+def test_a_third_of_the_pictures_of_no_class_are_those_that_are_given():
+    given = np.full((2, 8, BANDS), -5.0, dtype="float32")
+    given[:, 0] = [[7.0], [9.0]]
+    nothing = np.full(2, -1)
+    data = dataclasses.replace(examples(), none_of_these=NoneOfThese(given, nothing))
+    views, y, _ = an_epoch(data, scheduled(outliers=1.0, copies=2000))
+    strange = views[0][(y == 0.5).all(axis=1)]
+    fall = np.rint(100 * (strange[:, 0] - strange[:, 1])) / 100
+    found = np.isin(fall, [12.0, 14.0]).all(axis=1)
+    assert found.mean() == pytest.approx(1 / 3, abs=0.08)
+    assert set(fall[found][:, 0]) == {12.0, 14.0}
+
+
+@pytest.mark.slow
+def test_what_is_given_as_none_of_these_is_learned_to_be_none():
+    """A class's low bands under high bands that no class has."""
+    rng = np.random.default_rng(5)
+    given = rng.normal(-4, 1, (60, 8, BANDS)).astype("float32")
+    given[:, :, : BANDS // 2] += 3
+    given[:, ::2, BANDS // 2 :] += 3
+    learn, aside = NoneOfThese(given[:30], np.full(30, -1)), given[30:]
+    recipe = dataclasses.replace(PLAIN, schedule=Schedule(crops=6000))
+    surest = []
+    for none_of_these in (None, learn):
+        data = dataclasses.replace(examples(40), none_of_these=none_of_these)
+        answers = fit(data, recipe).network.predict(aside, verbose=0)
+        surest.append(float(answers.max(axis=1).mean()))
+    assert surest[1] < surest[0] - 0.1
+    assert surest[1] < 0.65
 
 
 @pytest.mark.parametrize(

@@ -35,29 +35,25 @@ def plain_table(title: str, *columns: str) -> Table:
 
 
 def distribution_table(prepared: Prepared) -> Table:
-    """Recordings and seconds of each class, as read and as kept by cleaning."""
+    """Recordings and seconds of each class, as read and, where that differs, as kept."""
     audit, recordings = prepared.audit, prepared.recordings
-    table = plain_table("Class distribution", "class", "recordings", "read s", "kept s", "mean s")
-    table.add_column("share of kept", justify="left")
-    for label in prepared.examples.labels:
-        members = [number for number, item in enumerate(recordings) if item.label == label]
+    cleaned = prepared.recipe.windowing.clean_threshold is not None
+    columns = ("read s", "kept s") if cleaned else ("seconds",)
+    table = plain_table("Class distribution", "class", "recordings", *columns, "mean s")
+    table.add_column("share of kept" if cleaned else "share", justify="left")
+    for label in [*prepared.examples.labels, None]:
+        members = [
+            number for number, item in enumerate(recordings) if label in (item.label, None)
+        ]
         kept = float(audit.kept[members].sum())
+        seconds = [f"{audit.seconds[members].sum():.1f}", f"{kept:.1f}"]
         table.add_row(
-            Text(label),
+            Text(label) if label is not None else Text("all", style="bold"),
             str(len(members)),
-            f"{audit.seconds[members].sum():.1f}",
-            f"{kept:.1f}",
+            *seconds[: len(columns)],
             f"{kept / len(members):.2f}",
-            _bar(kept / float(audit.kept.sum())),
+            _bar(kept / float(audit.kept.sum())) if label is not None else "",
         )
-    table.add_row(
-        Text("all", style="bold"),
-        str(len(recordings)),
-        f"{audit.seconds.sum():.1f}",
-        f"{audit.kept.sum():.1f}",
-        f"{audit.kept.mean():.2f}",
-        "",
-    )
     return table
 
 

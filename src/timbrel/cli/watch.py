@@ -31,12 +31,6 @@ class ConsoleObserver(TrainObserver):
     def dataset(self, dataset: Dataset) -> None:
         """Pass on what reading the list of recordings noticed."""
         self._terminal.warn(dataset.notes)
-        others = sum(item.none_of_these for item in dataset.recordings)
-        if others:
-            self._terminal.say(
-                f"{others} recordings are examples of none of these: they are not trained on, and "
-                "test how unknown sounds are rejected."
-            )
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Move the bar of a stage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,34 @@ import numpy as np
 
 from timbrel.errors import InvalidArgument
 from timbrel.training.weights import balanced_class_weight
+
+
+@dataclass(frozen=True)
+class NoneOfThese:
+    """Pictures of sounds that belong to no class, to learn from.
+
+    Attributes:
+        pictures: float32 `(n, …)`, as those of `Examples`.
+        beside: int64 `(n,)`, a recording of `Examples` that each shares its group with, or −1.
+    """
+
+    pictures: np.ndarray
+    beside: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def select(self, chosen: np.ndarray) -> NoneOfThese:
+        """Return the pictures at a mask or at positions."""
+        return NoneOfThese(self.pictures[chosen], self.beside[chosen])
+
+    def without(self, held_out: np.ndarray) -> NoneOfThese:
+        """Leave out what shares its group with a recording that is held out.
+
+        Args:
+            held_out: bool `(recordings,)`.
+        """
+        return self.select(~(held_out[self.beside] & (self.beside >= 0)))
 
 
 @dataclass(frozen=True)
@@ -23,6 +52,7 @@ class Examples:
         labels: the classes, sorted.
         scale: minimum and maximum that become 0 and 1; the pictures' own by default.
         scales: False for networks that take pictures as the front end gives them.
+        none_of_these: what there is to learn of sounds that belong to no class.
     """
 
     pictures: np.ndarray
@@ -32,6 +62,7 @@ class Examples:
     labels: tuple[str, ...]
     scale: tuple[float, float] | None = None
     scales: bool = True
+    none_of_these: NoneOfThese | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -73,6 +104,15 @@ class Examples:
         """Balanced class weights, as `fit` takes them."""
         return balanced_class_weight(self.y_flat)
 
+    @property
+    def sha256(self) -> str:
+        """Sum of which windows these are, in hexadecimal."""
+        whole = hashlib.sha256(self.recording.astype(np.int64).tobytes())
+        whole.update(self.start.astype(np.int64).tobytes())
+        if self.none_of_these is not None:
+            whole.update(self.none_of_these.pictures.tobytes())
+        return whole.hexdigest()
+
     def select(self, chosen: np.ndarray) -> Examples:
         """Return the pictures at a mask or at positions, scaled as here.
 
@@ -100,7 +140,11 @@ class Examples:
         Raises:
             InvalidArgument: the mask leaves nothing to train on.
         """
-        return self.split_windows(np.asarray(held_out, dtype=bool)[self.recording])
+        held_out = np.asarray(held_out, dtype=bool)
+        train, aside = self.split_windows(held_out[self.recording])
+        if self.none_of_these is not None:
+            train = replace(train, none_of_these=self.none_of_these.without(held_out))
+        return train, aside
 
     def split_windows(self, aside: np.ndarray) -> tuple[Examples, Examples]:
         """Split by window, and take the scale from the training part alone.

@@ -178,16 +178,20 @@ def _of_no_class(
 ) -> list[np.ndarray]:
     """What learning begins with, for outliers; float32 `(n, …)` for each output of the fixed part.
 
-    Half are made of the training pictures, half drawn from nothing; `wanted` or a few more.
+    In equal parts made of the training pictures, drawn from nothing, and, where there are any,
+    drawn from the examples of none of these; `wanted` or a few more.
     """
-    layer, half = front_end(recipe).layers[0], _AT_ONCE // 2
+    layer, given = front_end(recipe).layers[0], train.none_of_these
+    part = _AT_ONCE // (3 if given else 2)
 
     def made(start: int) -> np.ndarray:
         rng = np.random.default_rng([seed, _OF_OUTLIERS, start])
-        chosen = rng.integers(0, len(train), half)
-        found = outliers(train.pictures[chosen], train.y_flat[chosen], rng)
-        drawn = synthesised(half, found.shape[1], layer, rng=rng)
-        return _changed(np.concatenate([found, drawn]), recipe, rng)
+        chosen = rng.integers(0, len(train), part)
+        found = [outliers(train.pictures[chosen], train.y_flat[chosen], rng)]
+        found.append(synthesised(part, train.input_shape[0], layer, rng=rng))
+        if given:
+            found.append(given.pictures[rng.integers(0, len(given), _AT_ONCE - 2 * part)])
+        return _changed(np.concatenate(found), recipe, rng)
 
     return _computed(made, wanted, how)
 

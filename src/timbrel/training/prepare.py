@@ -28,7 +28,7 @@ from timbrel.training.examples import Examples
 _CACHE_VERSION = 5
 _BATCH = 512
 # Windows that a long recording is represented by, where there are few recordings.
-_MOST_WINDOWS = 16
+MOST_WINDOWS = 16
 _CACHED = {
     *("pictures", "recording", "start", "used"),
     *("seconds", "kept", "emptied", "level", "said", "copies", "sound_sha256"),
@@ -172,7 +172,7 @@ def _most_windows(recipe: Recipe, recordings: int) -> int:
 
     It learns from two thirds of the recordings or more, and makes more copies of fewer.
     """
-    return min(recipe.schedule.copies_each(max(2 * recordings // 3, 1)), _MOST_WINDOWS)
+    return min(recipe.schedule.copies_each(max(2 * recordings // 3, 1)), MOST_WINDOWS)
 
 
 def _compute(
@@ -188,7 +188,7 @@ def _compute(
         decoder.start(len(recordings))
         # Built, and compiled where that is needed, while the decoders start.
         model = front_end(recipe)
-        transform = _transform(model)
+        transform = transform_of(model)
         read = _read_all(recordings, windowing, (decoder, spool, tell))
         target = _targets([recordings[number] for number in read.used], read.problems)
         copies = near_duplicates(
@@ -201,7 +201,7 @@ def _compute(
         else:
             most = _most_windows(recipe, len(recordings))
             recording, start = spread_windows(read.starts, most=most, **how_long)
-        pictures = _pictures(spool, (model, transform), (recording, start, tell))
+        pictures = pictures_of(spool, (model, transform), (recording, start), tell)
     pairs = [(pair.first, pair.second) for pair in copies]
     arrays = {
         "pictures": pictures,
@@ -293,7 +293,7 @@ def _targets(recordings: list[Recording], problems: list[list[str]]) -> np.ndarr
     return np.array([labels.index(item.label) for item in recordings])
 
 
-def _transform(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def transform_of(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """The fastest way to what a front end makes of windows."""
     if isinstance(model.layers[0], LogMel):
         return model.layers[0].compute
@@ -303,12 +303,24 @@ def _transform(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     return lambda windows: keras.ops.convert_to_numpy(model.predict_on_batch(windows))
 
 
-def _pictures(
+def pictures_of(
     spool: WaveformSpool,
     how: tuple[keras.Model, Callable[[np.ndarray], np.ndarray]],
-    what: tuple[np.ndarray, np.ndarray, Progress],
+    what: tuple[np.ndarray, np.ndarray],
+    tell: Progress = lambda stage, done, total: None,
 ) -> np.ndarray:
-    (model, transform), (recording, start, tell) = how, what
+    """What a front end makes of windows.
+
+    Args:
+        spool: where the recordings lie, cleaned.
+        how: the front end, and what `transform_of` gave for it.
+        what: recording and first sample of each window.
+        tell: told how far it is.
+
+    Returns:
+        float32 `(n, …)`.
+    """
+    (model, transform), (recording, start) = how, what
     shape = (len(recording), *model.output_shape[1:])
     pictures = np.empty(shape, dtype=np.float32)
     size = windows_at_once(model.input_shape[1], most=_BATCH)

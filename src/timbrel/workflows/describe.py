@@ -7,7 +7,7 @@ import csv
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,8 @@ from timbrel.report.mistakes import Mistake, mistake, surest_mistakes
 from timbrel.report.page import write_report
 from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.held_out import Aside, NoneOfThese
+from timbrel.workflows.held_out import Aside
+from timbrel.workflows.none_of_these import Others
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Outcome:
 
     Attributes:
         dataset, prepared: what it learned from.
+        others: the examples of none of these.
         fitted: the scored network and its history.
         trained: what is exported.
         graph: `trained` as ONNX.
@@ -71,6 +73,7 @@ class Outcome:
 
     dataset: Dataset
     prepared: Prepared
+    others: Others
     fitted: Fitted
     trained: Trained
     graph: bytes
@@ -111,14 +114,13 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
     return [*notes, *more]
 
 
-def evaluate_outcome(
-    outcome: Outcome, held_out: Aside, more: tuple[NoneOfThese, Session, Times]
-) -> dict:
+def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[Session, Times]) -> dict:
     """Score what the exported graph said of the held-out recordings: `evaluation.json`."""
-    others, session, times = more
+    others, (session, times) = outcome.others, more
     with times.measure("predict"):
         files = file_means(held_out.windows, held_out.file)
-        confidence = [session.run(part)[0].mean(axis=0).max() for part in others.windows]
+        heard = (session.run(others.windows(number))[0] for number in others.tested)
+        confidence = [found.mean(axis=0).max() for found in heard]
     temperature = outcome.trained.temperature
     count = np.zeros(len(files), dtype=np.int64)
     scored = Scored(
@@ -135,7 +137,7 @@ def evaluate_outcome(
         known=files.max(axis=1),
         known_groups=scored.groups,
         unknown=np.array(confidence),
-        unknown_groups=np.array([item.group for item in others.recordings]),
+        unknown_groups=others.tested_groups,
         threshold=outcome.threshold,
     )
     problems = (
@@ -166,9 +168,10 @@ def evaluate_outcome(
 
 def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
     """The content of `model.json`, but for the sums of the files."""
-    prepared, trained = outcome.prepared, outcome.trained
+    prepared, trained, others = outcome.prepared, outcome.trained, outcome.others
     windowing = prepared.recipe.windowing
     learned = np.flatnonzero(outcome.trained_on)
+    strange = np.arange(len(others.recordings)) if refit else np.flatnonzero(others.learned)
     target = np.array([outcome.labels.index(item.label) for item in prepared.recordings])
     return {
         "schema": SCHEMA,
@@ -194,13 +197,19 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
         "refit": refit,
         "class_counts": class_counts(outcome.labels, target),
         "data": data_facts(outcome.prepared),
-        "recordings": sorted({prepared.sha256[number] for number in learned}),
-        "sounds": sorted({prepared.sound_sha256[number] for number in learned} - {""}),
+        "recordings": sorted(_sums(prepared.sha256, learned) | _sums(others.sha256, strange)),
+        "sounds": sorted(
+            _sums(prepared.sound_sha256, learned) | _sums(others.sound_sha256, strange)
+        ),
         "parity": {"max_difference": outcome.parity[0], "windows": outcome.parity[1]},
         "trained_in": outcome.fitted.policy,
         "seed": outcome.seed,
         "versions": versions(),
     }
+
+
+def _sums(all_of_them: Sequence[str], chosen: np.ndarray) -> set[str]:
+    return {all_of_them[number] for number in chosen} - {""}
 
 
 def model_files(outcome: Outcome, evaluation: dict, metadata: dict) -> dict[str, bytes]:

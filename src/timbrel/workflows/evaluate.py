@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from timbrel.training.prepare import Prepared, prepare
 from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
 from timbrel.workflows.describe import Times, data_facts, data_notes
 from timbrel.workflows.growing import SHARES, learning_curve
-from timbrel.workflows.held_out import NoneOfThese, hear_none_of_these
 from timbrel.workflows.left_out import check_classes, leave_classes_out, left_out_parts
+from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
 from timbrel.workflows.observer import EvaluateObserver
 from timbrel.workflows.runner import Runner
 
@@ -48,13 +49,14 @@ class _Plan:
     prepared: Prepared
     rounds: list[Folds]
     seed: int
-    others: NoneOfThese | None
+    others: Others
+    unknown: bool
     curve: bool
 
     @property
     def networks(self) -> int:
         count = sum(map(len, self.rounds)) + 1
-        if self.others is not None:
+        if self.unknown:
             count += len(left_out_parts(self.prepared.examples.labels))
         return count + (len(SHARES) * len(self.rounds[0]) if self.curve else 0)
 
@@ -64,8 +66,8 @@ class _Plan:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        more = () if self.others is None else self.others.problems
-        return (*self.dataset.problems, *self.prepared.audit.problems, *more)
+        prepared = self.prepared.audit.problems
+        return (*self.dataset.problems, *prepared, *self.others.problems)
 
 
 def evaluate(
@@ -125,22 +127,25 @@ def evaluate(
     observer.dataset(dataset)
     with times.measure("prepare"):
         prepared = prepare(dataset, chosen, seed=seed, cache=cache, progress=observer.progress)
-    observer.prepared(prepared)
-    others = None
-    if unknown:
-        check_classes(prepared)
-        others = hear_none_of_these(dataset.recordings, chosen.windowing)
-    plan = _Plan(
-        dataset=dataset,
-        prepared=prepared,
-        rounds=[deal_folds(prepared.recordings, folds, seed=seed + n) for n in range(repeats)],
-        seed=seed,
-        others=others,
-        curve=learning_curve,
-    )
-    observer.planned(plan.networks, tuple(plan.notes))
-    runner = Runner(prepared, cache, resume=resume, observer=observer)
-    return _evaluate(plan, runner, times)
+        others = hear_none_of_these(dataset, prepared, seed=seed)
+    with contextlib.closing(others):
+        observer.prepared(prepared)
+        if unknown:
+            check_classes(prepared)
+        if others.note():
+            observer.note(others.note())
+        plan = _Plan(
+            dataset=dataset,
+            prepared=learning_from(prepared, others.examples),
+            rounds=[deal_folds(prepared.recordings, folds, seed=seed + n) for n in range(repeats)],
+            seed=seed,
+            others=others,
+            unknown=unknown,
+            curve=learning_curve,
+        )
+        observer.planned(plan.networks, tuple(plan.notes))
+        runner = Runner(plan.prepared, cache, resume=resume, observer=observer)
+        return _evaluate(plan, runner, times)
 
 
 def _evaluate(plan: _Plan, runner: Runner, times: Times) -> EvaluateResult:
@@ -152,7 +157,7 @@ def _evaluate(plan: _Plan, runner: Runner, times: Times) -> EvaluateResult:
     ]
     leaky = random_split(runner, prepared, seed=seed)
     unknown = None
-    if plan.others is not None:
+    if plan.unknown:
         unknown = leave_classes_out(runner, prepared, plan.others, seed=seed)
     curve = None
     if plan.curve:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,7 @@ from timbrel.audio.windows import (
     pad_to_window,
     windows_at_once,
 )
-from timbrel.dataset.manifest import Problem, Recording, targets
-from timbrel.errors import AudioError
+from timbrel.dataset.manifest import Recording, targets
 from timbrel.parallel import in_order
 from timbrel.training.examples import Examples
 from timbrel.training.prepare import Prepared
@@ -141,49 +140,6 @@ def hear_each(
     windowing = prepared.recipe.windowing
     with IsolatedDecoder() as decoder:
         yield from in_order(lambda job: _hear(decoder, job, windowing), jobs, stop=decoder.close)
-
-
-@dataclass(frozen=True)
-class NoneOfThese:
-    """Examples that belong to no class; they are never trained on.
-
-    Attributes:
-        recordings: those that can be used.
-        windows: float32 `(n, window)` for each, its consecutive windows that count.
-        problems: those that cannot be used.
-    """
-
-    recordings: tuple[Recording, ...]
-    windows: tuple[np.ndarray, ...]
-    problems: tuple[Problem, ...]
-
-
-def hear_none_of_these(recordings: Sequence[Recording], windowing: Windowing) -> NoneOfThese:
-    """Decode, clean and cut the examples of none of these; digital silence needs no model."""
-    others = [item for item in recordings if item.none_of_these]
-    used, windows, problems = [], [], []
-
-    def attempt(item: Recording) -> np.ndarray | AudioError:
-        try:
-            decoded = decoder.decode(
-                item.file, windowing.rate, start=item.start, end=item.end, name=item.name
-            )
-        except AudioError as error:
-            return error
-        if decoded.silent:
-            return np.empty((0, windowing.window), dtype=np.float32)
-        cleaned, _ = keep(decoded.waveform, windowing)
-        return counting(consecutive(cleaned, windowing).samples, windowing)
-
-    with IsolatedDecoder() as decoder:
-        heard = in_order(attempt, others, stop=decoder.close)
-        for item, found in zip(others, heard, strict=True):
-            if isinstance(found, AudioError):
-                problems.append(Problem(item.name, found.reason))
-            elif len(found):
-                used.append(item)
-                windows.append(found)
-    return NoneOfThese(tuple(used), tuple(windows), tuple(problems))
 
 
 def _hear(

@@ -9,7 +9,7 @@ from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import calibrate, file_means, tempered
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.training.prepare import Prepared
-from timbrel.workflows.held_out import NoneOfThese
+from timbrel.workflows.none_of_these import Others
 from timbrel.workflows.parts import Parts, split_parts
 from timbrel.workflows.runner import Heard, Runner, Task
 
@@ -37,13 +37,13 @@ def left_out_parts(labels: tuple[str, ...], *, seed: int = 0) -> list[tuple[str,
 
 
 def leave_classes_out(
-    runner: Runner, prepared: Prepared, others: NoneOfThese, *, seed: int = 0
+    runner: Runner, prepared: Prepared, others: Others, *, seed: int = 0
 ) -> dict | None:
     """Train without each part of the classes in turn, and present them; the `unknown` record.
 
     Each network is treated as `train` treats one: whole groups of the known classes are held out
     for the score, others for temperature and threshold. All recordings of the left-out classes,
-    and the examples of none of these, are unknown sounds.
+    and the examples of none of these that are not learned from, are unknown sounds.
 
     Args:
         runner: trains, or takes up what is trained.
@@ -70,7 +70,7 @@ def leave_classes_out(
 def _present(
     runner: Runner,
     prepared: Prepared,
-    others: NoneOfThese,
+    others: Others,
     *,
     what: tuple[tuple[str, ...], np.ndarray, Parts, str, int],
 ) -> Rejection:
@@ -90,7 +90,7 @@ def _present(
             validation=None,
             numbers=np.concatenate([inner, tested, strangers]),
             drawn=nothing,
-            others=others.windows,
+            others=others,
             seed=seed,
         )
     )
@@ -100,15 +100,13 @@ def _present(
     known = slice(len(inner), len(inner) + len(tested))
     unknown = slice(len(inner) + len(tested), None)
     stray = np.empty(0)
-    if len(others.windows):
+    if len(others.tested):
         stray = file_means(tempered(heard.others, temperature), heard.others_file).max(axis=1)
     rejection = Rejection(
         known=confidence[known],
         known_groups=groups[known],
         unknown=np.concatenate([confidence[unknown], stray]),
-        unknown_groups=np.concatenate(
-            [groups[unknown], np.array([item.group for item in others.recordings], dtype=str)]
-        ),
+        unknown_groups=np.concatenate([groups[unknown], others.tested_groups]),
         threshold=threshold,
         left_out=left_out,
     )

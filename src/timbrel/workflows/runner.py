@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from timbrel.training.fit import fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared
 from timbrel.workflows.held_out import hear_each
+from timbrel.workflows.none_of_these import Others
 from timbrel.workflows.observer import EvaluateObserver
 
 _ARRAYS = ("numbers", "windows", "window_file", "drawn", "drawn_file", "others", "others_file")
@@ -72,7 +72,7 @@ class Task:
         numbers: int `(files,)`, recordings to hear.
         drawn: the drawn windows to hear; those of `numbers` among them.
         whole: whether to hear the consecutive windows too.
-        others: float32 `(k, window)` each, windows of examples of none of these to hear.
+        others: examples of none of these, to hear those that are not learned from.
         seed: of weights, order and dropout.
     """
 
@@ -82,7 +82,7 @@ class Task:
     numbers: np.ndarray
     drawn: Examples
     whole: bool = True
-    others: tuple[np.ndarray, ...] = ()
+    others: Others | None = None
     seed: int = 0
 
 
@@ -177,7 +177,8 @@ class Runner:
                 some.append(whole[:2])
             observer.progress("scoring", len(windows), len(task.numbers))
         measure_parity(whole_model(trained), graph, np.concatenate(some)[:_PARITY_WINDOWS])
-        others = [session.run(part)[0] for part in task.others]
+        tested = task.others.tested if task.others else ()
+        others = [session.run(task.others.windows(number))[0] for number in tested]
         empty = np.empty((0, session.classes), dtype=np.float32)
         return Heard(
             numbers=np.asarray(task.numbers),
@@ -200,19 +201,13 @@ class Runner:
             data=dataset_sha256(prepared.recordings, prepared.sha256),
             arithmetic=training_policy(prepared.recipe.network),
             labels=list(task.learn.labels),
-            learn=_digest(task.learn),
-            drawn=_digest(task.drawn),
+            learn=task.learn.sha256,
+            drawn=task.drawn.sha256,
             numbers=np.asarray(task.numbers).tolist(),
-            others=[len(part) for part in task.others],
+            others=[task.others.sha256[n] for n in task.others.tested] if task.others else [],
         )
 
 
 def _places(parts: list[np.ndarray]) -> np.ndarray:
     """For each row of the parts joined, the part that it came from; int64."""
     return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-
-
-def _digest(examples: Examples) -> str:
-    whole = hashlib.sha256(examples.recording.astype(np.int64).tobytes())
-    whole.update(examples.start.astype(np.int64).tobytes())
-    return whole.hexdigest()

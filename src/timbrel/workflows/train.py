@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,8 @@ from timbrel.workflows.describe import (
     evaluate_outcome,
     model_files,
 )
-from timbrel.workflows.held_out import Aside, hear_aside, hear_none_of_these
+from timbrel.workflows.held_out import Aside, hear_aside
+from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.parts import Parts, split_parts
 
@@ -135,7 +136,20 @@ def _train(
     observer.dataset(dataset)
     with times.measure("prepare"):
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
-    observer.prepared(prepared)
+        others = hear_none_of_these(dataset, prepared, seed=seed)
+    with contextlib.closing(others):
+        observer.prepared(prepared)
+        if others.note():
+            observer.note(others.note())
+        return _learn((dataset, prepared, others), folder, (seed, times), how)
+
+
+def _learn(
+    data: tuple[Dataset, Prepared, Others], folder: Path, what: tuple[int, Times], how: _How
+) -> TrainResult:
+    (dataset, prepared, others), (seed, times) = data, what
+    observer = how.observer
+    prepared = learning_from(prepared, others.examples)
     parts = split_parts(prepared.recordings, seed=seed)
     notes = (*data_notes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
@@ -159,6 +173,7 @@ def _train(
     outcome = Outcome(
         dataset=dataset,
         prepared=prepared,
+        others=others,
         fitted=fitted,
         trained=trained,
         graph=graph,
@@ -169,8 +184,7 @@ def _train(
         grouped=parts.grouped,
         seed=seed,
     )
-    others = hear_none_of_these(dataset.recordings, recipe.windowing)
-    evaluation = evaluate_outcome(outcome, held_out, (others, session, times))
+    evaluation = evaluate_outcome(outcome, held_out, (session, times))
     if how.refit:
         outcome = _refit(outcome, held_out, folder, how)
     metadata = describe(outcome, evaluation, refit=how.refit)
@@ -200,7 +214,7 @@ def _fit(
         "recipe": prepared.recipe.to_dict(),
         "seed": seed,
         "data": dataset_sha256(prepared.recordings, prepared.sha256),
-        "split": hashlib.sha256(learn.recording.tobytes()).hexdigest(),
+        "split": learn.sha256,
         "arithmetic": training_policy(prepared.recipe.network),
     }
     checkpoint = Checkpoint(folder / CHECKPOINT / phase, identity)
@@ -257,7 +271,7 @@ def _sanity(graph: bytes, metadata: dict) -> list[dict]:
 def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
     """Train once more on everything; temperature and threshold stay those of the scored run."""
     how.observer.note("Training once more, on all recordings.")
-    prepared = outcome.prepared
+    prepared = learning_from(outcome.prepared, outcome.others.everything)
     everything, nothing = prepared.examples.split(np.zeros(len(prepared.recordings), dtype=bool))
     fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
     trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
