@@ -50,6 +50,7 @@ bench: install
 	$(BIN)/python benchmarks/variants.py
 	$(BIN)/python benchmarks/imbalance.py
 	$(BIN)/python benchmarks/none_of_these.py
+	$(BIN)/python benchmarks/few_recordings.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
 
 $(CHROMIUM):

@@ -3,8 +3,9 @@
 Of the 240 recordings of `instruments` outside the first fold (see `benchmarks/variants.py`), 2, 4
 or 10 of each class are trained on, for as many windows as the default recipe would on hundreds of
 recordings, and for a half, a quarter and so on of that. Asked are the others of the 240 and, for
-the second figure, `elsewhere`. Printed are the shares that are named rightly, means over two draws
-of the recordings, and seconds of one training; what the recipe does itself is marked.
+the second figure, `elsewhere`. Printed are the shares that are named rightly, means over the draws
+of the recordings, and epochs and seconds of one training; what the recipe itself does is marked
+with a star.
 
     python benchmarks/few_recordings.py [--each 2 4 10] [--seeds 2]
 """
@@ -31,7 +32,8 @@ def measured(data: Data, target: np.ndarray, what: tuple[int, int, int]) -> dict
     classes = range(len(data.prepared.examples.labels))
     learn = np.concatenate([inside[target[inside] == number][:each] for number in classes])
     aside = np.setdiff1d(inside, learn)
-    schedule = replace(OURS.schedule, crops=OURS.schedule.crops // share, least_epochs=1)
+    crops = OURS.schedule.crops // share
+    schedule = replace(OURS.schedule, crops=crops, views=crops, least_crops=0, least_passes=0)
     started = time.perf_counter()
     fitted = fit(only(data, learn), replace(OURS, schedule=schedule), seed=seed)
     seconds = time.perf_counter() - started
@@ -63,8 +65,10 @@ def main() -> None:
             row = {"each": each, "windows": OURS.schedule.crops // share}
             row |= {key: float(np.mean([one[key] for one in seeds])) for key in seeds[0]}
             rows.append(row)
+            own = OURS.epochs_for(each * len(data.prepared.examples.labels)) == row["epochs"]
+            windows = f"{row['windows']}{'*' if own else ''}"
             print(
-                f"| {each} | {row['windows']} | {row['files']:.1%} | {row['elsewhere']:.1%} | "
+                f"| {each} | {windows} | {row['files']:.1%} | {row['elsewhere']:.1%} | "
                 f"{row['epochs']:.0f} | {row['seconds']:.0f} |",
                 flush=True,
             )

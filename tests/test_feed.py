@@ -12,7 +12,7 @@ from timbrel.training.feed import Scheduled
 from timbrel.training.fit import fit
 
 NOTHING = Augmentation(share=0.0, shift=0.0, mixup=0.0)
-BARE = Schedule(augmentation=NOTHING, smoothing=0.0, outliers=0.0, crops=1000, least_epochs=2)
+BARE = Schedule(augmentation=NOTHING, smoothing=0.0, outliers=0.0, crops=1000, least_crops=0)
 BANDS = 16
 OURS = get_recipe("statistics-cnn")
 FEW_BANDS = dataclasses.replace(OURS.front_end, filters=BANDS)
@@ -153,7 +153,10 @@ def test_what_is_given_as_none_of_these_is_learned_to_be_none():
 
 @pytest.mark.parametrize(
     ("recordings", "passes", "epochs", "copies"),
-    [(4, 750, 16, 24), (240, 13, 15, 24), (500, 6, 16, 24), (3000, 1, 16, 4), (50_000, 1, 8, 3)],
+    [
+        *[(4, 750, 4, 24), (20, 150, 4, 24), (40, 75, 8, 24), (80, 38, 16, 24)],
+        *[(240, 13, 15, 24), (500, 6, 16, 24), (3000, 1, 16, 4), (50_000, 1, 8, 3)],
+    ],
 )
 def test_epochs_and_copies_follow_the_data(recordings, passes, epochs, copies):
     schedule = Schedule()

@@ -42,9 +42,7 @@ def distribution_table(prepared: Prepared) -> Table:
     table = plain_table("Class distribution", "class", "recordings", *columns, "mean s")
     table.add_column("share of kept" if cleaned else "share", justify="left")
     for label in [*prepared.examples.labels, None]:
-        members = [
-            number for number, item in enumerate(recordings) if label in (item.label, None)
-        ]
+        members = [number for number, item in enumerate(recordings) if label in (item.label, None)]
         kept = float(audit.kept[members].sum())
         seconds = [f"{audit.seconds[members].sum():.1f}", f"{kept:.1f}"]
         table.add_row(

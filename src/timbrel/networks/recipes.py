@@ -144,8 +144,10 @@ class Schedule:
         learning_rate: at its highest.
         weight_decay: of the kernels.
         smoothing: share of each target that is spread over all classes.
-        crops: windows to train on in all; the number of epochs follows from it.
-        least_epochs: however many recordings there are.
+        crops: windows to train on in all; the number of epochs follows from it and the next three.
+        views: how often each copy is trained on at most, so that few recordings take less time.
+        least_crops: however few recordings there are.
+        least_passes: over the recordings, however many there are.
         copies: of all recordings together, about.
         most_copies: of one recording.
         outliers: pictures of no class that an epoch holds besides, as a share of the others; what
@@ -158,7 +160,9 @@ class Schedule:
     weight_decay: float = 0.01
     smoothing: float = 0.1
     crops: int = 48_000
-    least_epochs: int = 8
+    views: int = 25
+    least_crops: int = 12_000
+    least_passes: int = 8
     copies: int = 12_000
     most_copies: int = 24
     outliers: float = 0.25
@@ -171,8 +175,9 @@ class Schedule:
 
     def epochs(self, recordings: int) -> int:
         """Number of epochs for this many recordings, if training does not stop before."""
-        an_epoch = recordings * self.passes(recordings)
-        return max(round(self.crops / an_epoch), self.least_epochs)
+        most = self.views * self.copies_each(recordings) * recordings
+        crops = max(min(self.crops, most), self.least_crops, self.least_passes * recordings)
+        return max(round(crops / (recordings * self.passes(recordings))), 1)
 
     def copies_each(self, recordings: int) -> int:
         """Changed copies of each recording where there are this many."""

@@ -112,8 +112,7 @@ def fit(
         ModelError: the checkpoint is damaged or belongs to another training.
         OutputError: the checkpoint cannot be written.
     """
-    policy = policy or training_policy(recipe.network)
-    listener = listener or Listener()
+    policy, listener = policy or training_policy(recipe.network), listener or Listener()
     shape, classes = train.input_shape, len(train.labels)
     model = network(recipe, shape, classes, seed=seed, dtype=policy)
     fixed, learning = parts(model)

@@ -14,6 +14,9 @@ from timbrel.errors import DataError
 
 # The inner hold-out is small: what it takes, the network does not learn from.
 _INNER_FOLDS = 8
+# Temperature and threshold from fewer are mostly chance: the threshold is the fifth least sure of a
+# hundred right answers, or the least sure of fewer than twenty.
+_ENOUGH_TO_CALIBRATE = 10
 
 
 @dataclass(frozen=True)
@@ -54,4 +57,12 @@ def split_parts(recordings: Sequence[Recording], *, seed: int) -> Parts:
         )
     else:
         inner_mask[left[inner.held_out]] = True
+        count = int(inner_mask.sum())
+        if count < _ENOUGH_TO_CALIBRATE:
+            notes = (
+                *notes,
+                f"Probabilities and the threshold for unknown are calibrated on {count} "
+                f"recording{'' if count == 1 else 's'} only: rely on neither. More recordings "
+                "help.",
+            )
     return Parts(outer.held_out, inner_mask, notes, outer.grouped)
