@@ -358,6 +358,12 @@ def test_cross_validation_whose_groups_were_split_admits_it(write, evaluation):
     assert "None from the same group" not in text
 
 
+def test_why_training_looks_worse_is_said_where_copies_are_changed(write, evaluation):
+    told = "the loss in training stays above"
+    assert told not in text_of(write())
+    assert told in text_of(write(evaluation={**evaluation, "recipe": "statistics-cnn"}))
+
+
 def test_a_leak_within_chance_is_not_made_more_of(write, evaluation):
     assert "and none of it is skill" in text_of(write())
     close = {**evaluation, "random_split": {"window_accuracy": 0.94, "ci95": [0.9, 0.97]}}

@@ -167,15 +167,21 @@ def test_short_windows_go_by_the_hundred_and_long_ones_do_not():
     assert windows_at_once(10_000_000, most=512) == 1
 
 
-def test_what_is_not_cleaned_never_falls_short():
+def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_is_not():
     """Silence that fills up a window is left out by the network, as other silence is."""
     assert CLEANING.falls_short(9)
     assert not CLEANING.falls_short(10)
-    assert not PLAIN.falls_short(9)
+    assert PLAIN.falls_short(9)
+    long = dataclasses.replace(PLAIN, window=3000)
+    assert long.falls_short(19)
+    assert not long.falls_short(20)
     short = Cleaned(np.ones(9, dtype="float32"), np.array([[0, 9]]), 9)
     (warning,) = cleaning_warnings(short, CLEANING, left=True)
     assert "shorter than a window" in warning
-    assert cleaning_warnings(short, PLAIN, left=True) == ()
+    (warning,) = cleaning_warnings(short, long, left=True)
+    assert warning == "0.009 s of sound, too little to tell anything by; record it longer"
+    enough = Cleaned(np.ones(20, dtype="float32"), np.array([[0, 20]]), 20)
+    assert cleaning_warnings(enough, long, left=True) == ()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from timbrel.audio.clean import Cleaned, clean, uncleaned
 
 _SAMPLES_AT_ONCE = 1 << 21
+_LEAST_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,20 @@ class Windowing:
     clean_window: float = 0.1
     depth: float | None = None
 
-    def falls_short(self, samples: float) -> bool:
-        """Whether so much sound is too little for a window, so that silence fills it up.
+    @property
+    def least(self) -> float:
+        """Samples below which there is too little sound.
 
-        Never where nothing is cleaned away: what hears such windows leaves silence out by itself.
+        A window, which silence would fill up. Where nothing is cleaned away, what hears such
+        windows leaves silence out by itself, and a click of 20 ms is heard as well as any.
         """
-        return self.clean_threshold is not None and samples < self.window
+        if self.clean_threshold is not None:
+            return self.window
+        return min(self.window, _LEAST_SECONDS * self.rate)
+
+    def falls_short(self, samples: float) -> bool:
+        """Whether there is too little sound."""
+        return samples < self.least
 
 
 @dataclass(frozen=True)
@@ -80,10 +89,11 @@ def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> 
             f"{windowing.clean_threshold:g}); it was used uncleaned"
         )
     if windowing.falls_short(len(cleaned.waveform)):
-        warnings.append(
-            f"{len(cleaned.waveform) / windowing.rate:.3f} s of sound, shorter than a window; "
-            "it was padded with zeros"
-        )
+        length = f"{len(cleaned.waveform) / windowing.rate:.3f} s of sound"
+        if windowing.clean_threshold is not None:
+            warnings.append(f"{length}, shorter than a window; it was padded with zeros")
+        else:
+            warnings.append(f"{length}, too little to tell anything by; record it longer")
     return tuple(warnings)
 
 

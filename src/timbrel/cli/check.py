@@ -134,7 +134,11 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
 
 
 def _class_table(result: CheckResult) -> Table:
-    table = plain_table("Classes", "class", "recordings", "usable", "groups", "seconds", "kept s")
+    heard = [item.heard for item in result.recordings if item.heard]
+    # With a recipe that cleans nothing away, all is kept.
+    kept = any(item.kept < item.seconds for item in heard)
+    columns = ["recordings", "usable", "groups", "seconds", *(["kept s"] if kept else [])]
+    table = plain_table("Classes", "class", *columns)
     members = defaultdict(list)
     for item in result.recordings:
         members[item.recording.label].append(item)
@@ -143,14 +147,14 @@ def _class_table(result: CheckResult) -> Table:
         rows.append(("all", list(result.recordings)))
     for label, items in rows:
         usable = [item for item in items if item.usable]
-        table.add_row(
-            Text(label),
+        cells = [
             str(len(items)),
             str(len(usable)),
             str(len({item.recording.group for item in usable})),
             f"{sum(item.heard.seconds for item in usable):.1f}",
             f"{sum(item.heard.kept or item.heard.seconds for item in usable):.1f}",
-        )
+        ]
+        table.add_row(Text(label), *cells[: len(columns)])
     return table
 
 

@@ -103,8 +103,9 @@ def _damage(heard: Heard) -> Iterable[tuple[str, str, str]]:
 
 
 def _sizes(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]:
-    window = windowing.window / windowing.rate
-    if heard.kept == 0 and windowing.clean_threshold is not None:
+    least = windowing.least / windowing.rate
+    cleans = windowing.clean_threshold is not None
+    if heard.kept == 0 and cleans:
         yield (
             "too-quiet",
             f"Its envelope never exceeds {windowing.clean_threshold:g}: cleaning leaves nothing.",
@@ -118,8 +119,9 @@ def _sizes(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]
             length = f"Cleaning leaves {heard.kept:.3f} s of it"
         yield (
             "too-short",
-            f"{length}, less than a window of {window:g} s.",
-            "Record it longer or take it out; it is padded with zeros.",
+            f"{length}, less than {'a window of ' if cleans else ''}{least:g} s.",
+            "Record it longer or take it out"
+            + ("; it is padded with zeros." if cleans else ": there is little to tell it by."),
         )
 
 

@@ -25,7 +25,7 @@ ODD = {
     "too-loud": "Beyond full scale",
     "dc-offset": "Has a constant added",
     "too-quiet": "Cleaning would leave nothing of it",
-    "too-short": "Shorter than a window",
+    "too-short": "Too short",
     "odd-rate": "Another sample rate than most",
     "odd-channels": "Another number of channels than most",
     "low-rate": "Below the sample rate of the recipe",

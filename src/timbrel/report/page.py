@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from timbrel.files import replacing, write_text
+from timbrel.networks.recipes import RECIPES
 from timbrel.report.confusion import confusion_svg, confusions
 from timbrel.report.curves import curves_svg
 from timbrel.report.facts import Counted, class_rows, fact_rows, hardest, recipe_name
@@ -119,6 +120,7 @@ def report_page(
         "notes": list((evaluation.get("protocol") or {}).get("notes") or ())[:_MOST_NAMED],
         "metrics": _metrics(evaluation),
         "curves": curves_svg(history) if history else "",
+        "changed": _changes(evaluation),
         "mistakes": sorted(players, key=lambda item: -item.probability)[:MISTAKES],
         "reliability": reliability_of(
             evaluation.get("predictions") or (), repeats=counted.repeats, between=(low, high)
@@ -138,6 +140,12 @@ def report_page(
         **_classes(evaluation, counted),
     }
     return render("report.html.j2", values)
+
+
+def _changes(evaluation: Mapping) -> bool:
+    """Whether the recipe learns from changed copies of recordings."""
+    recipe = RECIPES.get(evaluation.get("recipe"))
+    return recipe is not None and recipe.schedule is not None
 
 
 def _classes(evaluation: Mapping, counted: Counted) -> dict:
