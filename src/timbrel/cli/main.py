@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, TextIO
 
@@ -45,6 +46,19 @@ def _is_utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
+def _as_typed(message: str, arguments: list[str]) -> str:
+    """Name options as they are typed, where the library names its arguments."""
+    commands = typer.main.get_command(app).commands
+    options = {
+        parameter.name: parameter.opts[0]
+        for name in arguments[:1]
+        if name in commands
+        for parameter in commands[name].params
+        if parameter.opts[0].startswith("--")
+    }
+    return re.sub(r"`(\w+)`", lambda found: f"`{options.get(found[1], found[1])}`", message)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit: 0 all well, 1 some recordings could not be used, 2 wrong use."""
     # File names need not be text; what cannot be printed must not end a run.
@@ -54,7 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="timbrel")
     except TimbrelError as error:
-        errors.print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+        said = _as_typed(str(error), sys.argv[1:] if arguments is None else arguments)
+        errors.print(f"Error: {said}", style="red", markup=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:
         # stdout must not be flushed again at exit.
