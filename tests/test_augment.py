@@ -112,6 +112,26 @@ def test_a_room_adds_a_tail_that_decays_exponentially():
     np.testing.assert_allclose(steps, steps[:, :1].repeat(8, axis=1), atol=1e-2)
 
 
+def test_a_room_swallows_high_bands_sooner_than_low_ones():
+    x = np.full((60, 60, 8), SILENCE)
+    x[:, 2] = 0.0
+    tail = changed(x, room=1.0)[:, 3:6]
+    decay = np.exp(np.diff(tail, axis=1).mean(axis=1))
+    damping = decay[:, -1] / decay[:, 0]
+    assert (np.diff(decay, axis=1) < 0).all()
+    assert 0.84 < damping.min() < 0.88
+    assert 0.97 < damping.max() < 1
+
+
+def test_noise_slopes_along_the_bands():
+    x = np.full((60, 200, 16), SILENCE)
+    x[:, 0] = 0.0
+    noise = 10 * np.log10(np.exp(np.float64(changed(x, noise=1.0)[:, 1:])).mean(axis=1))
+    slope = np.diff(noise, axis=1).mean(axis=1)
+    assert -0.28 < slope.min() < -0.2
+    assert 0.05 < slope.max() < 0.13
+
+
 def test_noise_lies_below_the_loudest_frame_by_what_was_drawn():
     x = np.full((50, 60, 16), SILENCE)
     x[:, 0] = 0.0

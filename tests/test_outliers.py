@@ -48,6 +48,15 @@ def test_halves_are_those_of_two_classes():
         assert np.sign(slopes[-8:]).tolist() == [-np.sign(slopes[0])] * 8
 
 
+def test_halves_are_not_equally_loud():
+    """Two steady sounds of one level: the step between the halves is what was drawn."""
+    sound = np.zeros((900, FRAMES, BANDS), dtype="float32")
+    halves = outliers(sound, np.arange(900) % 2, np.random.default_rng(0))
+    step = np.array([picture[0, -1] - picture[0, 0] for picture in halves[:100]])
+    assert np.std(step) == pytest.approx(0.7, abs=0.15)
+    assert np.mean(step) == pytest.approx(0, abs=0.25)
+
+
 def test_spectrum_and_level_come_from_two_classes():
     sound, target = pictures(300)
     out = outliers(sound, target, np.random.default_rng(0))
