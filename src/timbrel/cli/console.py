@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -122,6 +122,9 @@ def load_keras(terminal: Terminal) -> None:
         terminal.say("Loading Keras …")
     with _interrupted_at_once(), _held_back_stderr(), _uncollected():
         importlib.import_module("timbrel.features.backend")
+        # What is trained is exported through TensorFlow, whatever Keras runs on.
+        if importlib.util.find_spec("tensorflow"):
+            importlib.import_module("tensorflow")
     # It warns of every few networks that are compiled, which is what training does.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
