@@ -48,6 +48,7 @@ bench: install
 	$(BIN)/python benchmarks/honesty.py
 	$(BIN)/python benchmarks/recipes.py --unknown
 	$(BIN)/python benchmarks/variants.py
+	$(BIN)/python benchmarks/elsewhere.py
 	$(BIN)/python benchmarks/imbalance.py
 	$(BIN)/python benchmarks/none_of_these.py
 	$(BIN)/python benchmarks/few_recordings.py

@@ -74,6 +74,10 @@ def test_the_windows_of_a_recording_take_turns_and_all_views_are_of_one():
     data = examples()
     views, _, _ = an_epoch(data)
     windows = which(views)
+    # Two or three windows of a recording share its copies and its 150 turns evenly.
+    shares = np.bincount(windows) * np.bincount(data.recording)[data.recording] / 150
+    assert shares.min() > 0.6
+    assert shares.max() < 1.4
     np.testing.assert_allclose(views[0], data.pictures[windows], atol=1e-5)
     np.testing.assert_allclose(views[1], 2 * data.pictures[windows, 0], atol=1e-5)
     np.testing.assert_array_equal(data.X, data.pictures)

@@ -70,7 +70,9 @@ def test_whole_groups_are_dealt_and_copies_stay_together(dataset, prepared, othe
     assert learned["Noise/0.wav"] == learned["background/copy.flac"]
     assert len({item.group for item in others.recordings}) == 7
     assert len({item.group for item in others.recordings if learned[item.path]}) == 4
-    assert [item.path for item in others.problems] == ["background/words.wav"]
+    problems = {item.path: item.message for item in others.problems}
+    assert list(problems) == ["background/silent.wav", "background/words.wav"]
+    assert "every sample is zero" in problems["background/silent.wav"]
     assert others.tested_groups.tolist() == [
         item.group for item in others.recordings if not learned[item.path]
     ]
@@ -98,8 +100,9 @@ def test_pictures_to_learn_from_are_made_as_those_of_the_classes(data, others, t
             shutil.copy(item.file, folder / "kept" / item.path.replace("/", "-"))
     as_class = prepare(read_dataset(folder), OURS, cache=FeatureCache(tmp_path / "cache")).examples
     kept = as_class.select(as_class.y_flat == as_class.labels.index("kept"))
-    short = {digest(one) for one in others.examples.pictures}
-    assert len(others.examples) == len(kept)
+    short = {digest(one) for one in others.examples().pictures}
+    assert len(others.examples()) == len(kept)
+    assert len(others.examples(everything=True)) > len(kept)
     # Where a window of the one long recording begins is drawn; short ones begin at their beginning.
     assert len(short & {digest(one) for one in kept.pictures}) >= others.learned.sum() - 1
 
@@ -112,18 +115,18 @@ def test_one_group_is_learned_from_and_none_is_fine(tmp_path):
     data = write_folder(tmp_path / "data", recordings=3)
     prepared = prepare(read_dataset(data), OURS, cache=FeatureCache(tmp_path / "cache"))
     with contextlib.closing(hear_none_of_these(read_dataset(data), prepared)) as nothing:
-        assert (nothing.note(), nothing.examples, len(nothing.tested)) == (None, None, 0)
+        assert (nothing.note(), nothing.examples(), len(nothing.tested)) == (None, None, 0)
     write(data / "noise/only.wav", 1)
     with contextlib.closing(hear_none_of_these(read_dataset(data), prepared)) as one:
         assert one.learned.tolist() == [True]
-        assert "1 recording is an example of none of these: learned from" in one.note()
+        assert "1 recording is an example of none of these: all are learned from" in one.note()
 
 
 def test_the_tutorials_recipe_learns_from_none(data, dataset, tmp_path):
     prepared = prepare(dataset, "tutorial-cnn", cache=FeatureCache(tmp_path))
     with contextlib.closing(hear_none_of_these(dataset, prepared)) as others:
         assert not others.learned.any()
-        assert others.examples is others.everything is None
+        assert others.examples() is others.examples(everything=True) is None
         assert "this recipe does not learn from them" in others.note()
 
 
@@ -141,7 +144,7 @@ def test_what_shares_its_group_with_the_held_out_part_is_left_out(tmp_path):
         learned = {
             item.group for item, said in zip(others.recordings, others.learned, strict=True) if said
         }
-        examples = learning_from(prepared, others.examples).examples
+        examples = learning_from(prepared, others.examples()).examples
     assert len(examples.none_of_these) == len(learned) == 3
     for group in (item.group for item in others.recordings):
         held_out = np.array([item.group == group for item in prepared.recordings])
@@ -163,13 +166,15 @@ def test_a_model_names_what_it_learned_and_is_tested_on_the_rest(data, tmp_path)
 
     found = train(data, tmp_path / "model", recipe=recipe, observer=Watch())
     assert notes[0].startswith("8 recordings are examples of none of these: ")
-    assert [problem.path for problem in found.problems] == ["background/words.wav"]
+    broken = ["background/silent.wav", "background/words.wav"]
+    assert [problem.path for problem in found.problems] == broken
+    assert notes[0] in found.evaluation["protocol"]["notes"]
     tested = evaluate_models(data, [tmp_path / "model"]).evaluations[0]["unknown"]
     assert found.evaluation["unknown"]["accept_rate"] == pytest.approx(tested["accept_rate"])
     assert found.evaluation["unknown"]["auroc"] == pytest.approx(tested["auroc"])
     refit = train(data, tmp_path / "refit", recipe=recipe, refit=True)
     count = [len(result.metadata["recordings"]) for result in (found, refit)]
-    # Twelve of the classes, less what is held out, and four groups of nine, one of which is two.
+    # Twelve recordings of the classes and eight of none; the first learned from a part of them.
     assert count[1] == 12 + 8
     assert count[0] < count[1] - 3
 
@@ -198,4 +203,70 @@ def test_an_evaluation_learns_from_the_same_and_resumes_with_the_same_alone(data
         resumed.append(seen)
     assert resumed == [[False, False, False], [True, True, True], [False, False, False]]
     found = evaluate(copy, recipe=recipe, folds=2, resume=True, cache=cache)
-    assert [row["path"] for row in found.evaluation["excluded"]] == ["background/words.wav"]
+    excluded = [row["path"] for row in found.evaluation["excluded"]]
+    assert excluded == ["background/silent.wav", "background/words.wav"]
+
+
+@pytest.mark.usefixtures("untrained")
+def test_left_out_classes_and_examples_of_none_of_these_are_scored_apart(data, tmp_path):
+    recipe, cache = dataclasses.replace(OURS, epochs=1), FeatureCache(tmp_path / "cache")
+    found = evaluate(data, recipe=recipe, folds=2, unknown=True, cache=cache).evaluation["unknown"]
+    assert [part["left_out"] for part in found["parts"]] != []
+    assert set(found["none_of_these"]) == {"threshold", "auroc", "accept_rate", "ci95"}
+    without = shutil.copytree(data, tmp_path / "data", ignore=shutil.ignore_patterns("[Nb]*"))
+    bare = evaluate(without, recipe=recipe, folds=2, unknown=True, cache=cache)
+    assert "none_of_these" not in bare.evaluation["unknown"]
+    # What the networks of the stub learn from makes no difference to them.
+    assert bare.evaluation["unknown"]["auroc"] == pytest.approx(found["auroc"])
+
+
+def test_a_sound_of_a_class_is_none_of_these_at_the_same_time(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=3)
+    for take in range(3):
+        write(folder / f"noise/{take}.wav", take)
+    copy, rate = soundfile.read(folder / "hum/1.wav", dtype="int16")
+    soundfile.write(folder / "noise/copy.flac", copy, rate)
+    dataset = read_dataset(folder)
+    prepared = prepare(dataset, OURS, cache=FeatureCache(tmp_path / "cache"))
+    with contextlib.closing(hear_none_of_these(dataset, prepared)) as others:
+        (problem,) = others.problems
+        assert problem.path == "noise/copy.flac"
+        assert "it is the same sound as hum/1.wav, which is labelled 'hum'" in problem.message
+        assert len(others.recordings) == 3
+
+
+def test_folds_of_the_data_hold_for_them_too(tmp_path):
+    rows = ["path,label,fold"]
+    for take in range(9):
+        for label in ("hiss", "hum", "noise"):
+            write(tmp_path / f"{take}-{label}.wav", [take, len(label)])
+            rows.append(f"{take}-{label}.wav,{label},{take % 3}")
+    (tmp_path / "data.csv").write_text("\n".join(rows))
+    dataset = read_dataset(tmp_path / "data.csv")
+    prepared = prepare(dataset, OURS, cache=FeatureCache(tmp_path / "cache"))
+    with contextlib.closing(hear_none_of_these(dataset, prepared)) as others:
+        assert {item.fold for item in np.array(others.recordings)[others.learned]} == {"0", "1"}
+        assert {others.recordings[number].fold for number in others.tested} == {"2"}
+        examples = learning_from(prepared, others.examples()).examples
+    for fold in ("0", "1"):
+        held_out = np.array([item.fold == fold for item in prepared.recordings])
+        left = examples.split(held_out)[0].none_of_these
+        assert len(left) == 3
+        assert {prepared.recordings[number].fold for number in left.beside} == {"0", "1"} - {fold}
+
+
+def test_what_is_odd_about_them_is_said(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=3)
+    for take in range(2):
+        write(folder / f"noise/{take}.wav", take, seconds=1)
+    cut = folder / "noise/0.wav"
+    cut.write_bytes(cut.read_bytes()[:-8000])
+    dataset, said, done = read_dataset(folder), [], []
+    prepared = prepare(dataset, OURS, cache=FeatureCache(tmp_path / "cache"))
+    heard = hear_none_of_these(dataset, prepared, progress=lambda *how: done.append(how))
+    with contextlib.closing(heard) as others:
+        others.tell(said.append)
+    assert said[0].startswith("2 recordings are examples of none of these: 1 are learned from")
+    assert "noise/0.wav" in said[1]
+    assert "truncated" in said[1]
+    assert done == [("reading", 1, 2), ("reading", 2, 2)]

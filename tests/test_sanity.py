@@ -243,7 +243,7 @@ def test_a_model_that_vouches_for_everything_fails():
     )
     assert text.endswith(
         "speech-like noise (taken for Flute, 0.93). Take answers on such sounds with care, or "
-        "give recordings of them a class of their own."
+        "add recordings of them in a folder named noise, or as a class of their own."
     )
     assert "In a class of their own kind" not in text
 

@@ -103,3 +103,20 @@ def test_sounds_begin_from_30_db_below_and_their_attack_takes_its_time():
     reached = (level[steady] > -3).argmax(axis=1)
     assert np.median(reached) <= 4
     assert reached.max() > 4
+
+
+def test_a_third_of_the_tones_are_bells_whose_partials_are_no_multiples(tones):
+    found = tones(600, pitch=1000.0, roll_off=0.0)
+    multiples = layer().bands(np.eye(1025)[64 * np.arange(1, 16)]).sum(axis=0) > 1e-3
+    elsewhere = (found * ~multiples).sum(axis=1) / found.sum(axis=1)
+    assert (elsewhere > 0.05).mean() == pytest.approx(1 / 3, abs=0.07)
+
+
+def test_some_sounds_begin_late_and_some_are_struck_again():
+    seconds = np.arange(100) * 0.032
+    level = 10 * np.log10(synthesis._levels(600, seconds, np.random.default_rng(1)))
+    late = level[:, 0] < -139
+    assert late.mean() == pytest.approx(0.3, abs=0.06)
+    # A rise by 15 dB within three frames, long after the beginning: a stroke.
+    rises = level[:, 33:] - level[:, 30:-3] > 15
+    assert 0.1 < (rises & (level[:, 30:-3] > -139)).any(axis=1).mean() < 0.3

@@ -19,7 +19,9 @@ def calibrate(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> tupl
     if len(target) == 0:
         return 1.0, 0.0
     temperature = fit_temperature(windows, file, target)
-    return temperature, fit_threshold(file_means(tempered(windows, temperature), file), target)
+    threshold = fit_threshold(file_means(tempered(windows, temperature), file), target)
+    # Rounded down: the exported graph must accept what the trained network reached it with.
+    return temperature, float(np.floor(threshold * 1e4) / 1e4)
 
 
 def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> float:

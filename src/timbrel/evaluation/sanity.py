@@ -202,8 +202,8 @@ def sanity_text(rows: Sequence[dict]) -> str:
     ]
     if failed:
         text += (
-            f" Not so: {', '.join(failed)}. Take answers on such sounds with care, or give "
-            "recordings of them a class of their own."
+            f" Not so: {', '.join(failed)}. Take answers on such sounds with care, or add "
+            "recordings of them in a folder named noise, or as a class of their own."
         )
     return text
 

@@ -66,7 +66,7 @@ class Fitted:
 
 
 def compile_network(model: keras.Model, optimizer: str | keras.Optimizer = "adam") -> keras.Model:
-    """Compile a network as the tutorial does: categorical cross-entropy, Adam, accuracy.
+    """Compile a network for categorical cross-entropy and accuracy, as the tutorial does.
 
     Where a network ends in several classifiers, output `(batch, classifiers, classes)`, the loss is
     the mean of theirs and the accuracy that of their mean answer.
@@ -102,7 +102,7 @@ def fit(
         train: what to learn from; class weights are balanced over it.
         recipe: names the network, the epochs, the batch size and the schedule.
         validation: what the `val_` figures are computed on; nothing is chosen by them.
-        seed: of weights, order and dropout.
+        seed: of weights, order, dropout, and of copies and outliers where there are any.
         policy: Keras dtype policy; by default what `training_policy` finds fastest.
         checkpoint: where to keep the state after every epoch.
         resume: go on from the checkpoint, where there is one.

@@ -65,6 +65,11 @@ class _Plan:
         return [*data_notes(self.dataset, self.prepared), *self.rounds[0].notes]
 
     @property
+    def told(self) -> list[str]:
+        """What a reader of the score should know."""
+        return [*filter(None, [self.others.note()]), *self.notes]
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         prepared = self.prepared.audit.problems
         return (*self.dataset.problems, *prepared, *self.others.problems)
@@ -127,16 +132,15 @@ def evaluate(
     observer.dataset(dataset)
     with times.measure("prepare"):
         prepared = prepare(dataset, chosen, seed=seed, cache=cache, progress=observer.progress)
-        others = hear_none_of_these(dataset, prepared, seed=seed)
+        others = hear_none_of_these(dataset, prepared, seed=seed, progress=observer.progress)
     with contextlib.closing(others):
         observer.prepared(prepared)
         if unknown:
             check_classes(prepared)
-        if others.note():
-            observer.note(others.note())
+        others.tell(observer.note)
         plan = _Plan(
             dataset=dataset,
-            prepared=learning_from(prepared, others.examples),
+            prepared=learning_from(prepared, others.examples()),
             rounds=[deal_folds(prepared.recordings, folds, seed=seed + n) for n in range(repeats)],
             seed=seed,
             others=others,
@@ -177,7 +181,7 @@ def _evaluate(plan: _Plan, runner: Runner, times: Times) -> EvaluateResult:
                 "repeats": len(plan.rounds),
                 "seed": seed,
                 "grouped": all(dealt.grouped for dealt in plan.rounds),
-                "notes": plan.notes,
+                "notes": plan.told,
             },
             "unknown": unknown,
             "threshold": float(np.mean([fold.threshold for fold in folds])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from timbrel.dataset.manifest import targets
@@ -42,8 +44,9 @@ def leave_classes_out(
     """Train without each part of the classes in turn, and present them; the `unknown` record.
 
     Each network is treated as `train` treats one: whole groups of the known classes are held out
-    for the score, others for temperature and threshold. All recordings of the left-out classes,
-    and the examples of none of these that are not learned from, are unknown sounds.
+    for the score, others for temperature and threshold. All recordings of the left-out classes are
+    unknown sounds. The examples of none of these that are not learned from are others, of which the
+    networks may have learned the like: they have a record of their own, `none_of_these`.
 
     Args:
         runner: trains, or takes up what is trained.
@@ -64,7 +67,10 @@ def leave_classes_out(
             runner.tell(name, f"not possible. {error}")
             continue
         found.append(_present(runner, prepared, others, what=(part, places, parts, name, seed)))
-    return rejection_record(found)
+    record = rejection_record([classes for classes, _ in found])
+    if record and len(others.tested):
+        record["none_of_these"] = rejection_record([stray for _, stray in found])
+    return record
 
 
 def _present(
@@ -73,7 +79,8 @@ def _present(
     others: Others,
     *,
     what: tuple[tuple[str, ...], np.ndarray, Parts, str, int],
-) -> Rejection:
+) -> tuple[Rejection, Rejection]:
+    """How the left-out classes, and how the examples of none of these fare."""
     left_out, places, parts, name, seed = what
     labels = [label for label in prepared.examples.labels if label not in left_out]
     # Left-out classes are aside like what is held out.
@@ -105,14 +112,16 @@ def _present(
     rejection = Rejection(
         known=confidence[known],
         known_groups=groups[known],
-        unknown=np.concatenate([confidence[unknown], stray]),
-        unknown_groups=np.concatenate([groups[unknown], others.tested_groups]),
+        unknown=confidence[unknown],
+        unknown_groups=groups[unknown],
         threshold=threshold,
         left_out=left_out,
     )
     accepted = (rejection.unknown >= threshold).mean()
     runner.tell(name, f"{accepted:.1%} of {len(rejection.unknown)} unknown sounds are accepted")
-    return rejection
+    return rejection, replace(
+        rejection, unknown=stray, unknown_groups=others.tested_groups, left_out=()
+    )
 
 
 def _calibrate(

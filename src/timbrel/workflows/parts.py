@@ -53,7 +53,7 @@ def split_parts(recordings: Sequence[Recording], *, seed: int) -> Parts:
         notes = (
             *notes,
             "Too few recordings for an inner hold-out: probabilities are not calibrated, and "
-            "no sound is called unknown.",
+            "no sound but silence is called unknown.",
         )
     else:
         inner_mask[left[inner.held_out]] = True

@@ -136,11 +136,10 @@ def _train(
     observer.dataset(dataset)
     with times.measure("prepare"):
         prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
-        others = hear_none_of_these(dataset, prepared, seed=seed)
+        others = hear_none_of_these(dataset, prepared, seed=seed, progress=observer.progress)
     with contextlib.closing(others):
         observer.prepared(prepared)
-        if others.note():
-            observer.note(others.note())
+        others.tell(observer.note)
         return _learn((dataset, prepared, others), folder, (seed, times), how)
 
 
@@ -149,7 +148,7 @@ def _learn(
 ) -> TrainResult:
     (dataset, prepared, others), (seed, times) = data, what
     observer = how.observer
-    prepared = learning_from(prepared, others.examples)
+    prepared = learning_from(prepared, others.examples())
     parts = split_parts(prepared.recordings, seed=seed)
     notes = (*data_notes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
@@ -180,7 +179,7 @@ def _learn(
         threshold=threshold,
         parity=parity,
         trained_on=~parts.held_out,
-        notes=notes,
+        notes=(*filter(None, [others.note()]), *notes),
         grouped=parts.grouped,
         seed=seed,
     )
@@ -271,7 +270,7 @@ def _sanity(graph: bytes, metadata: dict) -> list[dict]:
 def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
     """Train once more on everything; temperature and threshold stay those of the scored run."""
     how.observer.note("Training once more, on all recordings.")
-    prepared = learning_from(outcome.prepared, outcome.others.everything)
+    prepared = learning_from(outcome.prepared, outcome.others.examples(everything=True))
     everything, nothing = prepared.examples.split(np.zeros(len(prepared.recordings), dtype=bool))
     fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
     trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
