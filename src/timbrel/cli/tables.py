@@ -137,13 +137,16 @@ def class_table(evaluation: dict) -> Table:
         wrong.pop(row["label"], None)
         worst = max(wrong, key=wrong.__getitem__, default="")
         span = row["ci95"]["recall"]
+        # Of a class that is not there, none of these says anything.
+        figures = [f"{row[key]:.1%}" for key in ("precision", "recall", "f1")]
+        precision, recall, f1 = figures if row["files"] else ["–"] * 3
         table.add_row(
             Text(row["label"]),
             str(row["files"]),
-            f"{row['precision']:.1%}",
-            f"{row['recall']:.1%}" if row["files"] else "–",
+            precision,
+            recall,
             f"{span[0]:.0%}–{span[1]:.0%}" if span else "–",
-            f"{row['f1']:.1%}",
+            f1,
             Text(f"{worst} ({wrong[worst]})" if worst else ""),
         )
     return table
