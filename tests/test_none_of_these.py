@@ -31,6 +31,17 @@ def write(path, seed, *, seconds=0.4, rate=RATE):
     soundfile.write(path, waveform * np.linspace(0, 1, len(waveform)), rate)
 
 
+def with_column(folder, name, values):
+    """Two classes and examples of none of these, a recording of each for each value of a column."""
+    rows = [f"path,label,{name}"]
+    for take, value in enumerate(values):
+        for label in ("hiss", "hum", "noise"):
+            write(folder / f"{take}-{label}.wav", [take, len(label)])
+            rows.append(f"{take}-{label}.wav,{label},{value}")
+    (folder / "data.csv").write_text("\n".join(rows))
+    return read_dataset(folder / "data.csv")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Three classes; seven sounds of none of them, one of them twice, one silent, one broken."""
@@ -132,13 +143,7 @@ def test_the_tutorials_recipe_learns_from_none(data, dataset, tmp_path):
 
 def test_what_shares_its_group_with_the_held_out_part_is_left_out(tmp_path):
     """Stretches of one field recording: what it is scored on, nothing of it is learned."""
-    rows = ["path,label,group"]
-    for tape in range(6):
-        for label in ("hiss", "hum", "noise"):
-            write(tmp_path / f"{tape}-{label}.wav", [tape, len(label)])
-            rows.append(f"{tape}-{label}.wav,{label},{tape}")
-    (tmp_path / "data.csv").write_text("\n".join(rows))
-    dataset = read_dataset(tmp_path / "data.csv")
+    dataset = with_column(tmp_path, "group", range(6))
     prepared = prepare(dataset, OURS, cache=FeatureCache(tmp_path / "cache"))
     with contextlib.closing(hear_none_of_these(dataset, prepared)) as others:
         learned = {
@@ -236,13 +241,7 @@ def test_a_sound_of_a_class_is_none_of_these_at_the_same_time(tmp_path):
 
 
 def test_folds_of_the_data_hold_for_them_too(tmp_path):
-    rows = ["path,label,fold"]
-    for take in range(9):
-        for label in ("hiss", "hum", "noise"):
-            write(tmp_path / f"{take}-{label}.wav", [take, len(label)])
-            rows.append(f"{take}-{label}.wav,{label},{take % 3}")
-    (tmp_path / "data.csv").write_text("\n".join(rows))
-    dataset = read_dataset(tmp_path / "data.csv")
+    dataset = with_column(tmp_path, "fold", [take % 3 for take in range(9)])
     prepared = prepare(dataset, OURS, cache=FeatureCache(tmp_path / "cache"))
     with contextlib.closing(hear_none_of_these(dataset, prepared)) as others:
         assert {item.fold for item in np.array(others.recordings)[others.learned]} == {"0", "1"}

@@ -239,7 +239,9 @@ def _read_all(
 ) -> _Read:
     decoder, spool, tell = how
     read = _Read()
-    heard = in_order(lambda item: _hear(item, windowing, decoder), recordings, stop=decoder.close)
+    heard = in_order(
+        lambda item: hear_recording(item, windowing, decoder), recordings, stop=decoder.close
+    )
     for number, result in enumerate(heard):
         name = recordings[number].name
         if isinstance(result, AudioError):
@@ -257,12 +259,29 @@ def _read_all(
     return read
 
 
-# Cleaned waveform, (samples kept, seconds, emptied, level), warnings, fingerprint and where windows
-# may begin, or what is wrong.
 _Heard = AudioError | tuple[np.ndarray, tuple, list[str], Fingerprint | None, np.ndarray]
 
 
-def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard:
+def hear_recording(
+    item: Recording,
+    windowing: Windowing,
+    decoder: IsolatedDecoder,
+    *,
+    silence: str = "every sample is zero (digital silence); record it again or take it out",
+) -> _Heard:
+    """Decode and clean a recording.
+
+    Args:
+        item: the recording.
+        windowing: how it becomes windows.
+        decoder: decodes it.
+        silence: what is wrong where every sample is zero.
+
+    Returns:
+        What is wrong, or: the cleaned waveform, float32 `(samples,)`; samples kept, seconds as
+        read, whether cleaning would have left nothing, and mean level; warnings; fingerprint;
+        where windows may begin.
+    """
     try:
         decoded = decoder.decode(
             item.file, windowing.rate, start=item.start, end=item.end, name=item.name
@@ -270,8 +289,7 @@ def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _H
     except AudioError as error:
         return error
     if decoded.silent:
-        reason = "every sample is zero (digital silence); record it again or take it out"
-        return AudioError(item.name, reason)
+        return AudioError(item.name, silence)
     cleaned, left = keep(decoded.waveform, windowing)
     warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())

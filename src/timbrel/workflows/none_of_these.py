@@ -11,8 +11,8 @@ import numpy as np
 from timbrel.audio.clean import uncleaned
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.spool import WaveformSpool
-from timbrel.audio.windows import Windowing, cleaning_warnings, consecutive, counting, keep
-from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
+from timbrel.audio.windows import consecutive, counting
+from timbrel.dataset.duplicates import Fingerprint, near_duplicates
 from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.folds import own_folds
 from timbrel.dataset.manifest import Dataset, Problem, Recording
@@ -20,9 +20,18 @@ from timbrel.errors import AudioError
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe
 from timbrel.parallel import in_order
-from timbrel.training.draw import sounding_starts, spread_windows
+from timbrel.training.draw import spread_windows
 from timbrel.training.examples import NoneOfThese
-from timbrel.training.prepare import MOST_WINDOWS, Prepared, Progress, pictures_of, transform_of
+from timbrel.training.prepare import (
+    MOST_WINDOWS,
+    Prepared,
+    Progress,
+    hear_recording,
+    pictures_of,
+    transform_of,
+)
+
+_SILENCE = "every sample is zero; exact silence is unknown without being learned"
 
 
 @dataclass(frozen=True)
@@ -151,26 +160,6 @@ def learning_from(prepared: Prepared, others: NoneOfThese | None) -> Prepared:
     return replace(prepared, examples=replace(prepared.examples, none_of_these=others))
 
 
-_Heard = tuple[np.ndarray, np.ndarray, Fingerprint | None, tuple[str, ...]]
-
-
-def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Heard | AudioError:
-    """Cleaned waveform, where windows may begin, fingerprint and warnings, or what is wrong."""
-    try:
-        decoded = decoder.decode(
-            item.file, windowing.rate, start=item.start, end=item.end, name=item.name
-        )
-    except AudioError as error:
-        return error
-    if decoded.silent:
-        reason = "every sample is zero; exact silence is unknown without being learned"
-        return AudioError(item.name, reason)
-    cleaned, left = keep(decoded.waveform, windowing)
-    starts = sounding_starts(cleaned.waveform, window=windowing.window, depth=windowing.depth)
-    warnings = (*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left))
-    return cleaned.waveform, starts, fingerprint(decoded.waveform, windowing.rate), warnings
-
-
 @dataclass
 class _Read:
     """What was read, apart from the samples, and what could not be."""
@@ -192,14 +181,18 @@ def _read(dataset: Dataset, prepared: Prepared, how: tuple[WaveformSpool, Progre
     items, _ = join_duplicates(items, sums)
     read = _Read()
     with IsolatedDecoder() as decoder:
-        heard = in_order(lambda item: _hear(item, windowing, decoder), items, stop=decoder.close)
+        heard = in_order(
+            lambda item: hear_recording(item, windowing, decoder, silence=_SILENCE),
+            items,
+            stop=decoder.close,
+        )
         for number, found in enumerate(heard):
             item = items[number]
             tell("reading", number + 1, len(items))
             if isinstance(found, AudioError):
                 read.problems.append(Problem(item.name, found.reason))
                 continue
-            waveform, starts, mark, warnings = found
+            waveform, _, warnings, mark, starts = found
             if mark and mark.digest in known:
                 read.problems.append(Problem(item.name, _contradiction(known[mark.digest])))
                 continue
