@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from timbrel import decode
-from timbrel.audio.decode import resample
+from timbrel.audio.samples import resample
 from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
 from timbrel.parallel import in_order
 

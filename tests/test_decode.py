@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from timbrel.audio.decode import EXTENSIONS, decode, resample
+from timbrel.audio.decode import EXTENSIONS, decode
+from timbrel.audio.samples import resample
 from timbrel.errors import AudioError, InvalidArgument, TimbrelError
 
 RATE = 16_000
@@ -264,7 +265,7 @@ def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, 
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     path = write(tmp_path / "x.wav", noise(100))
-    monkeypatch.setattr("timbrel.audio.decode.open", refuse, raising=False)
+    monkeypatch.setattr("timbrel.audio.reading.open", refuse, raising=False)
     assert reason(path) == "no permission to read it"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from timbrel.audio.decode import resample
+from timbrel.audio.samples import resample
 from timbrel.dataset import duplicates as module
 from timbrel.dataset.coherence import RATE, match
 from timbrel.dataset.duplicates import Duplicate, fingerprint, near_duplicates

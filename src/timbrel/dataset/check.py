@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from timbrel.audio import decode
+from timbrel.audio import reading, samples
 from timbrel.audio.windows import Windowing
 from timbrel.dataset.duplicates import Duplicate
 from timbrel.dataset.findings import Finding
@@ -25,13 +25,13 @@ _NAMED = 5
 _MOST = 0.75
 
 _REASONS = {
-    decode.NO_FILE: ("missing", "Correct the path or take the row out"),
-    decode.NO_PERMISSION: ("unreadable", "Permit yourself to read it, or take it out"),
-    decode.A_FOLDER: ("unreadable", "Name the sound files in it instead, or take it out"),
-    decode.NO_BYTES: ("empty", "Copy or record it again, or take it out"),
-    decode.NO_SAMPLES: ("empty", "Record it again or take it out"),
-    decode.NOT_FINITE: ("not-finite", "Export the recording again"),
-    decode.WRONG_STRETCH: ("wrong-stretch", "Correct its start and end"),
+    reading.NO_FILE: ("missing", "Correct the path or take the row out"),
+    reading.NO_PERMISSION: ("unreadable", "Permit yourself to read it, or take it out"),
+    reading.A_FOLDER: ("unreadable", "Name the sound files in it instead, or take it out"),
+    reading.NO_BYTES: ("empty", "Copy or record it again, or take it out"),
+    reading.NO_SAMPLES: ("empty", "Record it again or take it out"),
+    samples.NOT_FINITE: ("not-finite", "Export the recording again"),
+    reading.WRONG_STRETCH: ("wrong-stretch", "Correct its start and end"),
 }
 _UNREADABLE = ("unreadable", "Convert it to WAV or FLAC, copy it again or take it out")
 
@@ -74,14 +74,14 @@ def recording_findings(item: Recording, heard: Heard, windowing: Windowing) -> l
 def _damage(heard: Heard) -> Iterable[tuple[str, str, str]]:
     levels = heard.levels
     for text in heard.warnings:
-        if decode.TRUNCATED in text:
+        if reading.TRUNCATED in text:
             damage, _, _ = text.partition("; ")
             yield (
                 "truncated",
                 _sentence(f"{damage}, so {heard.seconds:.2f} s of it are used"),
                 "Copy it again from its source; what can be read is used.",
             )
-    if any(decode.ABOVE_FULL_SCALE in text for text in heard.warnings):
+    if any(samples.ABOVE_FULL_SCALE in text for text in heard.warnings):
         yield (
             "too-loud",
             f"It peaks at {levels.peak:.3g} times full scale.",

@@ -27,7 +27,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from timbrel.audio.decode import resample
+from timbrel.audio.samples import resample
 from timbrel.dataset.coherence import HIGHEST, LOWEST, RATE, SHARE, match, power, spectra
 from timbrel.parallel import in_order
 

@@ -12,9 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded, resample
+from timbrel.audio.decode import Decoded
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.levels import Levels, measure_levels
+from timbrel.audio.samples import resample
 from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.duplicates import Fingerprint, fingerprint
 from timbrel.dataset.recording import Recording

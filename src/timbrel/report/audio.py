@@ -8,7 +8,7 @@ import io
 import numpy as np
 import soundfile
 
-from timbrel.audio.decode import resample
+from timbrel.audio.samples import resample
 
 # The rates of MPEG-1, 2 and 2.5 layer III.
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)

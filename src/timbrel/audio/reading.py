@@ -1,0 +1,249 @@
+"""Sound files in pieces: mono float32 at one sample rate, in memory that their length does not set.
+
+Reading is libsndfile's (through soundfile).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile
+
+from timbrel.audio.pcm import Pcm
+from timbrel.audio.samples import Inspection, Resampler
+from timbrel.audio.truncation import missing_bytes
+from timbrel.errors import AudioError
+
+# Frames that are read at a time, and the length that libsndfile gives a file that does not say it.
+_BLOCK = 1 << 16
+_STREAMED = 1 << 62
+
+_MP3 = ("MP3", "MPEG")
+
+# Where a seek does not lead to the exact sound, reading begins this many seconds earlier: a frame
+# of an MP3 may lie in up to 511 bytes of those before it, at low bit rates most of a second, and
+# libvorbis misses its place on the last page of an OGG by some samples.
+_LEAD = 1.0
+_LED = (*_MP3, "OGG")
+
+# Parts of what is said of a recording by which a program can tell one cause from another.
+NO_FILE = "there is no such file"
+NO_PERMISSION = "no permission to read it"
+A_FOLDER = "this is a folder, not a recording"
+NO_BYTES = "the file is empty (0 bytes)"
+NO_SAMPLES = "it holds no samples"
+WRONG_STRETCH = "its stretch"
+TRUNCATED = "shorter than its header says (truncated)"
+
+
+class Reading:
+    """A recording as mono float32 pieces `(samples,)` at one sample rate; iterate to read it.
+
+    Each iteration reads it anew from its beginning. A piece is about 1.5 s of sound at 44.1 kHz.
+
+    Args:
+        path: the file.
+        rate: wanted sample rate in Hz; None for that of the file.
+        start, end: the stretch to read, in seconds of the file; all of it by default. An end
+            after the end of the file means the end of the file.
+        name: what to call the file in messages; `path` by default.
+        pcm: what the bytes of a file without a header are.
+
+    Attributes:
+        rate: sample rate of the pieces in Hz; None until it is known.
+        source_rate, channels: of the file; 0 until reading has begun.
+        seconds: length of what has been read, at the end of an iteration.
+        warnings: what is odd about the file but does not stop its use, at that end.
+
+    Iterating raises AudioError where the recording cannot be used (missing, unreadable, empty, NaN
+    or infinite samples, a stretch outside of it). Pieces from before the first sample that is not
+    a number may have been given by then.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        rate: int | None,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        name: str | None = None,
+        pcm: Pcm | None = None,
+    ) -> None:
+        self._path = path
+        self._name = os.fspath(path) if name is None else name
+        self._start, self._end = _stretch(start, end, self._name)
+        self._pcm = pcm
+        self.rate = rate
+        self.source_rate = self.channels = 0
+        self.seconds = 0.0
+        self.warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        try:
+            yield from self._pieces()
+        except PermissionError as error:
+            raise AudioError(self._name, NO_PERMISSION) from error
+        except (soundfile.LibsndfileError, soundfile.SoundFileRuntimeError, OSError) as error:
+            reason = f"it cannot be read as a sound file ({_cause(error)})"
+            raise AudioError(self._name, reason) from error
+
+    def _pieces(self) -> Iterator[np.ndarray]:
+        _check_there(self._path, self._name)
+        # libsndfile calls whatever keeps a file from being opened a system error.
+        with open(self._path, "rb"), self._open() as file:
+            self.source_rate, self.channels = file.samplerate, file.channels
+            if self.rate is None:
+                self.rate = file.samplerate
+            stretch = _Stretch(file, self._name, start=self._start, end=self._end)
+            found = Inspection(file.samplerate, start=self._start)
+            resampler = Resampler(file.samplerate, self.rate)
+            for block in stretch:
+                mono = found.mix(block)
+                # The rest is only counted where one sample is not a number.
+                if found.finite and len(resampled := resampler.push(mono)):
+                    yield resampled
+        found.check(self._name)
+        if not found.samples:
+            raise AudioError(self._name, NO_SAMPLES)
+        if len(rest := resampler.finish()):
+            yield rest
+        self.seconds = found.samples / self.source_rate
+        self.warnings = (*self._damage(stretch), *found.warnings())
+
+    def _open(self) -> _Sequential:
+        settings = {} if self._pcm is None else self._pcm.settings
+        try:
+            return _Sequential(_native(self._path), **settings)
+        except TypeError as error:
+            # soundfile wants to be told all about headerless (.raw) files.
+            reason = "it cannot be read as a sound file (it has no header)"
+            raise AudioError(self._name, reason) from error
+
+    def _damage(self, stretch: _Stretch) -> tuple[str, ...]:
+        """Why there is less than there should be; not more than can be known of it.
+
+        A decoder that ends early does so at the end of the file or where it cannot go on; that of
+        OGG leaves out the pages that are damaged.
+        """
+        early = stretch.ends_early
+        if not early and not (stretch.to_the_end and missing_bytes(self._path)):
+            return ()
+        if stretch.format == "OGG":
+            damage = f"the file is damaged, or {TRUNCATED}"
+        elif early:
+            at = self._start + self.seconds
+            damage = (
+                f"nothing can be read after {at:.2f} s: the file is damaged there, or {TRUNCATED}"
+            )
+        else:
+            damage = f"the file is {TRUNCATED}"
+        return (f"{damage}; the {self.seconds:.2f} s that could be read were used",)
+
+
+class _Sequential(soundfile.SoundFile):
+    """A sound file read from front to back.
+
+    soundfile moves a seekable file to where it already is after every read. That disturbs MP3
+    decoders, and fails in a file that does not know its length.
+    """
+
+    def seekable(self) -> bool:
+        """Say no, so that nothing but `seek` moves the file."""
+        return False
+
+
+class _Stretch:
+    """Blocks `(samples, channels)` of a part of an open file, read in its order.
+
+    What comes before damage counts, and a streamed file has no known length.
+
+    Args:
+        file: the file, at its beginning.
+        name: what to call it in messages.
+        start, end: the stretch in seconds.
+
+    Attributes:
+        format: as libsndfile calls it.
+        to_the_end: whether the file may be expected to go on for as long as the stretch.
+        ends_early: whether the file ended before it says; known when all blocks were read.
+    """
+
+    def __init__(self, file: _Sequential, name: str, *, start: float, end: float) -> None:
+        self._file = file
+        self._known = file.frames < _STREAMED
+        self._first = round(start * file.samplerate)
+        self._last = (
+            file.frames if math.isinf(end) else min(round(end * file.samplerate), file.frames)
+        )
+        self.format = file.format
+        self.to_the_end = end * file.samplerate > file.frames
+        self.ends_early = False
+        if self._first and self._known and self._first >= file.frames:
+            seconds = file.frames / file.samplerate
+            raise AudioError(
+                name,
+                f"{WRONG_STRETCH} starts at {start:g} s, but the file ends at {seconds:.3f} s",
+            )
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        file = self._file
+        lead = min(self._first, round(_LEAD * file.samplerate)) if self.format in _LED else 0
+        if self._first:
+            file.seek(self._first - lead)
+        wanted, read, damaged = self._last - self._first + lead, 0, False
+        while wanted > read and not damaged:
+            room = np.full((min(wanted - read, _BLOCK), file.channels), np.nan, dtype=np.float32)
+            try:
+                block = file.read(out=room)
+            except soundfile.LibsndfileError:
+                # What was decoded before the damage is in its place all the same.
+                block = room[: int(np.argmax(np.isnan(room).any(axis=1)))]
+                if not read and not len(block):
+                    raise
+                damaged = True
+            if not len(block):
+                break
+            skipped = max(lead - read, 0)
+            read += len(block)
+            yield block[skipped:]
+        # The length of an MP3 is an estimate unless its own header says it, which is looked at
+        # apart.
+        short = self._known and read < self._last - self._first and self.format not in _MP3
+        self.ends_early = damaged or short
+
+
+def _stretch(start: float | None, end: float | None, name: str) -> tuple[float, float]:
+    first = 0.0 if start is None else start
+    last = math.inf if end is None else end
+    if not 0 <= first < last:
+        raise AudioError(
+            name,
+            f"{WRONG_STRETCH} must start at 0 s or later and end after that. Got {start} to {end}",
+        )
+    return first, last
+
+
+def _check_there(path: str | os.PathLike, name: str) -> None:
+    if not os.path.exists(path):
+        raise AudioError(name, NO_FILE)
+    if os.path.isdir(path):
+        raise AudioError(name, A_FOLDER)
+    if os.path.getsize(path) == 0:
+        raise AudioError(name, NO_BYTES)
+
+
+def _native(path: str | os.PathLike) -> str | bytes:
+    """The path as the system has it: bytes where names need not be text."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _cause(error: Exception) -> str:
+    text = (getattr(error, "error_string", None) or str(error)).strip().rstrip(".").lower()
+    if "does not exist" in text:
+        # It does; this is what libsndfile says of some damaged files.
+        return "damaged, or not of the format that its name says"
+    return text

@@ -1,0 +1,144 @@
+"""Samples as they come from anywhere: looked over, mixed to mono, resampled, whole or in pieces.
+
+Resampling is soxr's at quality HQ, which is also what librosa 0.11 uses by default.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from timbrel.errors import AudioError, InvalidArgument
+
+_QUALITY = "HQ"
+
+# Parts of what is said of a recording by which a program can tell one cause from another.
+NOT_FINITE = "NaN or infinite"
+ABOVE_FULL_SCALE = "times full scale"
+
+
+def resample(waveform: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
+    """Resample a mono waveform `(samples,)` to `rate` Hz, float32 `(≈ samples · ratio,)`.
+
+    A recording so short that nothing would remain keeps one sample.
+
+    Source: the SoX resampler library, quality HQ (https://sourceforge.net/p/soxr).
+    """
+    _check_rates(source_rate, rate)
+    waveform = np.ascontiguousarray(waveform, dtype=np.float32)
+    if source_rate == rate:
+        return waveform
+    resampled = soxr.resample(waveform, source_rate, rate, quality=_QUALITY)
+    return resampled if len(resampled) else waveform[:1]
+
+
+class Resampler:
+    """`resample` for a waveform that comes in pieces: joined, what it gives is equal to the bit.
+
+    What it gives for a piece ends some hundredths of a second before the piece does.
+
+    Args:
+        source_rate: sample rate of the pieces in Hz.
+        rate: wanted sample rate in Hz.
+    """
+
+    def __init__(self, source_rate: int, rate: int) -> None:
+        _check_rates(source_rate, rate)
+        self._stream = (
+            None
+            if source_rate == rate
+            else soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality=_QUALITY)
+        )
+        self._first = np.empty(0, dtype=np.float32)
+        self._given = 0
+
+    def push(self, piece: np.ndarray) -> np.ndarray:
+        """Take the next piece, float32 `(samples,)`; return what of the result is certain."""
+        if self._stream is None:
+            return piece
+        if not len(self._first):
+            self._first = piece[:1].copy()
+        return self._counted(self._stream.resample_chunk(np.ascontiguousarray(piece)))
+
+    def finish(self) -> np.ndarray:
+        """Return the rest; nothing can be pushed after it."""
+        nothing = np.empty(0, dtype=np.float32)
+        if self._stream is None:
+            return nothing
+        rest = self._counted(self._stream.resample_chunk(nothing, last=True))
+        return rest if self._given else self._first
+
+    def _counted(self, resampled: np.ndarray) -> np.ndarray:
+        self._given += len(resampled)
+        return resampled
+
+
+class Inspection:
+    """What the samples of one recording are found to be, piece by piece.
+
+    Args:
+        rate: their sample rate in Hz.
+        start: seconds of the recording at which they begin.
+
+    Attributes:
+        samples: how many there were, of each channel.
+        peak: largest |x| of their mix.
+    """
+
+    def __init__(self, rate: int, *, start: float = 0.0) -> None:
+        self._rate, self._start = rate, start
+        self._first: int | None = None
+        self._broken = self.samples = 0
+        self.peak = 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether all samples were numbers."""
+        return self._first is None
+
+    def mix(self, samples: np.ndarray) -> np.ndarray:
+        """Look over the next samples, float32 `(n, channels)`; return their mean `(n,)`.
+
+        Where one is not a number there is no mean, and nothing is returned.
+        """
+        finite = np.isfinite(samples)
+        if not finite.all():
+            whole = finite.all(axis=1)
+            if self._first is None:
+                self._first = self.samples + int(np.argmin(whole))
+            self._broken += int(len(whole) - whole.sum())
+        self.samples += len(samples)
+        if not self.finite or not len(samples):
+            return np.empty(0, dtype=np.float32)
+        mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+        self.peak = max(self.peak, float(np.abs(mono).max()))
+        return mono
+
+    def check(self, name: str) -> None:
+        """Raise AudioError, with the first place, where samples were NaN or infinite.
+
+        Args:
+            name: what to call the recording.
+        """
+        if self._first is None:
+            return
+        raise AudioError(
+            name,
+            f"{self._broken} of {self.samples} samples {'is' if self._broken == 1 else 'are'} "
+            f"{NOT_FINITE}, the first at {self._start + self._first / self._rate:.3f} s; "
+            "export the recording again",
+        )
+
+    def warnings(self) -> list[str]:
+        """What is odd about the samples but does not stop their use."""
+        if self.peak <= 1.0:
+            return []
+        return [
+            f"peaks at {self.peak:.3g} {ABOVE_FULL_SCALE}; the samples were used as they are, "
+            "normalise the file if that is not intended"
+        ]
+
+
+def _check_rates(source_rate: int, rate: int) -> None:
+    if rate <= 0 or source_rate <= 0:
+        raise InvalidArgument(f"Sample rates must be above 0 Hz. Got {source_rate} and {rate}.")
