@@ -93,8 +93,14 @@ def test_silence_is_unknown_without_a_guess(predictor, tmp_path):
     answer = predictor.predict(tmp_path / "silence.wav")
     assert (answer.label, answer.predicted, answer.accepted) == ("unknown", None, False)
     assert answer.seconds == 1
-    window = predictor.predict_windows(tmp_path / "silence.wav")
-    assert [(item.label, item.start, item.end) for item in window] == [("unknown", 0, 1)]
+    windows = predictor.predict_windows(tmp_path / "silence.wav")
+    assert {(item.label, item.predicted, item.accepted) for item in windows} == {
+        ("unknown", None, False)
+    }
+    assert [(item.start, item.end) for item in windows] == [
+        (pytest.approx(number / 10), pytest.approx((number + 1) / 10)) for number in range(10)
+    ]
+    assert predictor.predict_events(tmp_path / "silence.wav") == []
 
 
 @pytest.mark.parametrize("samples", [1, 2, 799, 1600, 1601])
@@ -132,8 +138,8 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
         load(tiny_model, threshold=1.5)
     with pytest.raises(InvalidArgument, match=r"`top` must be at least 1\. Got 0"):
         load(tiny_model, top=0)
-    with pytest.raises(InvalidArgument, match="must be one of file, window. Got 'event'"):
-        list(predictor.predict_many([], level="event"))
+    with pytest.raises(InvalidArgument, match="must be one of file, window, event. Got 'day'"):
+        list(predictor.predict_many([], level="day"))
     with pytest.raises(AudioError, match="1 of 100 samples is NaN or infinite"):
         predictor.predict(np.append(np.ones(99), np.nan), RATE)
 

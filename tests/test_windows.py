@@ -15,6 +15,7 @@ from timbrel.audio.windows import (
     counts,
     keep,
     pad_to_window,
+    power,
     windows_at_once,
 )
 
@@ -111,6 +112,17 @@ def test_a_window_that_ends_with_a_stretch_does_not_reach_into_the_gap():
     np.testing.assert_allclose(windows.end, [0.110, 0.210])
 
 
+def test_the_longest_cut_in_a_window_is_known():
+    waveform = np.float32(np.repeat([1, 0, 1, 0, 1], [13, 20, 4, 40, 23]))
+    cleaned = clean(waveform, 0.5, 1)
+    windows = consecutive(cleaned, CLEANING)
+    # Kept: 0 to 13, 33 to 37, 77 to 100; windows of 10 of these.
+    np.testing.assert_allclose(windows.start, np.array([0, 10, 80, 90]) / 1000)
+    np.testing.assert_allclose(windows.end, np.array([10, 80, 90, 100]) / 1000)
+    np.testing.assert_allclose(windows.cut[1], np.array([37, 77]) / 1000)
+    assert np.ptp(windows.cut, axis=1).astype(bool).tolist() == [False, True, False, False]
+
+
 def test_a_padded_window_ends_where_the_sound_does():
     windows = consecutive(Cleaned(ramp(4), np.array([[90, 94]]), 400), PLAIN)
     assert windows.samples.tolist() == [[1, 2, 3, 4, 0, 0, 0, 0, 0, 0]]
@@ -176,12 +188,12 @@ def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_i
     assert long.falls_short(19)
     assert not long.falls_short(20)
     short = Cleaned(np.ones(9, dtype="float32"), np.array([[0, 9]]), 9)
-    (warning,) = cleaning_warnings(short, CLEANING, left=True)
+    (warning,) = cleaning_warnings(len(short.waveform), CLEANING, left=True)
     assert "shorter than a window" in warning
-    (warning,) = cleaning_warnings(short, long, left=True)
+    (warning,) = cleaning_warnings(len(short.waveform), long, left=True)
     assert warning == "0.009 s of sound, too little to tell anything by; record it longer"
     enough = Cleaned(np.ones(20, dtype="float32"), np.array([[0, 20]]), 20)
-    assert cleaning_warnings(enough, long, left=True) == ()
+    assert cleaning_warnings(len(enough.waveform), long, left=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -198,5 +210,5 @@ def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_i
 def test_windows_far_below_the_loudest_do_not_count(levels, expected):
     signs = np.tile([1.0, -1.0], 5)
     samples = np.float32(np.reshape(levels, (-1, 1)) * signs)
-    assert counts(samples, dataclasses.replace(PLAIN, depth=40.0)).tolist() == expected
-    assert counts(samples, PLAIN).all()
+    assert counts(power(samples), dataclasses.replace(PLAIN, depth=40.0)).tolist() == expected
+    assert counts(power(samples), PLAIN).all()

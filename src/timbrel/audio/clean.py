@@ -8,6 +8,7 @@ i + w/2 − 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,10 +35,18 @@ class Cleaned:
 
         `len(waveform)` itself, an exclusive end, maps to the end of the last stretch.
         """
-        ends = np.cumsum(self.runs[:, 1] - self.runs[:, 0])
         index = np.asarray(kept_index, dtype=np.int64)
-        run = np.minimum(np.searchsorted(ends, index, side="right"), len(ends) - 1)
-        return self.runs[run, 1] - (ends[run] - index)
+        run = self.run_of(index)
+        return self.runs[run, 1] - (self._ends[run] - index)
+
+    def run_of(self, kept_index: np.ndarray | int) -> np.ndarray:
+        """Which stretch a sample of `waveform` lies in; int64, the shape of the input."""
+        run = np.searchsorted(self._ends, kept_index, side="right")
+        return np.minimum(run, len(self.runs) - 1)
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return np.cumsum(self.runs[:, 1] - self.runs[:, 0])
 
 
 def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
@@ -49,28 +58,47 @@ def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
     """
     samples = len(waveform)
     mean = np.empty(samples, dtype=np.float64)
-    before, after = window // 2, (window - 1) // 2
     for start in range(0, samples, _BLOCK):
         stop = min(start + _BLOCK, samples)
-        first, last = max(start - before, 0), min(stop + after, samples)
-        # Sums of all before sample `start - before` + index; flat outside of the waveform.
-        total = np.zeros(stop - start + window)
-        inside = slice(first - (start - before) + 1, last - (start - before) + 1)
-        np.cumsum(np.abs(waveform[first:last]), dtype=np.float64, out=total[inside])
-        total[inside.stop :] = total[inside.stop - 1]
-        np.subtract(total[window:], total[:-window], out=mean[start:stop])
-        mean[start:stop] /= _covered(start, stop, (before, after, samples))
+        mean[start:stop] = _mean(_Part(waveform, 0, samples), start, stop, window=window)
     return mean
 
 
-def _covered(start: int, stop: int, reach: tuple[int, int, int]) -> np.ndarray:
+@dataclass(frozen=True)
+class _Part:
+    """Samples of a waveform from number `offset` on, and how many the waveform has.
+
+    It has more than are here, where the rest is still to come.
+    """
+
+    here: np.ndarray
+    offset: int
+    samples: float
+
+
+def _mean(part: _Part, start: int, stop: int, *, window: int) -> np.ndarray:
+    """The envelope of samples `start` to `stop` of a waveform."""
+    before, after = window // 2, (window - 1) // 2
+    first, last = max(start - before, 0), min(stop + after, part.samples)
+    # Sums of all before sample `start - before` + index; flat outside of the waveform.
+    total = np.zeros(stop - start + window)
+    inside = slice(first - (start - before) + 1, last - (start - before) + 1)
+    near = part.here[first - part.offset : last - part.offset]
+    np.cumsum(np.abs(near), dtype=np.float64, out=total[inside])
+    total[inside.stop :] = total[inside.stop - 1]
+    covered = _covered(start, stop, (before, after, part.samples))
+    return (total[window:] - total[:-window]) / covered
+
+
+def _covered(start: int, stop: int, reach: tuple[int, int, float]) -> np.ndarray:
     """How many samples the window covers that is centred at each of a stretch of samples."""
     before, after, samples = reach
     covered = np.full(stop - start, before + after + 1, dtype=np.float64)
     left = before - np.arange(start, min(stop, before))
     covered[: len(left)] -= left
-    right = np.arange(max(start, samples - after), stop) + after + 1 - samples
-    covered[len(covered) - len(right) :] -= right
+    if stop + after > samples:
+        right = np.arange(max(start, samples - after), stop) + after + 1 - samples
+        covered[len(covered) - len(right) :] -= right
     return covered
 
 
@@ -89,11 +117,69 @@ def clean(waveform: np.ndarray, threshold: float, window: int) -> Cleaned:
     linear in the samples.
     """
     mask = envelope(waveform, window) > threshold
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     kept = waveform if mask.all() else waveform[mask]
-    return Cleaned(waveform=kept, runs=edges.reshape(-1, 2).astype(np.int64), samples=len(waveform))
+    return Cleaned(waveform=kept, runs=_edges(mask), samples=len(waveform))
 
 
 def uncleaned(waveform: np.ndarray) -> Cleaned:
     """Keep everything."""
     return Cleaned(waveform, np.array([[0, len(waveform)]], dtype=np.int64), len(waveform))
+
+
+class CleanStream:
+    """`clean` for a waveform that comes in pieces, whose end nobody knows.
+
+    Whether a sample is kept depends on half a window after it, so what is kept of a piece comes
+    that much later, and when a block is full.
+
+    Args:
+        threshold: as for `clean`.
+        window: as for `clean`.
+        block: samples that are decided together. With that of `clean` the result is equal to it to
+            the bit; fewer are sooner ready, and differ from it where the envelope is within 1e-14
+            of the threshold.
+
+    Attributes:
+        decided: samples of which it is known whether they are kept.
+    """
+
+    def __init__(self, threshold: float, window: int, *, block: int = _BLOCK) -> None:
+        self._threshold, self._window, self._block = threshold, window, block
+        self._here = np.empty(0, dtype=np.float32)
+        self._offset = self.decided = 0
+
+    def push(self, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take the next piece, float32 `(samples,)`.
+
+        Returns:
+            What is newly known to be kept, float32 `(kept,)`, and its stretches in the original,
+            int64 `(k, 2)`, first sample and end.
+        """
+        self._here = np.concatenate([self._here, piece])
+        ready = self._offset + len(self._here) - (self._window - 1) // 2
+        return self._decide(max(ready - ready % self._block, self.decided), np.inf)
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rest, as `push` does; nothing can be pushed after it."""
+        samples = self._offset + len(self._here)
+        return self._decide(samples, samples)
+
+    def _decide(self, until: int, samples: float) -> tuple[np.ndarray, np.ndarray]:
+        part, begin = _Part(self._here, self._offset, samples), self.decided
+        level = [
+            _mean(part, start, min(start + self._block, until), window=self._window)
+            for start in range(begin, until, self._block)
+        ]
+        mask = np.concatenate(level or [np.empty(0)]) > self._threshold
+        kept = self._here[begin - self._offset : until - self._offset][mask]
+        self.decided = until
+        # The envelope of what follows reaches back half a window.
+        needed = max(until - self._window // 2, self._offset)
+        self._here, self._offset = self._here[needed - self._offset :].copy(), needed
+        return kept, begin + _edges(mask)
+
+
+def _edges(mask: np.ndarray) -> np.ndarray:
+    """First and end of each stretch of True, int64 `(k, 2)`."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return edges.reshape(-1, 2).astype(np.int64)

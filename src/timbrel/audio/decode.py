@@ -67,10 +67,13 @@ def decode(
             samples, a stretch outside of it).
         InvalidArgument: `rate` is not above 0.
     """
-    reading = Reading(path, rate, start=start, end=end, name=name)
-    waveform = np.concatenate(list(reading))
+    return whole(Reading(path, rate, start=start, end=end, name=name))
+
+
+def whole(reading: Reading) -> Decoded:
+    """Join the pieces of a recording; raises what reading it raises."""
     return Decoded(
-        waveform=waveform,
+        waveform=np.concatenate(list(reading)),
         rate=reading.rate,
         source_rate=reading.source_rate,
         channels=reading.channels,

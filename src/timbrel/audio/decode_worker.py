@@ -5,12 +5,14 @@ What the two say to each other:
     worker  READY, after whatever else the interpreter printed while it started
     parent  one line of JSON: the arguments of `decode` by their names, and under `describe` the
             module and the name of a function to give the result to, with its other arguments, or
-            null
-    worker  one line of JSON: `{"facts": …, "arrays": …}`, the arrays as `[name, dtype, shape]`,
-            followed by their raw content in that order. They are what the function returns;
-            without one, the fields of `Decoded`, of which `waveform` is an array.
-            `{"unusable": reason}` for an AudioError, `{"invalid": message}` for InvalidArgument,
-            `{"failed": reason}` where memory runs out
+            null for the pieces of the recording
+    worker  for a function, one line of JSON: `{"facts": …, "arrays": …}`, the arrays as
+            `[name, dtype, shape]`, followed by their raw content in that order. They are what the
+            function returns.
+            For pieces, a line `{"piece": samples}` before the float32 samples of each, then one
+            with `{"facts": …}` of the whole.
+            Instead of the next line `{"unusable": reason}` for an AudioError,
+            `{"invalid": message}` for InvalidArgument, `{"failed": reason}` where memory runs out
 
 When its input ends, because the parent closed it or is no more, the worker ends at once, even in
 the middle of a file.
@@ -22,25 +24,25 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import BinaryIO
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded, decode
+from timbrel.audio.decode import whole
+from timbrel.audio.reading import FACTS, Reading
 from timbrel.errors import AudioError, InvalidArgument
 
 READY = b"timbrel decodes\n"
 TOO_LONG = "it does not fit in the memory; cut it into shorter recordings"
 
 
-def serve(decode: Callable[..., Decoded]) -> None:
+def serve(read: Callable[..., Reading]) -> None:
     """Answer requests on stdin until it ends; never returns.
 
     Args:
-        decode: what decodes, with the signature of `timbrel.audio.decode.decode`.
+        read: what reads, with the signature of `timbrel.audio.reading.Reading`.
     """
     requests, answers = _own_streams()
     waiting: SimpleQueue[bytes] = SimpleQueue()
@@ -49,7 +51,7 @@ def serve(decode: Callable[..., Decoded]) -> None:
     # Only now: on Windows no library can be loaded while a thread waits for a pipe on stdin.
     threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
     while True:
-        _answer(json.loads(waiting.get()), answers, decode)
+        _answer(json.loads(waiting.get()), answers, read)
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -68,36 +70,37 @@ def _receive(requests: BinaryIO, waiting: SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _answer(request: dict, answers: BinaryIO, decode: Callable[..., Decoded]) -> None:
+def _answer(request: dict, answers: BinaryIO, read: Callable[..., Reading]) -> None:
     arrays: dict[str, np.ndarray] = {}
     describe = request.pop("describe")
     try:
-        decoded = decode(**request)
+        reading = read(**request)
         if describe is None:
-            facts, arrays = _fields(decoded)
+            for piece in reading:
+                _write(answers, {"piece": len(piece)}, [piece])
+            reply = {"facts": {name: getattr(reading, name) for name in FACTS}}
         else:
             module, name, settings = describe
-            facts, arrays = getattr(importlib.import_module(module), name)(decoded, **settings)
+            function = getattr(importlib.import_module(module), name)
+            facts, arrays = function(whole(reading), **settings)
+            listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+            reply = {"facts": facts, "arrays": listed}
     except AudioError as error:
         reply = {"unusable": error.reason}
     except InvalidArgument as error:
         reply = {"invalid": str(error)}
     except MemoryError:
         reply, arrays = {"failed": TOO_LONG}, {}
-    else:
-        listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
-        reply = {"facts": facts, "arrays": listed}
+    _write(answers, reply, arrays.values())
+
+
+def _write(answers: BinaryIO, reply: dict, arrays: Iterable[np.ndarray]) -> None:
     answers.write(json.dumps(reply).encode() + b"\n")
-    for array in arrays.values():
+    for array in arrays:
         # What is larger than the buffer goes to the pipe without another copy.
         answers.write(np.ascontiguousarray(array))
     answers.flush()
 
 
-def _fields(decoded: Decoded) -> tuple[dict, dict[str, np.ndarray]]:
-    facts = {item.name: getattr(decoded, item.name) for item in fields(decoded)}
-    return facts, {"waveform": facts.pop("waveform")}
-
-
 if __name__ == "__main__":
-    serve(decode)
+    serve(Reading)

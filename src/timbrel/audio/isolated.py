@@ -11,13 +11,16 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Callable, Iterator
+from itertools import islice
 from types import TracebackType
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded
-from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError
+from timbrel.audio.decode import Decoded, whole
+from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError, Reply
 from timbrel.audio.decode_worker import TOO_LONG
+from timbrel.audio.reading import FACTS
 from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgument, TimbrelError
 
 # A tenth of the pace at which the slowest codec (Opus) goes on one core of a server of 2023, and a
@@ -27,6 +30,9 @@ _TICK_SECONDS = 1.0
 
 # Module and name of a function, and its keyword arguments.
 Describe = tuple[str, str, dict]
+
+# Asks a process, and yields its replies with the arrays that came with each.
+Talk = Callable[[DecodeProcess, bytes, float], Iterator[Reply]]
 
 _CLOSED = "decoding was stopped before it was read"
 
@@ -86,8 +92,31 @@ class IsolatedDecoder:
             InvalidArgument: `rate` is not above 0.
             DecoderError: the process cannot be started.
         """
-        facts, arrays = self._ask(path, name, rate=rate, start=start, end=end, describe=None)
-        return Decoded(**facts | arrays | {"warnings": tuple(facts["warnings"])})
+        reading = self.read(path, rate, start=start, end=end, name=name)
+        try:
+            return whole(reading)
+        except MemoryError:
+            raise DecoderFailed(os.fspath(path) if name is None else name, TOO_LONG) from None
+
+    def read(
+        self,
+        path: str | os.PathLike,
+        rate: int | None,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        name: str | None = None,
+    ) -> IsolatedReading:
+        """Do what `timbrel.audio.reading.Reading` does, in another process.
+
+        The process is taken when the first piece is asked for, and kept until the last one was, or
+        until the iteration is given up.
+
+        Args:
+            path, rate, start, end, name: as for `decode`.
+        """
+        request = {"rate": rate, "start": start, "end": end, "describe": None}
+        return IsolatedReading(lambda: self._converse(path, name, request, DecodeProcess.read))
 
     def describe(
         self,
@@ -110,22 +139,28 @@ class IsolatedDecoder:
         Raises:
             As `decode` does. A defect of the function looks like one of the decoder.
         """
-        return self._ask(path, name, rate=rate, start=start, end=end, describe=by)
+        request = {"rate": rate, "start": start, "end": end, "describe": by}
+        ((reply, arrays),) = self._converse(path, name, request, DecodeProcess.ask)
+        return reply["facts"], arrays
 
-    def _ask(
-        self, path: str | os.PathLike, name: str | None, **request: object
-    ) -> tuple[dict, dict[str, np.ndarray]]:
+    def _converse(
+        self, path: str | os.PathLike, name: str | None, request: dict, talk: Talk
+    ) -> Iterator[Reply]:
         """Have a request answered, by a second process where the first was not at fault."""
         path = os.fspath(path)
         name = path if name is None else name
         seconds = self._patience + _size(path) / _BYTES_PER_SECOND
         line = _line(path, request)
-        fresh = False
+        given, fresh = 0, False
         while True:
             worker = self._take(name, fresh=fresh)
             try:
-                reply, arrays = worker.ask(line, seconds)
-                break
+                # A second process begins from the beginning.
+                for reply, arrays in islice(talk(worker, line, seconds), given, None):
+                    _check(reply, name)
+                    given += 1
+                    yield reply, arrays
+                return
             except MemoryError:
                 raise DecoderFailed(name, TOO_LONG) from None
             except GoneError:
@@ -135,13 +170,6 @@ class IsolatedDecoder:
                 fresh = True
             finally:
                 self._give_back(worker)
-        if "invalid" in reply:
-            raise InvalidArgument(reply["invalid"])
-        if "failed" in reply:
-            raise DecoderFailed(name, reply["failed"])
-        if "unusable" in reply:
-            raise AudioError(name, reply["unusable"])
-        return reply["facts"], arrays
 
     def start(self, files: int) -> None:
         """Start the processes that so many files keep busy, and do not wait until they are ready.
@@ -236,6 +264,42 @@ class IsolatedDecoder:
                     if worker.seconds_left < 0:
                         worker.overdue = True
                         worker.kill()
+
+
+class IsolatedReading:
+    """A recording in pieces that another process reads; what `Reading` is otherwise.
+
+    Attributes:
+        rate, source_rate, channels, seconds, warnings: as those of `Reading`, known at the end of
+            an iteration.
+
+    Iterating raises what `IsolatedDecoder.decode` does.
+    """
+
+    def __init__(self, answers: Callable[[], Iterator[Reply]]) -> None:
+        self._answers = answers
+        self.rate = self.source_rate = self.channels = 0
+        self.seconds = 0.0
+        self.warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for reply, arrays in self._answers():
+            if "facts" not in reply:
+                yield arrays["piece"]
+                continue
+            for name in FACTS:
+                setattr(self, name, reply["facts"][name])
+            self.warnings = tuple(self.warnings)
+
+
+def _check(reply: dict, name: str) -> None:
+    """Raise what the other process could not do."""
+    if "invalid" in reply:
+        raise InvalidArgument(reply["invalid"])
+    if "failed" in reply:
+        raise DecoderFailed(name, reply["failed"])
+    if "unusable" in reply:
+        raise AudioError(name, reply["unusable"])
 
 
 def _size(path: str) -> int:

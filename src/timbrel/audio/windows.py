@@ -58,11 +58,33 @@ class Windows:
     Attributes:
         samples: float32 `(n, window)`.
         start, end: float64 `(n,)`, seconds of the original recording.
+        cut: float64 `(n, 2)`, begin and end in seconds of the longest stretch that cleaning took
+            out of the middle of each; equal where there is none.
     """
 
     samples: np.ndarray
     start: np.ndarray
     end: np.ndarray
+    cut: np.ndarray
+
+
+def longest_cuts(runs: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """What was taken out of the middle of windows, the longest stretch of each.
+
+    Args:
+        runs: int64 `(k, 2)`, first sample and end of each kept stretch in the original.
+        first, last: int `(n,)`, the stretches that windows begin and end in.
+
+    Returns:
+        int64 `(n, 2)`, first sample and end; equal where nothing was.
+    """
+    cuts = np.stack([runs[first, 1]] * 2, axis=1)
+    for number in np.flatnonzero(last > first):
+        inside = slice(first[number], last[number] + 1)
+        ends, starts = runs[inside, 1][:-1], runs[inside, 0][1:]
+        longest = np.argmax(starts - ends)
+        cuts[number] = ends[longest], starts[longest]
+    return cuts
 
 
 def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
@@ -80,16 +102,22 @@ def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
     return cleaned, True
 
 
-def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> tuple[str, ...]:
-    """What a user should know of a recording after `keep`; `left` as it returned it."""
+def cleaning_warnings(kept: int, windowing: Windowing, *, left: bool) -> tuple[str, ...]:
+    """What a user should know of a recording after cleaning.
+
+    Args:
+        kept: how many samples are used.
+        windowing: how recordings become windows.
+        left: whether cleaning left something.
+    """
     warnings = []
     if not left:
         warnings.append(
             "cleaning would leave nothing (its envelope never exceeds "
             f"{windowing.clean_threshold:g}); it was used uncleaned"
         )
-    if windowing.falls_short(len(cleaned.waveform)):
-        length = f"{len(cleaned.waveform) / windowing.rate:.3f} s of sound"
+    if windowing.falls_short(kept):
+        length = f"{kept / windowing.rate:.3f} s of sound"
         if windowing.clean_threshold is not None:
             warnings.append(f"{length}, shorter than a window; it was padded with zeros")
         else:
@@ -97,27 +125,31 @@ def cleaning_warnings(cleaned: Cleaned, windowing: Windowing, *, left: bool) -> 
     return tuple(warnings)
 
 
-def counts(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
+def power(samples: np.ndarray) -> np.ndarray:
+    """Sum of squares of windows, float32 `(n, window)`; float32 `(n,)`."""
+    return np.einsum("ij,ij->i", samples, samples)
+
+
+def counts(power: np.ndarray, windowing: Windowing) -> np.ndarray:
     """Which of the consecutive windows of a recording its answer is the mean over.
 
     Silence before, between and after sounds says nothing of them; it must not outvote them.
 
     Args:
-        samples: float32 `(n, window)`, all of them.
+        power: of all of them, float32 `(n,)`.
         windowing: how recordings become windows.
 
     Returns:
         bool `(n,)`, true of the loudest at least.
     """
-    if windowing.depth is None or not len(samples):
-        return np.ones(len(samples), dtype=bool)
-    power = np.einsum("ij,ij->i", samples, samples)
+    if windowing.depth is None or not len(power):
+        return np.ones(len(power), dtype=bool)
     return power >= power.max() * 10 ** (-windowing.depth / 10)
 
 
 def counting(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
-    """Return the windows that count, of those that `counts` is told of."""
-    return samples[counts(samples, windowing)]
+    """Return the windows that count, of all of a recording, float32 `(n, window)`."""
+    return samples[counts(power(samples), windowing)]
 
 
 def windows_at_once(window: int, *, most: int) -> int:
@@ -147,8 +179,10 @@ def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
     samples = sliding_window_view(padded, windowing.window)[:: windowing.hop]
     first = np.arange(len(samples)) * windowing.hop
     last = np.minimum(first + windowing.window, len(cleaned.waveform)) - 1
+    cuts = longest_cuts(cleaned.runs, cleaned.run_of(first), cleaned.run_of(last))
     return Windows(
         samples=samples,
         start=cleaned.source_index(first) / windowing.rate,
         end=(cleaned.source_index(last) + 1) / windowing.rate,
+        cut=cuts / windowing.rate,
     )

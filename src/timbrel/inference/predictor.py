@@ -1,56 +1,31 @@
-"""One path from a recording to an answer: decode, clean, cut, run the graph, average."""
+"""One path from a recording to an answer: read, clean, cut, run the graph, put it into words."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded, check_finite, decode, resample
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import Windowing, Windows, cleaning_warnings, consecutive, counting, keep
+from timbrel.audio.pcm import Pcm
+from timbrel.audio.reading import Reading
 from timbrel.errors import AudioError, InvalidArgument
 from timbrel.files import with_slashes
-from timbrel.inference.prediction import UNKNOWN, Prediction
+from timbrel.inference.answers import Answers
+from timbrel.inference.events import EventSettings
+from timbrel.inference.hearing import Heard, Recording, Spread, Waveform, hear
+from timbrel.inference.listening import Listener
+from timbrel.inference.prediction import Prediction
 from timbrel.model.directory import LoadedModel, load_model
 from timbrel.model.metadata import windowing_of
 from timbrel.parallel import in_order
 
-LEVELS = ("file", "window")
+LEVELS = ("file", "window", "event")
 
-
-@dataclass(frozen=True)
-class Heard:
-    """A recording as the model hears it.
-
-    Attributes:
-        windows: the consecutive windows; None where every sample is zero.
-        seconds: length of the recording.
-        warnings: what is odd about the recording.
-    """
-
-    windows: Windows | None
-    seconds: float
-    warnings: tuple[str, ...] = ()
-
-
-def hear(waveform: np.ndarray, windowing: Windowing, warnings: tuple[str, ...] = ()) -> Heard:
-    """Clean and cut a mono waveform at the model's sample rate.
-
-    Args:
-        waveform: float32 `(samples,)`.
-        windowing: how recordings become windows.
-        warnings: what decoding noticed.
-    """
-    seconds = len(waveform) / windowing.rate
-    if not waveform.any():
-        return Heard(None, seconds, warnings)
-    cleaned, left = keep(waveform, windowing)
-    found = cleaning_warnings(cleaned, windowing, left=left)
-    return Heard(consecutive(cleaned, windowing), seconds, (*warnings, *found))
+# A file, or samples in memory.
+Sound = str | os.PathLike | np.ndarray
 
 
 class Predictor:
@@ -79,7 +54,7 @@ class Predictor:
             float(model.metadata["thresholds"]["unknown"]) if threshold is None else threshold
         )
         self._session = model.session
-        self._top = min(top, len(self.labels))
+        self._answers = Answers(self.labels, self.threshold, min(top, len(self.labels)))
 
     def __repr__(self) -> str:
         return (
@@ -91,7 +66,7 @@ class Predictor:
         """Calibrated probabilities of float32 windows `(n, window)`; float32 `(n, classes)`."""
         return self._session.run(windows)[0]
 
-    def predict(self, sound: str | os.PathLike | np.ndarray, rate: int | None = None) -> Prediction:
+    def predict(self, sound: Sound, rate: int | None = None) -> Prediction:
         """Classify one recording.
 
         Args:
@@ -103,27 +78,44 @@ class Predictor:
             AudioError: the recording cannot be used.
             InvalidArgument: a waveform without a rate, or not an array of floats.
         """
-        return self._whole(*self._hear(sound, rate))
+        return self._answers.of_recording(*self._heard(sound, rate))
 
-    def predict_windows(
-        self, sound: str | os.PathLike | np.ndarray, rate: int | None = None
-    ) -> list[Prediction]:
+    def predict_windows(self, sound: Sound, rate: int | None = None) -> Sequence[Prediction]:
         """Classify every window of one recording; arguments and errors as for `predict`."""
-        return self._each(*self._hear(sound, rate))
+        return self._answers.of_windows(*self._heard(sound, rate))
+
+    def predict_events(
+        self, sound: Sound, rate: int | None = None, *, events: EventSettings | None = None
+    ) -> Sequence[Prediction]:
+        """Find the events of one recording: consecutive windows of one class, merged.
+
+        Args:
+            sound, rate: as for `predict`; so are the errors.
+            events: what makes an event.
+        """
+        return self._answers.of_events(*self._heard(sound, rate), events or EventSettings())
 
     def predict_many(
-        self, paths: Iterable[str | os.PathLike], level: str = "file"
-    ) -> Iterator[list[Prediction]]:
-        """Classify files in parallel, in their order; a list of predictions for each.
+        self,
+        paths: Iterable[str | os.PathLike],
+        level: str = "file",
+        *,
+        events: EventSettings | None = None,
+        pcm: Pcm | None = None,
+    ) -> Iterator[Sequence[Prediction]]:
+        """Classify files in parallel, in their order; the predictions for each.
 
-        A file that cannot be used gives one prediction with `error`. More than one file are decoded
-        in processes of their own, so that a codec that crashes or hangs costs one file. A single
-        file is decoded in this process: there is nothing else to be lost, and starting another
-        process would take longer than all the rest.
+        A file that cannot be used gives one prediction with `error`. More than one file are read in
+        processes of their own, so that a codec that crashes or hangs costs one file. A single file
+        is read in this process, and its windows are shared out among the cores: there is nothing
+        else to be lost, and starting another process would take longer than all the rest.
 
         Args:
             paths: the files.
-            level: "file" for one prediction a file, "window" for one a window.
+            level: "file" for one prediction a file, "window" for one a window, "event" for one an
+                event, of which a file may have none.
+            events: what makes an event.
+            pcm: what the bytes of a single file without a header are.
 
         Raises:
             InvalidArgument: there is no such level.
@@ -131,115 +123,73 @@ class Predictor:
         """
         if level not in LEVELS:
             raise InvalidArgument(f"`level` must be one of {', '.join(LEVELS)}. Got '{level}'.")
+        say = {
+            "file": lambda name, heard: [self._answers.of_recording(name, heard)],
+            "window": self._answers.of_windows,
+            "event": lambda *heard: self._answers.of_events(*heard, events or EventSettings()),
+        }[level]
         paths = iter(paths)
         first = list(islice(paths, 2))
         if len(first) < 2:
-            yield from (self._attempt(path, level, decode) for path in first)
+            for path in first:
+                reading = Reading(path, self.windowing.rate, pcm=pcm)
+                yield self._attempt(path, reading, say, spread=in_order)
             return
         with IsolatedDecoder() as decoder:
             yield from in_order(
-                lambda path: self._attempt(path, level, decoder.decode),
+                lambda path: self._attempt(path, decoder.read(path, self.windowing.rate), say),
                 chain(first, paths),
                 stop=decoder.close,
             )
 
+    def listen(
+        self, pieces: Iterable[np.ndarray], rate: int, *, name: str = "-"
+    ) -> Iterator[Prediction]:
+        """Classify every window of a stream as soon as its last sample has come.
+
+        The predictions are those of `predict_windows` for the whole, but that `seconds` is None
+        and that where a recipe cleans, each hop of which nothing is kept gives a prediction of its
+        own without a class. Such a recipe answers half of its envelope's window later.
+
+        Args:
+            pieces: float `(samples,)` or `(samples, channels)`, nominally in [−1, 1], of any
+                length.
+            rate: their sample rate in Hz.
+            name: what to call the stream in `path`.
+
+        Raises:
+            AudioError: samples that are NaN or infinite.
+            InvalidArgument: pieces that are not arrays of floats.
+        """
+        listener = self.listener(rate, name=name)
+        for piece in pieces:
+            yield from listener.push(piece)
+        yield from listener.finish()
+
+    def listener(self, rate: int, *, name: str = "-") -> Listener:
+        """What `listen` uses, for whoever has the pieces handed in: `push` them, then `finish`."""
+        return Listener(self._answers, self.probabilities, self.windowing, rate=rate, name=name)
+
     def _attempt(
-        self, path: str | os.PathLike, level: str, decode: Callable[..., Decoded]
-    ) -> list[Prediction]:
+        self,
+        path: str | os.PathLike,
+        recording: Recording,
+        say: Callable[[str, Heard], Sequence[Prediction]],
+        *,
+        spread: Spread = map,
+    ) -> Sequence[Prediction]:
+        name = with_slashes(path)
         try:
-            decoded = decode(path, self.windowing.rate)
+            return say(name, hear(recording, self.windowing, self.probabilities, spread=spread))
         except AudioError as error:
-            return [Prediction(path=with_slashes(path), error=error.reason)]
-        name, heard = with_slashes(path), self._heard(decoded)
-        return [self._whole(name, heard)] if level == "file" else self._each(name, heard)
+            return [Prediction(path=name, error=error.reason)]
 
-    def _heard(self, decoded: Decoded) -> Heard:
-        return hear(decoded.waveform, self.windowing, decoded.warnings)
-
-    def _hear(self, sound: str | os.PathLike | np.ndarray, rate: int | None) -> tuple[str, Heard]:
+    def _heard(self, sound: Sound, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):
-            return "", hear(self._from_array(sound, rate), self.windowing)
-        return with_slashes(sound), self._heard(decode(sound, self.windowing.rate))
-
-    def _from_array(self, sound: np.ndarray, rate: int | None) -> np.ndarray:
-        if rate is None:
-            raise InvalidArgument("`rate` must be given with a waveform, in Hz. Got None.")
-        if (
-            not np.issubdtype(sound.dtype, np.floating)
-            or sound.ndim not in (1, 2)
-            or not sound.size
-        ):
-            raise InvalidArgument(
-                "`sound` must be floats of shape (samples,) or (samples, channels), not empty. "
-                f"Got {sound.dtype} of shape {sound.shape}."
-            )
-        if sound.ndim == 2 and sound.shape[1] > sound.shape[0]:
-            raise InvalidArgument(
-                "`sound` must have samples first: (samples, channels). "
-                f"Got {sound.shape}; transpose it."
-            )
-        check_finite(sound, rate, "waveform")
-        mono = sound.astype(np.float32) if sound.ndim == 1 else sound.mean(axis=1, dtype=np.float32)
-        return resample(mono, rate, self.windowing.rate)
-
-    def _whole(self, name: str, heard: Heard) -> Prediction:
-        if heard.windows is None:
-            return self._silence(name, heard)
-        samples = counting(heard.windows.samples, self.windowing)
-        mean = self.probabilities(samples).mean(axis=0, dtype=np.float64)
-        return self._answer(name, heard, mean)
-
-    def _each(self, name: str, heard: Heard) -> list[Prediction]:
-        if heard.windows is None:
-            return [self._silence(name, heard, span=(0.0, heard.seconds))]
-        windows = heard.windows
-        rows = zip(self.probabilities(windows.samples), windows.start, windows.end, strict=True)
-        return [
-            self._answer(name, heard, row.astype(np.float64), span=(start, end))
-            for row, start, end in rows
-        ]
-
-    def _answer(
-        self,
-        name: str,
-        heard: Heard,
-        probabilities: np.ndarray,
-        *,
-        span: tuple[float, float] | tuple[None, None] = (None, None),
-    ) -> Prediction:
-        best = np.argsort(-probabilities, kind="stable")[: self._top]
-        top = tuple((self.labels[number], float(probabilities[number])) for number in best)
-        predicted, probability = top[0]
-        accepted = probability >= self.threshold
-        return Prediction(
-            path=name,
-            label=predicted if accepted else UNKNOWN,
-            predicted=predicted,
-            probability=probability,
-            accepted=accepted,
-            top=top,
-            seconds=heard.seconds,
-            warnings=heard.warnings,
-            start=None if span[0] is None else float(span[0]),
-            end=None if span[1] is None else float(span[1]),
-        )
-
-    def _silence(
-        self,
-        name: str,
-        heard: Heard,
-        *,
-        span: tuple[float, float] | tuple[None, None] = (None, None),
-    ) -> Prediction:
-        return Prediction(
-            path=name,
-            label=UNKNOWN,
-            accepted=False,
-            seconds=heard.seconds,
-            warnings=heard.warnings,
-            start=span[0],
-            end=span[1],
-        )
+            name, recording = "", Waveform.of(sound, rate, self.windowing.rate)
+        else:
+            name, recording = with_slashes(sound), Reading(sound, self.windowing.rate)
+        return name, hear(recording, self.windowing, self.probabilities, spread=in_order)
 
 
 def load(model: str | os.PathLike, *, threshold: float | None = None, top: int = 5) -> Predictor:

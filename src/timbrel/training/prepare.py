@@ -291,7 +291,7 @@ def hear_recording(
     if decoded.silent:
         return AudioError(item.name, silence)
     cleaned, left = keep(decoded.waveform, windowing)
-    warnings = [*decoded.warnings, *cleaning_warnings(cleaned, windowing, left=left)]
+    warnings = [*decoded.warnings, *cleaning_warnings(len(cleaned.waveform), windowing, left=left)]
     level = float(np.abs(decoded.waveform).mean())
     fact = (len(cleaned.waveform), decoded.seconds, not left, level)
     found = fingerprint(decoded.waveform, windowing.rate)

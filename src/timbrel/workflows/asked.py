@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import counting
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, samples_sha256
 from timbrel.dataset.recording import Problem, Recording, first_names
 from timbrel.errors import AudioError
-from timbrel.inference.predictor import Predictor, hear
+from timbrel.inference.hearing import Waveform, hear
+from timbrel.inference.predictor import Predictor
 from timbrel.parallel import in_order
 
 
@@ -85,11 +85,11 @@ def _ask_one(
         decoded = decoder.decode(item.file, rate, start=item.start, end=item.end, name=item.name)
     except AudioError as error:
         return Problem(item.name, error.reason)
-    heard = hear(decoded.waveform, predictor.windowing)
-    if heard.windows is None:
+    sound = Waveform(decoded.waveform, decoded.seconds)
+    heard = hear(sound, predictor.windowing, predictor.probabilities)
+    if heard.nothing:
         return Problem(item.name, "every sample is zero (digital silence)")
-    samples = counting(heard.windows.samples, predictor.windowing)
-    windows = predictor.probabilities(samples)
+    windows = heard.probabilities[heard.counted]
     found = fingerprint(decoded.waveform, rate) if prints else None
     return windows, found.digest if found else samples_sha256(decoded.waveform), found
 

@@ -1,0 +1,233 @@
+"""A recording as a model hears it: pieces to windows to probabilities, whatever its length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol
+
+import numpy as np
+
+from timbrel.audio.samples import Inspection, resample
+from timbrel.audio.stream import WindowStream
+from timbrel.audio.windows import (
+    Windowing,
+    Windows,
+    cleaning_warnings,
+    counts,
+    power,
+    windows_at_once,
+)
+from timbrel.errors import InvalidArgument
+
+# Windows that are cut, and asked about, together.
+_AT_ONCE = 256
+
+
+class Recording(Protocol):
+    """What can be heard: mono float32 pieces at the sample rate of the model, again and again.
+
+    Attributes:
+        seconds: length of the recording, known at the end of an iteration.
+        warnings: what is odd about it, known at that end.
+    """
+
+    seconds: float
+    warnings: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+
+# Probabilities, float32 `(n, classes)`, of windows, float32 `(n, window)`.
+Answer = Callable[[np.ndarray], np.ndarray]
+# Applies a function to items and yields the results in order, such as `map`.
+Spread = Callable[[Callable, Iterable], Iterable]
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """A waveform in memory, as a recording.
+
+    Attributes:
+        samples: float32 `(samples,)` at the sample rate of the model.
+        seconds: its length.
+        warnings: what is odd about it.
+    """
+
+    samples: np.ndarray
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield self.samples
+
+    @classmethod
+    def of(cls, sound: np.ndarray, rate: int | None, wanted: int) -> Waveform:
+        """Mix and resample an array.
+
+        Args:
+            sound: float `(samples,)` or `(samples, channels)`, nominally in [−1, 1].
+            rate: its sample rate in Hz.
+            wanted: sample rate of the model in Hz.
+
+        Raises:
+            AudioError: samples that are NaN or infinite.
+            InvalidArgument: no rate, or not an array of floats.
+        """
+        if rate is None:
+            raise InvalidArgument("`rate` must be given with a waveform, in Hz. Got None.")
+        channels = as_channels(sound)
+        if not sound.size:
+            raise _wrong_array(sound)
+        if channels.shape[1] > channels.shape[0]:
+            raise InvalidArgument(
+                "`sound` must have samples first: (samples, channels). "
+                f"Got {sound.shape}; transpose it."
+            )
+        found = Inspection(rate)
+        mono = found.mix(channels)
+        found.check("waveform")
+        return cls(resample(mono, rate, wanted), len(sound) / rate, tuple(found.warnings()))
+
+
+def as_channels(sound: np.ndarray) -> np.ndarray:
+    """Samples, float `(samples,)` or `(samples, channels)`, as float32 `(samples, channels)`.
+
+    Raises:
+        InvalidArgument: another shape, or not floats.
+    """
+    if not np.issubdtype(sound.dtype, np.floating) or sound.ndim not in (1, 2):
+        raise _wrong_array(sound)
+    return np.asarray(sound, dtype=np.float32).reshape(len(sound), -1 if sound.size else 1)
+
+
+def _wrong_array(sound: np.ndarray) -> InvalidArgument:
+    return InvalidArgument(
+        "`sound` must be floats of shape (samples,) or (samples, channels), not empty. "
+        f"Got {sound.dtype} of shape {sound.shape}."
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model says of the windows of a recording.
+
+    Attributes:
+        probabilities: float32 `(n, classes)`.
+        start, end: float64 `(n,)`, seconds of the original recording.
+        cut: float64 `(n, 2)`, begin and end in seconds of the longest stretch that cleaning took
+            out of the middle of each window; equal where there is none.
+        silent: bool `(n,)`, windows of which every sample is zero.
+        counted: bool `(n,)`, windows that the answer for the recording is the mean over.
+        seconds: length of the recording.
+        warnings: what is odd about the recording.
+    """
+
+    probabilities: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    cut: np.ndarray
+    silent: np.ndarray
+    counted: np.ndarray
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every sample of the recording is zero."""
+        return bool(self.silent.all())
+
+
+def hear(
+    recording: Recording, windowing: Windowing, answer: Answer, *, spread: Spread = map
+) -> Heard:
+    """Clean and cut a recording, and ask a model about each window.
+
+    What is held of it is some seconds of sound, and some bytes for each window.
+
+    Args:
+        recording: what to hear. It is read twice where cleaning leaves nothing of it.
+        windowing: how recordings become windows.
+        answer: asks the model.
+        spread: asks about several batches of windows at once, if it can.
+
+    Raises:
+        Whatever reading the recording does.
+    """
+    asked = _ask(recording, windowing, answer, spread=spread)
+    left = asked.kept > 0
+    if not left:
+        uncleaned = Windowing(windowing.rate, windowing.window, windowing.hop)
+        asked = _ask(recording, uncleaned, answer, spread=spread)
+    probabilities, start, end, cut, loudness, silent = map(
+        np.concatenate, zip(*asked.rows, strict=True)
+    )
+    odd = () if silent.all() else cleaning_warnings(asked.kept, windowing, left=left)
+    return Heard(
+        probabilities=probabilities,
+        start=start,
+        end=end,
+        cut=cut,
+        silent=silent,
+        counted=counts(loudness, windowing),
+        seconds=recording.seconds,
+        warnings=(*recording.warnings, *odd),
+    )
+
+
+def is_silent(samples: np.ndarray, loudness: np.ndarray) -> np.ndarray:
+    """Which windows hold nothing but zeros.
+
+    Args:
+        samples: float32 `(n, window)`.
+        loudness: their `power`, which faint sound may leave at 0.
+
+    Returns:
+        bool `(n,)`.
+    """
+    silent = loudness == 0
+    silent[silent] = ~samples[silent].any(axis=1)
+    return silent
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Probabilities, times, power and silence of windows, batch by batch; samples kept."""
+
+    rows: list[tuple[np.ndarray, ...]]
+    kept: int
+
+
+def _ask(recording: Recording, windowing: Windowing, answer: Answer, *, spread: Spread) -> _Asked:
+    stream = WindowStream(windowing)
+
+    def ask(windows: Windows) -> tuple[np.ndarray, ...]:
+        loudness = power(windows.samples)
+        silent = is_silent(windows.samples, loudness)
+        times = (windows.start, windows.end, windows.cut)
+        return answer(windows.samples), *times, loudness, silent
+
+    rows = list(spread(ask, _batches(recording, stream, windowing)))
+    return _Asked(rows, stream.kept)
+
+
+def _batches(recording: Recording, stream: WindowStream, windowing: Windowing) -> Iterator[Windows]:
+    """Cut a recording into windows, many at a time."""
+    enough = windows_at_once(windowing.window, most=_AT_ONCE) * windowing.hop
+    whole = map(stream.push, _gathered(recording, enough))
+    for windows in chain(whole, map(WindowStream.finish, [stream])):
+        if len(windows.samples):
+            yield windows
+
+
+def _gathered(pieces: Iterable[np.ndarray], enough: int) -> Iterator[np.ndarray]:
+    """Join pieces to such as have so many samples."""
+    waiting: list[np.ndarray] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= enough:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)

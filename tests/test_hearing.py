@@ -1,0 +1,222 @@
+"""One path for all: in any pieces, as file, array or stream, a recording is heard the same."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, sound
+from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.windows import Windowing, consecutive, counts, keep, power
+from timbrel.errors import AudioError, InvalidArgument
+from timbrel.inference.events import EventSettings
+from timbrel.inference.hearing import Waveform, hear
+from timbrel.inference.predictor import load
+from timbrel.parallel import in_order
+
+CLEANING = Windowing(rate=1000, window=20, hop=10, clean_threshold=0.1, clean_window=0.009)
+
+
+@pytest.fixture
+def predictor(tiny_model):
+    return load(tiny_model)
+
+
+def gappy(seconds=12.0, seed=0, rate=RATE):
+    """Sounds of all kinds with faint stretches and digital silence between them."""
+    rng = np.random.default_rng(seed)
+    parts, kinds = [], ("hiss", "hum", "whistle")
+    while sum(map(len, parts)) < seconds * rate:
+        parts.append(sound(kinds[len(parts) % 3], rng.uniform(0.1, 1.5), rng, rate=rate))
+        parts.append(np.float32(rng.normal(size=int(rng.uniform(0, 0.9) * rate)) * 1e-4))
+        parts.append(np.zeros(int(rng.uniform(0, 0.9) * rate), dtype=np.float32))
+    return np.concatenate(parts)
+
+
+def plainly(windows):
+    """Stands for a model: three numbers that tell windows apart."""
+    return np.stack(
+        [windows.mean(axis=1), np.abs(windows).max(axis=1), windows[:, 3]], axis=1
+    ).astype(np.float32)
+
+
+class Pieces:
+    """A waveform in pieces of some length."""
+
+    seconds, warnings = 1.0, ("odd",)
+
+    def __init__(self, waveform, size):
+        self.waveform, self.size, self.read = waveform, size, 0
+
+    def __iter__(self):
+        self.read += 1
+        for first in range(0, len(self.waveform), self.size):
+            yield self.waveform[first : first + self.size]
+
+
+def assert_close(one, other, *, seconds=True):
+    assert len(one) == len(other) > 0
+    for left, right in zip(one, other, strict=True):
+        assert (left.label, left.predicted, left.accepted) == (
+            right.label,
+            right.predicted,
+            right.accepted,
+        )
+        assert (left.start, left.end) == (right.start, right.end)
+        assert [label for label, _ in left.top] == [label for label, _ in right.top]
+        np.testing.assert_allclose(
+            [value for _, value in left.top], [value for _, value in right.top], rtol=0, atol=1e-5
+        )
+        assert not seconds or left.seconds == right.seconds
+
+
+# Hearing
+
+
+@pytest.mark.parametrize("spread", [map, in_order])
+@pytest.mark.parametrize("size", [1, 33, 5000])
+@pytest.mark.parametrize("threshold", [None, 0.1])
+def test_what_is_heard_in_pieces_is_what_the_whole_is_cut_into(size, threshold, spread):
+    windowing = dataclasses.replace(CLEANING, clean_threshold=threshold, depth=20.0)
+    rng = np.random.default_rng(0)
+    waveform = np.float32(np.repeat(10 ** rng.uniform(-3, 0, 50), 60) * rng.normal(size=3000))
+    waveform[1000:1200] = 0
+    cleaned, left = keep(waveform, windowing)
+    assert left
+    windows = consecutive(cleaned, windowing)
+    heard = hear(Pieces(waveform, size), windowing, plainly, spread=spread)
+    np.testing.assert_allclose(heard.probabilities, plainly(windows.samples), atol=1e-6)
+    np.testing.assert_array_equal(heard.start, windows.start)
+    np.testing.assert_array_equal(heard.end, windows.end)
+    np.testing.assert_array_equal(heard.silent, ~windows.samples.any(axis=1))
+    np.testing.assert_array_equal(heard.counted, counts(power(windows.samples), windowing))
+    assert 0 < heard.counted.sum() < len(heard.counted)
+    assert (heard.seconds, heard.warnings[0]) == (1.0, "odd")
+
+
+def test_where_cleaning_leaves_nothing_it_is_read_again_and_said():
+    pieces = Pieces(np.full(95, 0.01, dtype=np.float32), 10)
+    heard = hear(pieces, CLEANING, plainly)
+    assert pieces.read == 2
+    assert len(heard.start) == len(consecutive(keep(pieces.waveform, CLEANING)[0], CLEANING).start)
+    assert "cleaning would leave nothing" in heard.warnings[1]
+    assert not heard.nothing
+
+
+def test_faint_sound_is_not_silence():
+    faint = np.full(40, 1e-30, dtype=np.float32)
+    faint[:20] = 0
+    heard = hear(Waveform(faint, 0.04), dataclasses.replace(CLEANING, hop=20), plainly)
+    assert heard.silent.tolist() == [True, False]
+    assert hear(Waveform(faint[:20], 0.02), CLEANING, plainly).nothing
+
+
+# Files, arrays, streams
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_file_array_isolated_and_stream_agree(predictor, tmp_path, rate):
+    waveform = gappy(rate=rate)
+    path = tmp_path / "x.wav"
+    soundfile.write(path, waveform, rate, subtype="FLOAT")
+    windows = predictor.predict_windows(path)
+    assert_close(windows, predictor.predict_windows(waveform, rate))
+    alone, beside = predictor.predict_many([path, path], "window")
+    assert_close(windows, alone)
+    assert_close(alone, beside)
+    for size in (1000, 44_100):
+        pieces = np.split(waveform, range(size, len(waveform), size))
+        live = [item for item in predictor.listen(pieces, rate) if item.predicted]
+        assert_close(live, windows, seconds=False)
+        assert {item.seconds for item in live} == {None}
+    with IsolatedDecoder() as decoder:
+        heard = hear(decoder.read(path, RATE), predictor.windowing, predictor.probabilities)
+    assert len(heard.start) == len(windows)
+
+
+def test_a_recipe_that_cleans_nothing_agrees_too(predictor, tmp_path):
+    predictor.windowing = dataclasses.replace(
+        predictor.windowing, clean_threshold=None, hop=700, depth=40.0
+    )
+    waveform = gappy(4.0)
+    soundfile.write(tmp_path / "x.wav", waveform, RATE, subtype="FLOAT")
+    windows = predictor.predict_windows(tmp_path / "x.wav")
+    assert any(item.predicted is None for item in windows)
+    pieces = np.split(np.stack([waveform] * 2, axis=1), range(333, len(waveform), 333))
+    assert_close(list(predictor.listen(pieces, RATE)), windows, seconds=False)
+
+
+def test_events_are_merged_windows_of_the_original(predictor):
+    rng = np.random.default_rng(0)
+    gap = np.zeros(2 * RATE, dtype=np.float32)
+    parts = [gap, sound("hum", 1, rng), gap, sound("whistle", 1, rng), sound("hum", 1, rng)]
+    # A window in which two sounds meet, because silence was cut between them, is of one class.
+    settings = EventSettings(min_length=0.15)
+    found = predictor.predict_events(np.concatenate(parts), RATE, events=settings)
+    assert [item.label for item in found] == ["hum", "whistle", "hum"]
+    for item, (start, end) in zip(found, [(2, 3), (5, 6), (6, 7)], strict=True):
+        assert item.start == pytest.approx(start, abs=0.2)
+        assert item.end == pytest.approx(end, abs=0.2)
+
+
+# Streams
+
+
+def test_a_silent_hop_says_so_when_it_is_over(predictor):
+    hop = predictor.windowing.hop / RATE
+    waveform = np.concatenate(
+        [np.zeros(RATE, np.float32), sound("hum", 1, np.random.default_rng(0)), np.zeros(RATE)]
+    )
+    listener = predictor.listener(RATE)
+    silences, said_at = [], []
+    for first in range(0, len(waveform), 160):
+        for item in listener.push(waveform[first : first + 160]):
+            if item.predicted is None:
+                silences.append((round(item.start, 3), round(item.end, 3)))
+                said_at.append((first + 160) / RATE - item.end)
+    for item in listener.finish():
+        if item.predicted is None:
+            silences.append((round(item.start, 3), round(item.end, 3)))
+    expected = [(round(number * hop, 3), round((number + 1) * hop, 3)) for number in range(30)]
+    # The envelope reaches half a window beyond the sound on either side.
+    assert silences == expected[:9] + expected[21:]
+    assert max(said_at) <= 0.1 / 2 + 0.02
+
+
+def test_an_answer_comes_when_its_window_is_whole(predictor):
+    predictor.windowing = dataclasses.replace(predictor.windowing, clean_threshold=None, hop=800)
+    waveform = sound("hum", 2, np.random.default_rng(0))
+    listener = predictor.listener(RATE)
+    for first in range(0, len(waveform), 100):
+        for item in listener.push(waveform[first : first + 100]):
+            assert first < item.end * RATE <= first + 100
+
+
+def test_times_of_a_stream_come_in_order(predictor):
+    waveform = gappy(8.0, seed=3)
+    pieces = np.split(waveform, range(5000, len(waveform), 5000))
+    ends = [item.end for item in predictor.listen(pieces, RATE)]
+    assert ends == sorted(ends)
+
+
+def test_a_stream_that_is_shorter_than_a_window_is_answered(predictor):
+    (answer,) = predictor.listen([sound("hum", 0.05, np.random.default_rng(0))], RATE)
+    assert answer.predicted in predictor.labels
+    assert (answer.start, answer.end) == (0, 0.05)
+    assert list(predictor.listen([], RATE)) == []
+
+
+def test_wrong_pieces_are_refused(predictor):
+    with pytest.raises(AudioError, match="1 of 100 samples is NaN or infinite, .* 0.099 s"):
+        list(predictor.listen([np.append(np.zeros(99), np.nan)], 1000))
+    with pytest.raises(InvalidArgument, match="must be floats"):
+        list(predictor.listen([np.zeros(100, dtype=np.int16)], RATE))
+    with pytest.raises(InvalidArgument, match="above 0 Hz. Got 0"):
+        list(predictor.listen([np.zeros(100)], 0))
+
+
+def test_few_samples_of_many_channels_are_a_piece(predictor):
+    waveform = sound("hum", 0.5, np.random.default_rng(0))
+    pieces = np.split(np.stack([waveform] * 5, axis=1), range(3, 400, 3))
+    assert_close(list(predictor.listen(pieces, RATE)), list(predictor.listen([waveform], RATE)))
