@@ -7,6 +7,7 @@
     │   └── DecoderFailed               its decoder crashed, hung or lacked memory, this time
     ├── DecoderError (RuntimeError)     the processes that decode cannot be started
     ├── ModelError (ValueError)         a model cannot be read, or must not be written
+    ├── DeviceError (OSError)           no sound can be recorded
     ├── OutputError (OSError)           a result cannot be written
     └── MissingExtra (ImportError)      an optional dependency is not installed
 
@@ -63,6 +64,10 @@ class DecoderError(TimbrelError, RuntimeError):
 
 class ModelError(TimbrelError, ValueError):
     """A model cannot be read, or does not meet what is asked of one that is written."""
+
+
+class DeviceError(TimbrelError, OSError):
+    """No sound can be recorded: no sound card, or it does not work."""
 
 
 class OutputError(TimbrelError, OSError):

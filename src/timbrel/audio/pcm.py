@@ -1,16 +1,32 @@
-"""Raw PCM: samples without a header, as programs pipe them to each other."""
+"""Raw PCM: samples without a header, as programs pipe them to each other.
+
+Source of the header that some put before it: "Multimedia Programming Interface and Data
+Specifications 1.0" (RIFF, 1991), and Microsoft's WAVEFORMATEXTENSIBLE.
+"""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
 
 import numpy as np
 
-from timbrel.errors import InvalidArgument
+from timbrel.errors import AudioError, InvalidArgument
 
 # NumPy's type, what its full scale is, and libsndfile's name, of each format.
 _FORMATS = {"s16le": ("<i2", 2.0**15, "PCM_16"), "f32le": ("<f4", 1.0, "FLOAT")}
 PCM_FORMATS = tuple(_FORMATS)
+
+# How a WAV header names these, by format tag and bits; the tag of WAVEFORMATEXTENSIBLE, which has
+# the true one further on.
+_TAGS = {(1, 16): "s16le", (3, 32): "f32le"}
+_EXTENSIBLE = 0xFFFE
+
+# Bytes that are taken from a pipe at most at once.
+_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -60,3 +76,72 @@ class Pcm:
         """Whole frames of bytes as float32 `(n, channels)`, full scale 1."""
         kind, scale, _ = _FORMATS[self.form]
         return (np.frombuffer(content, dtype=kind) / np.float32(scale)).reshape(-1, self.channels)
+
+
+def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.ndarray]]:
+    """Take a stream of samples as it comes.
+
+    Args:
+        stream: what is piped in; a WAV header before the samples is understood.
+        pcm: what the bytes are; None where there is a header.
+
+    Returns:
+        The sample rate in Hz, and pieces float32 `(samples, channels)` of whatever length comes.
+
+    Raises:
+        InvalidArgument: there is no header, and nothing is known of the bytes.
+        AudioError: the header is not of a format that can be taken.
+    """
+    start = _exactly(stream, 12)
+    if start[:4] == b"RIFF" and start[8:] == b"WAVE":
+        pcm, start = _read_header(stream), b""
+    if pcm is None:
+        raise InvalidArgument(
+            "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
+            "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
+        )
+    return pcm.rate, _pieces(chain([start], iter(lambda: _some(stream), b"")), pcm)
+
+
+def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
+    rest = b""
+    for content in contents:
+        rest += content
+        whole = len(rest) - len(rest) % pcm.frame_bytes
+        if whole:
+            yield pcm.samples(rest[:whole])
+            rest = rest[whole:]
+
+
+def _some(stream: BinaryIO) -> bytes:
+    """What there is, at least a byte unless the stream has ended."""
+    read = getattr(stream, "read1", stream.read)
+    return read(_AT_ONCE)
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    """So many bytes, or all where there are fewer."""
+    found = b""
+    while len(found) < count and (more := stream.read(count - len(found))):
+        found += more
+    return found
+
+
+def _read_header(stream: BinaryIO) -> Pcm:
+    """Read a WAV header up to the samples, after its first 12 bytes."""
+    pcm = None
+    while len(header := _exactly(stream, 8)) == 8:
+        name, size = struct.unpack("<4sI", header)
+        if name == b"data" and pcm is not None:
+            return pcm
+        content = _exactly(stream, size + size % 2)
+        if name == b"fmt " and len(content) >= 16:
+            tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", content)
+            if tag == _EXTENSIBLE and len(content) >= 26:
+                (tag,) = struct.unpack_from("<H", content, 24)
+            if (tag, bits) not in _TAGS:
+                raise AudioError(
+                    "-", f"its samples have {bits} bits; pipe 16-bit integers (arecord -f S16_LE)"
+                )
+            pcm = Pcm(rate, _TAGS[tag, bits], channels)
+    raise AudioError("-", "its WAV header is not whole")

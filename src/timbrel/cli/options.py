@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from timbrel.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from timbrel.audio.pcm import Pcm
 
 Data = Annotated[
     Path,
@@ -39,3 +45,31 @@ CacheFolder = Annotated[
     typer.Option("--cache", envvar="TIMBREL_CACHE", help="Folder for computed features."),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep features.")]
+
+
+class PcmForm(StrEnum):
+    """What the samples of raw PCM are."""
+
+    s16le = "s16le"
+    f32le = "f32le"
+
+
+PcmRate = Annotated[
+    int | None,
+    typer.Option("--pcm-rate", help="Stdin is raw PCM of this sample rate in Hz."),
+]
+PcmFormat = Annotated[
+    PcmForm, typer.Option("--pcm-format", help="16-bit integers or 32-bit floats, little-endian.")
+]
+PcmChannels = Annotated[int, typer.Option("--pcm-channels", help="Channels of raw PCM.")]
+
+
+def pcm_of(rate: int | None, form: PcmForm, channels: int) -> Pcm | None:
+    """What stdin is; None where it is to say so itself."""
+    if rate is None:
+        if form is not PcmForm.s16le or channels != 1:
+            raise InvalidArgument("`pcm_format` and `pcm_channels` need `pcm_rate` as well.")
+        return None
+    from timbrel.audio.pcm import Pcm
+
+    return Pcm(rate, form.value, channels)

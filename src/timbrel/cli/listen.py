@@ -1,0 +1,198 @@
+"""`timbrel listen`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli.options import PcmChannels, PcmForm, PcmFormat, PcmRate, pcm_of
+from timbrel.errors import AudioError, InvalidArgument
+
+if TYPE_CHECKING:
+    from timbrel.audio.microphone import Microphone
+    from timbrel.inference.predictor import Predictor
+    from timbrel.workflows.listen import Live
+
+# The meter shows levels from this to full scale.
+_FLOOR_DB = -60.0
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+class Form(StrEnum):
+    """How answers are shown."""
+
+    text = "text"
+    jsonl = "jsonl"
+
+
+def listen(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[-]", help="- for sound on stdin; a microphone by default."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
+    ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="Lines to look at, or JSON for programs.")
+    ] = Form.text,
+    device: Annotated[
+        str | None, typer.Option("--device", help="A microphone, by number or part of its name.")
+    ] = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="Say which microphones there are.")
+    ] = False,
+    pcm_rate: PcmRate = None,
+    pcm_format: PcmFormat = PcmForm.s16le,
+    pcm_channels: PcmChannels = 1,
+    top: Annotated[int, typer.Option("--top", help="Classes that jsonl lists for each line.")] = 5,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what is heard live, from a microphone or from stdin: one line a window."""
+    terminal = Terminal(quiet, verbose)
+    if list_devices:
+        _list_devices()
+        return
+    if model is None:
+        raise InvalidArgument("No model given; pass -m MODEL.")
+    if source not in (None, "-"):
+        raise InvalidArgument(
+            f"`listen` takes a microphone, or - for stdin. Got '{source}'; for files there is "
+            "timbrel predict."
+        )
+    if source is None and pcm_rate is not None:
+        raise InvalidArgument("`pcm_rate` is for sound on stdin; give - as well.")
+    if source == "-" and device is not None:
+        raise InvalidArgument("`device` is for microphones; leave out - or the device.")
+    from timbrel.inference.predictor import load
+    from timbrel.workflows.listen import listen as workflow
+
+    predictor = load(model, threshold=threshold, top=top)
+    microphone = None
+    if source == "-":
+        from timbrel.audio.pcm import read_stream
+
+        rate, pieces = read_stream(sys.stdin.buffer, pcm_of(pcm_rate, pcm_format, pcm_channels))
+    else:
+        from timbrel.audio.microphone import Microphone, choose
+
+        microphone = pieces = Microphone(choose(device))
+        rate = microphone.device.rate
+    terminal.say(_introduction(predictor, microphone))
+    show = _Jsonl() if form is Form.jsonl else _Lines()
+    status = _run(workflow(pieces, rate, predictor), show, terminal)
+    if microphone is not None and microphone.lost:
+        terminal.warn([f"sound was lost {microphone.lost} times; this machine is too slow or busy"])
+    raise typer.Exit(status)
+
+
+def _run(answers: Iterable[Live], show: _Lines | _Jsonl, terminal: Terminal) -> int:
+    """Show answers until they end, or somebody ends them; return the exit status."""
+    late: list[float] = []
+    status = 0
+    try:
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(show):
+            for live in answers:
+                late.append(live.latency)
+                show(live)
+    except BrokenPipeError:
+        # Whoever read our output has enough; stdout must not be flushed again at exit.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    except AudioError as error:
+        status = terminal.problems([error])
+    if late:
+        late.sort()
+        terminal.say(
+            f"{len(late)} answers, each {1000 * late[len(late) // 2]:.0f} ms (median; at most "
+            f"{1000 * late[-1]:.0f} ms) after the last sample that it is about."
+        )
+    return status
+
+
+def _introduction(predictor: Predictor, microphone: Microphone | None) -> str:
+    windowing = predictor.windowing
+    window, hop = windowing.window / windowing.rate, windowing.hop / windowing.rate
+    said = f"Listening to {microphone.device.name if microphone else 'stdin'}; "
+    said += f"an answer every {hop:.3g} s, about the last {window:.3g} s."
+    if windowing.clean_threshold is not None:
+        lag = windowing.clean_window / 2
+        said += f" Silence is cut, which is certain {lag:.3g} s later."
+    return f"{said} Ctrl-C ends it."
+
+
+def _list_devices() -> None:
+    from timbrel.audio.microphone import devices
+
+    for item in devices():
+        usual = "  (used by default)" if item.usual else ""
+        channels = "1 channel" if item.channels == 1 else f"{item.channels} channels"
+        typer.echo(f"{item.number:>3}  {item.name}, {channels}, {item.rate} Hz{usual}")
+
+
+class _Jsonl:
+    """Writes the fields of each prediction, the level and how late it came."""
+
+    def __call__(self, live: Live) -> None:
+        level = None if live.level == float("-inf") else round(live.level, 2)
+        row = live.prediction.to_dict() | {"level": level, "latency": round(live.latency, 6)}
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing is left to be written."""
+
+
+class _Lines:
+    """Writes a line for each answer; on a terminal, equal answers in a row share one."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._last: str | None = None
+
+    def __call__(self, live: Live) -> None:
+        item = live.prediction
+        if item.predicted is None:
+            said = "silence"
+        elif item.accepted:
+            said = item.label
+        else:
+            said = f"unknown ({item.predicted}?)"
+        sure = "" if item.probability is None else f"{100 * item.probability:4.0f} %"
+        line = f"{item.end:8.1f} s  {_meter(live.level)}  {sure:6}  {said}"
+        if not self._live:
+            sys.stdout.write(f"{line}\n")
+        else:
+            again = self._last == said
+            sys.stdout.write(
+                f"\r{line}\033[K" if again or self._last is None else f"\n{line}\033[K"
+            )
+        self._last = said
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """End the line that was begun."""
+        if self._live and self._last is not None:
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+
+def _meter(level: float) -> str:
+    """Eight blocks that rise to the level, and the level in dB."""
+    share = min(max(1 - level / _FLOOR_DB, 0.0), 1.0)
+    shown = round(share * len(_BLOCKS))
+    number = "  −∞" if level < -999 else f"{level:4.0f}"
+    return f"{_BLOCKS[:shown]:<8} {number} dB"

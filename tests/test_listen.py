@@ -1,0 +1,349 @@
+"""`listen`: raw PCM, WAV headers, microphones that are not there, and what a user sees."""
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import RATE, sound
+from timbrel.audio import microphone
+from timbrel.audio.microphone import Microphone, choose, devices
+from timbrel.audio.pcm import Pcm, read_stream
+from timbrel.errors import AudioError, DeviceError, InvalidArgument, MissingExtra
+from timbrel.inference.predictor import load
+from timbrel.workflows.listen import listen
+
+
+def run(arguments, stdin, **how):
+    command = [sys.executable, "-m", "timbrel", "listen", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, **how)
+
+
+def tune(seconds=3.0):
+    """Sounds of all kinds and silence, 16-bit integers."""
+    rng = np.random.default_rng(0)
+    parts = [sound(kind, seconds / 4, rng) for kind in ("hum", "whistle", "hiss")]
+    whole = np.concatenate([parts[0], np.zeros(RATE // 2), *parts[1:]])
+    return np.int16(np.clip(whole, -1, 1) * 32767)
+
+
+# PCM
+
+
+@pytest.mark.parametrize(("form", "subtype"), [("s16le", "PCM_16"), ("f32le", "FLOAT")])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pcm_is_what_libsndfile_reads(tmp_path, form, subtype, channels):
+    waveform = np.random.default_rng(0).uniform(-1, 1, (500, channels))
+    soundfile.write(tmp_path / "x.raw", waveform, 8000, subtype, endian="LITTLE", format="RAW")
+    pcm = Pcm(8000, form, channels)
+    content = (tmp_path / "x.raw").read_bytes()
+    expected, rate = soundfile.read(
+        tmp_path / "x.raw", dtype="float32", always_2d=True, **pcm.settings
+    )
+    np.testing.assert_array_equal(pcm.samples(content), expected)
+    assert pcm.samples(content).dtype == np.float32
+    rate, pieces = read_stream(io.BytesIO(content), pcm)
+    np.testing.assert_array_equal(np.concatenate(list(pieces)), expected)
+    assert rate == 8000
+
+
+class Trickle(io.RawIOBase):
+    """Gives odd numbers of bytes at a time, as pipes do."""
+
+    def __init__(self, content):
+        self.content = io.BytesIO(content)
+        self.sizes = np.random.default_rng(0)
+
+    def read(self, size=-1):
+        return self.content.read(min(size, int(self.sizes.integers(1, 40))))
+
+    read1 = read
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("form", ["WAV", "WAVEX"])
+def test_a_wav_header_says_what_follows(subtype, form):
+    waveform = np.random.default_rng(0).uniform(-1, 1, (500, 2))
+    file = io.BytesIO()
+    soundfile.write(file, waveform, 22_050, subtype, format=form)
+    file.seek(0)
+    expected, _ = soundfile.read(file, dtype="float32")
+    rate, pieces = read_stream(Trickle(file.getvalue()), None)
+    got = np.concatenate(list(pieces))
+    assert rate == 22_050
+    np.testing.assert_array_equal(got[:500], expected)
+
+
+def test_pieces_end_with_whole_frames():
+    content = np.arange(101, dtype="<i2").tobytes() + b"\1"
+    _, pieces = read_stream(Trickle(content), Pcm(8000, "s16le", 2))
+    got = np.concatenate(list(pieces))
+    np.testing.assert_array_equal((got * 32768).reshape(-1), np.arange(100))
+
+
+def test_streams_that_cannot_be_taken_are_told():
+    with pytest.raises(InvalidArgument, match="no WAV header"):
+        read_stream(io.BytesIO(b"words and more words"), None)
+    with pytest.raises(InvalidArgument, match="no WAV header"):
+        read_stream(io.BytesIO(b""), None)
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(10), 8000, "PCM_24", format="WAV")
+    with pytest.raises(AudioError, match="its samples have 24 bits"):
+        read_stream(io.BytesIO(file.getvalue()), None)
+    with pytest.raises(AudioError, match="its WAV header is not whole"):
+        read_stream(io.BytesIO(file.getvalue()[:30]), None)
+    for wrong, sentence in [
+        ({"rate": 0}, "`pcm_rate` must be at least 1 Hz. Got 0"),
+        ({"rate": 1, "channels": 0}, "`pcm_channels` must be at least 1. Got 0"),
+        ({"rate": 1, "form": "u8"}, "`pcm_format` must be one of s16le, f32le. Got 'u8'"),
+    ]:
+        with pytest.raises(InvalidArgument, match=sentence):
+            Pcm(**wrong)
+
+
+# Live answers
+
+
+def test_level_and_latency(tiny_model):
+    predictor = load(tiny_model)
+    waveform = np.float32(sound("hum", 1.0, np.random.default_rng(0)))
+    pieces = [waveform[first : first + 320] for first in range(0, RATE, 320)]
+    found = list(listen(pieces, RATE, predictor))
+    answers = list(predictor.listen(pieces, RATE))
+    assert [live.prediction for live in found] == answers
+    level = 20 * np.log10(np.sqrt(np.mean(np.square(waveform))))
+    assert np.median([live.level for live in found]) == pytest.approx(level, abs=1)
+    # Half of the envelope's window, one piece, and what computing takes.
+    assert min(live.latency for live in found[:-1]) >= 0.05
+    (silent,) = {live.level for live in listen([np.zeros(RATE, np.float32)], RATE, predictor)}
+    assert silent == -np.inf
+
+
+def test_a_recording_as_pcm_gives_the_windows_that_predict_gives(tiny_model, tmp_path):
+    tone = tune()
+    soundfile.write(tmp_path / "x.wav", tone, RATE)
+    expected = load(tiny_model).predict_windows(tmp_path / "x.wav")
+    for stdin, options in [
+        (tone.tobytes(), ["--pcm-rate", RATE]),
+        ((tmp_path / "x.wav").read_bytes(), []),
+        (np.stack([tone] * 2, axis=1).tobytes(), ["--pcm-rate", RATE, "--pcm-channels", 2]),
+        (
+            np.float32(tone / 32768).tobytes(),
+            ["--pcm-rate", RATE, "--pcm-format", "f32le"],
+        ),
+    ]:
+        done = run(["-", "-m", tiny_model, "-f", "jsonl", *options], stdin)
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        heard = [row for row in rows if row["predicted"]]
+        silent = [row for row in rows if not row["predicted"]]
+        assert len(silent) > 2
+        assert {row["label"] for row in silent} == {"unknown"}
+        assert len(heard) == len(expected)
+        for row, item in zip(heard, expected, strict=True):
+            assert (row["start"], row["end"], row["label"]) == (item.start, item.end, item.label)
+            for one, (label, value) in zip(row["top"], item.top, strict=True):
+                assert one["label"] == label
+                assert one["probability"] == pytest.approx(value, abs=1e-5)
+            assert row["latency"] > 0
+
+
+def test_lines_for_people(tiny_model):
+    done = run(["-", "-m", tiny_model, "--pcm-rate", RATE], tune().tobytes())
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert "hum" in lines[0]
+    assert "dB" in lines[0]
+    assert "%" in lines[0]
+    assert any(line.endswith("silence") for line in lines)
+    said = done.stderr.decode()
+    assert "Listening to stdin; an answer every 0.1 s" in said
+    assert "ms (median" in said
+    quiet = run(["-", "-m", tiny_model, "--pcm-rate", RATE, "-q"], tune().tobytes())
+    assert quiet.stderr == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+def test_on_a_terminal_equal_answers_share_a_line(tiny_model):
+    command = [sys.executable, "-m", "timbrel", "listen", "-", "-q", "-m", str(tiny_model)]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*command, "--pcm-rate", str(RATE)], stdin=subprocess.PIPE, stdout=theirs
+    )
+    os.close(theirs)
+    process.stdin.write(tune().tobytes())
+    process.stdin.close()
+    shown = b""
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+    os.close(ours)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert text.count("\r") > 20
+    assert 3 <= text.count("\n") <= 15
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
+    command = [sys.executable, "-m", "timbrel", "listen", "-", "-m", str(tiny_model), "-f", "jsonl"]
+    process = subprocess.Popen(
+        [*command, "--pcm-rate", str(RATE)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdin.write(tune()[: RATE // 2].tobytes())
+    process.stdin.flush()
+    # More than that is never written; the answer is there all the same.
+    assert json.loads(process.stdout.readline())["label"] == "hum"
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert "ms (median" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-"], "No model given; pass -m MODEL."),
+        (["x.wav", "-m", "MODEL"], "for files there is timbrel predict"),
+        (["-", "-m", "MODEL"], "no WAV header"),
+        (["-m", "MODEL", "--pcm-rate", "8000"], "is for sound on stdin"),
+        (["-", "-m", "MODEL", "--device", "1"], "is for microphones"),
+        (["-", "-m", "MODEL", "--pcm-channels", "2"], "`--pcm-channels` need `--pcm-rate` as well"),
+        (["-", "-m", "MODEL", "--pcm-rate", "0"], "`--pcm-rate` must be at least 1 Hz. Got 0"),
+        (["-", "-m", "MODEL", "--pcm-rate", "8", "--top", "0"], "`--top` must be at least 1"),
+    ],
+)
+def test_wrong_use_is_one_sentence(tiny_model, arguments, sentence):
+    done = run([tiny_model if item == "MODEL" else item for item in arguments], b"words" * 9)
+    said = done.stderr.decode()
+    assert done.returncode == 2
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert done.stdout == b""
+
+
+def test_numbers_that_are_none_end_it_with_a_sentence(tiny_model):
+    broken = np.float32(sound("hum", 0.5, np.random.default_rng(0)))
+    broken[-1] = np.nan
+    options = ["--pcm-rate", RATE, "--pcm-format", "f32le", "-q"]
+    done = run(["-", "-m", tiny_model, *options], broken.tobytes())
+    assert done.returncode == 1
+    assert b"Left out: -: 1 of 8000 samples is NaN" in done.stderr
+
+
+# Microphones
+
+
+class FakePortAudio(types.ModuleType):
+    """As much of sounddevice as is used: one device that plays a ramp, one that cannot record."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self):
+        super().__init__("sounddevice")
+        self.default = types.SimpleNamespace(device=(1, 0))
+        self.there = [
+            {"name": "Speaker", "max_input_channels": 0, "default_samplerate": 48_000.0},
+            {"name": "Built-in Microphone", "max_input_channels": 2, "default_samplerate": 16e3},
+            {"name": "USB Microphone", "max_input_channels": 1, "default_samplerate": 44_100.0},
+        ]
+        self.closed = threading.Event()
+
+    def query_devices(self):
+        return self.there
+
+    def InputStream(self, *, samplerate, blocksize, device, channels, dtype, callback):  # noqa: N802
+        if device == 2:
+            raise self.PortAudioError("Device unavailable")
+        assert (channels, dtype) == (1, "float32")
+        return _Playing(self, blocksize, callback)
+
+
+class _Playing:
+    def __init__(self, port, size, callback):
+        self.port, self.size, self.callback = port, size, callback
+
+    def __enter__(self):
+        threading.Thread(target=self._play, daemon=True).start()
+
+    def _play(self):
+        piece = np.empty((self.size, 1), dtype=np.float32)
+        for number in range(10_000):
+            piece[:, 0] = np.arange(number * self.size, (number + 1) * self.size) % 1000 / 1000
+            self.callback(piece, self.size, None, types.SimpleNamespace(input_overflow=number == 3))
+            if self.port.closed.is_set():
+                return
+            time.sleep(0.001)
+
+    def __exit__(self, *_):
+        self.port.closed.set()
+
+
+@pytest.fixture
+def port(monkeypatch):
+    fake = FakePortAudio()
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    return fake
+
+
+def test_microphones_are_listed_and_chosen(port):
+    assert [(item.number, item.name, item.usual) for item in devices()] == [
+        (1, "Built-in Microphone", True),
+        (2, "USB Microphone", False),
+    ]
+    assert choose(None).number == choose("1").number == choose("built").number == 1
+    assert choose("usb micro").number == 2
+    with pytest.raises(DeviceError, match=r"Several devices fit 'Micro'. .* 1 Built-in .*; 2 USB"):
+        choose("Micro")
+    with pytest.raises(DeviceError, match="No device fits '0'"):
+        choose("0")
+    port.default.device = (-1, -1)
+    assert choose(None).number == 1
+    port.there = port.there[:1]
+    with pytest.raises(DeviceError, match="No sound card or microphone was found"):
+        devices()
+
+
+def test_what_is_recorded_comes_in_order(port):
+    recorded = Microphone(choose(None))
+    pieces = iter(recorded)
+    joined = np.concatenate([next(pieces)[:, 0] for _ in range(10)])
+    pieces.close()
+    np.testing.assert_array_equal(joined, np.float32(np.arange(len(joined)) % 1000 / 1000))
+    assert port.closed.is_set()
+    assert recorded.lost == 1
+    with pytest.raises(DeviceError, match="'USB Microphone' cannot be recorded with .*unavailable"):
+        next(iter(Microphone(choose("2"))))
+
+
+def test_what_is_missing_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(MissingExtra, match=r'pip install "timbrel\[live\]"'):
+        devices()
+
+    def refuse():
+        raise DeviceError("The library PortAudio is not installed.")
+
+    monkeypatch.setattr(microphone, "_portaudio", refuse)
+    with pytest.raises(DeviceError, match="PortAudio is not installed"):
+        choose(None)
