@@ -17,12 +17,11 @@ from timbrel.audio.windows import (
     cleaning_warnings,
     counts,
     power,
-    windows_at_once,
 )
 from timbrel.errors import InvalidArgument
 
-# Windows that are cut, and asked about, together.
-_AT_ONCE = 256
+# Sound that is cut, and asked about, together.
+_SECONDS_AT_ONCE = 10.0
 
 
 class Recording(Protocol):
@@ -214,14 +213,13 @@ def _ask(recording: Recording, windowing: Windowing, answer: Answer, *, spread: 
 
 def _batches(recording: Recording, stream: WindowStream, windowing: Windowing) -> Iterator[Windows]:
     """Cut a recording into windows, many at a time."""
-    enough = windows_at_once(windowing.window, most=_AT_ONCE) * windowing.hop
-    whole = map(stream.push, _gathered(recording, enough))
+    whole = map(stream.push, _gathered(recording, windowing.rate * _SECONDS_AT_ONCE))
     for windows in chain(whole, map(WindowStream.finish, [stream])):
         if len(windows.samples):
             yield windows
 
 
-def _gathered(pieces: Iterable[np.ndarray], enough: int) -> Iterator[np.ndarray]:
+def _gathered(pieces: Iterable[np.ndarray], enough: float) -> Iterator[np.ndarray]:
     """Join pieces to such as have so many samples."""
     waiting: list[np.ndarray] = []
     for piece in pieces:
