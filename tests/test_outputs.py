@@ -248,19 +248,25 @@ def test_a_named_pipe_is_written_to_and_stays_one(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    # Were the pipe replaced, its reader would wait for ever.
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
     reader.start()
     put(pipe, each("a.wav", "b.wav"))
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
     reader.join()
     assert read[0].count("\n") == 3
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_full_disk_is_one_sentence(form):
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_a_full_disk_is_one_sentence(form, rows):
     with pytest.raises(OutputError, match="Cannot write /dev/full: the disk is full"):
-        put("/dev/full", each("a.wav"), form=form)
+        put(
+            "/dev/full",
+            [("a.wav", [said("a.wav", start=n, end=n + 1) for n in range(rows)])],
+            form=form,
+        )
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):

@@ -1,8 +1,11 @@
 """Each format is read back by a reader of somebody else's, and by our own reader of label files."""
 
+import _pyio
 import io
 import json
 import os
+import runpy
+from pathlib import Path
 
 import pandas
 import pytest
@@ -251,6 +254,8 @@ def test_names_that_are_no_text_leave_the_rest_readable(tmp_path, form):
 @pytest.mark.parametrize("form", ["csv", "jsonl", "audacity", "raven"])
 def test_lines_end_alike_on_every_platform(tmp_path, form, monkeypatch):
     monkeypatch.setattr(os, "linesep", "\r\n")
+    # The one in C does not ask what `linesep` is.
+    monkeypatch.setattr("timbrel.inference.outputs.open", _pyio.open, raising=False)
     content = write(tmp_path / "out", [WINDOWS], form).read_bytes()
     # That within a label of the CSV is the label's own.
     assert content.count(b"\r") == (2 if form == "csv" else 0)
@@ -276,3 +281,14 @@ def test_stdout_is_utf8_for_other_programs(monkeypatch):
         assert "太鼓,0.75" in raw.getvalue().decode("utf-8")
         output.end()
     assert b"\r" not in raw.getvalue()
+
+
+# The page about them
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "audacity", "raven"])
+def test_the_documentation_shows_what_is_written(form):
+    docs = Path(__file__).parents[1] / "docs"
+    example = runpy.run_path(str(docs / "predictions.py"))["example"]
+    page = (docs / "reference" / "predictions.md").read_text(encoding="utf-8")
+    assert f"\n{example(form)}```" in page

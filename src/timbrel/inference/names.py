@@ -21,7 +21,7 @@ def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[
         The folder, and for each recording the folders in it and its name.
     """
     parts = [_parts(file) for file in files]
-    folders = {_parts(path) for path in given if os.path.isdir(path)} - set(parts)
+    folders = {_parts(path) for path in given if os.path.isdir(path)}
     starts = set(folders)
     for file in parts:
         if not any(file[:depth] in folders for depth in range(1, len(file))):

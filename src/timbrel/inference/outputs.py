@@ -75,7 +75,7 @@ class Output:
 
     def write(self, prediction: Prediction) -> None:
         """Write a prediction for the recording that was begun."""
-        self._seconds = prediction.seconds or self._seconds
+        self._seconds = prediction.seconds or 0.0
         if prediction.error is not None:
             self._failed = self._layout.form in _STRETCHES
         if self._failed or (prediction.label is None and prediction.error is None):

@@ -60,13 +60,9 @@ class ParquetWriter:
 
     def close(self) -> None:
         """Write what is left, and the footer."""
-        try:
-            if self._rows:
-                self._flush()
-            self._file.close()
-        finally:
-            # Where the disk is full, it would try again whenever it is collected.
-            self._file.is_open = False
+        if self._rows:
+            self._flush()
+        self._file.close()
 
     def _flush(self) -> None:
         self._file.write_batch(self._batch(self._rows, schema=self._schema))
