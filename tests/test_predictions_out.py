@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from timbrel.errors import InvalidArgument
 from timbrel.inference.prediction import UNKNOWN, Prediction
-from timbrel.inference.writers import FORMATS, write_predictions
+from timbrel.inference.writers import write_predictions
+
+FORMATS = ("csv", "jsonl")
 
 KEYS = [
     "path",
@@ -80,7 +83,8 @@ def test_without_predictions_there_is_a_header():
 
 
 @pytest.mark.parametrize(
-    "text", ["a,b", 'a"b', "a;b", "a b", "Größe", "太鼓", "a\nb", "a\r\nb", " a ", "#a", "NA", "0"]
+    "text",
+    ["a,b", 'a"b', "a;b", "a b", "Größe", "太鼓", "a\nb", "a\r\nb", "a\rb", " a ", "#a", "NA", "0"],
 )
 def test_every_text_survives_csv(text):
     predictions = [
@@ -188,3 +192,8 @@ def test_both_formats_say_the_same(form):
         ("d.wav", "unknown", "false", ""),
         ("e.wav", "", "", "it cannot be read"),
     ]
+
+
+def test_no_other_format_is_written_so():
+    with pytest.raises(InvalidArgument, match="`form` must be one of csv, jsonl. Got 'raven'."):
+        written(ALL, form="raven")

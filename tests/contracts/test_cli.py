@@ -197,6 +197,13 @@ def test_predict_writes_windows_and_json_lines(call, tiny_model, tiny_data, tmp_
     assert row["start"] is None
 
 
+def test_predict_writes_a_file_for_each_recording(call, tiny_model, tiny_data, tmp_path):
+    status, out, err = call("predict", tiny_data, "-m", tiny_model, "-f", "raven", "-o", tmp_path)
+    assert (status, out, err) == (0, "", "")
+    assert len(list(tmp_path.glob("*/*.selections.txt"))) == 24
+    assert "\t8000.0\t" in (tmp_path / "hum" / "0.selections.txt").read_text()
+
+
 def test_recordings_that_cannot_be_used_are_named_twice_and_the_status_is_1(
     call, tiny_model, tiny_data, tmp_path
 ):
@@ -255,7 +262,8 @@ def wrong_uses(tmp_path, tiny_model):
         (["predict", "x.wav", "-m", tiny_model, "--threshold", "2"], "between 0 and 1. Got 2.0"),
         (["predict", "x.wav", "-m", tiny_model, "--top", "0"], "`--top` must be at least 1"),
         (["predict", "x.wav", "-m", tiny_model, "-f", "xml"], "'xml' is not one of"),
-        (["predict", one, "-m", tiny_model, "-o", empty], "it is a folder"),
+        (["predict", one, "-m", tiny_model, "-f", "audacity"], "name a folder for them, as in -o"),
+        (["predict", one, "-m", tiny_model, "-f", "parquet"], "name a file or a folder with -o"),
         (["demo", "-o", taken], "was not made by timbrel demo"),
     ]
 

@@ -11,7 +11,10 @@ import pytest
 import timbrel
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("keras", "tensorflow", "onnxruntime", "matplotlib", "sklearn", "jinja2", "scipy", "pandas")
+HEAVY = (
+    *("keras", "tensorflow", "onnxruntime", "matplotlib", "sklearn", "jinja2", "scipy", "pandas"),
+    "pyarrow",
+)
 
 
 def run(code, **environment):
@@ -69,7 +72,8 @@ class Block:
 sys.meta_path.insert(0, Block())
 """
 TRAIN_ONLY = {
-    "keras", "tensorflow", "sklearn", "scipy", "onnx", "tf2onnx", "matplotlib", "jinja2", "pandas"
+    "keras", "tensorflow", "sklearn", "scipy", "onnx", "tf2onnx", "matplotlib", "jinja2", "pandas",
+    "pyarrow",
 }  # fmt: skip
 
 

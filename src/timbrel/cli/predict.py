@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli.interrupts import Interrupts
 from timbrel.errors import InvalidArgument
-from timbrel.files import replacing
+
+if TYPE_CHECKING:
+    from timbrel.inference.outputs import Output
+    from timbrel.inference.prediction import Prediction
 
 
 class Format(StrEnum):
@@ -22,6 +26,9 @@ class Format(StrEnum):
 
     csv = "csv"
     jsonl = "jsonl"
+    audacity = "audacity"
+    raven = "raven"
+    parquet = "parquet"
 
 
 class Level(StrEnum):
@@ -38,12 +45,21 @@ def predict(
     ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to write.")] = Format.csv,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to a file instead of stdout.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="Write to a file instead of stdout, or to a file for each recording in a folder "
+            "(one that exists, or with / at its end).",
+        ),
     ] = None,
     level: Annotated[Level, typer.Option("--level", help="One row a file or a window.")] = (
         Level.file
     ),
-    top: Annotated[int, typer.Option("--top", help="Classes that jsonl lists for each row.")] = 5,
+    top: Annotated[
+        int, typer.Option("--top", help="Classes that jsonl and parquet list for each row.")
+    ] = 5,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
@@ -55,48 +71,80 @@ def predict(
     if model is None:
         raise InvalidArgument("No model given; pass -m MODEL.")
     terminal = Terminal(quiet, verbose)
+    from timbrel.inference.outputs import Layout, opened
     from timbrel.inference.predictor import load
-    from timbrel.inference.writers import write_predictions
-    from timbrel.workflows.predict import expand
-    from timbrel.workflows.predict import predict as workflow
+    from timbrel.workflows.predict import expand, predict_each
 
     predictor = load(model, threshold=threshold, top=top)
     files = expand(paths)
-    failed: dict[str, str] = {}
-    odd: list[str] = []
-    with terminal.progress() as bars, _target(output) as stream:
-        task = bars.add_task("predicting", total=len(files), note="")
-
-        def watched(predictions: Iterable) -> Iterator:
-            last = None
-            for item in predictions:
-                if item.path != last:
-                    bars.advance(task)
-                    last = item.path
-                    odd.extend(f"{item.path}: {text}" for text in item.warnings)
-                if item.error:
-                    failed[item.path] = item.error
-                yield item
-
-        found = watched(workflow(files, predictor, level=level.value))
-        try:
-            write_predictions(found, stream, form=form.value, level=level.value)
-        except BrokenPipeError:
-            # Whoever read our output has enough; stdout must not be flushed again at exit.
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-            raise typer.Exit(0) from None
-    terminal.warn(odd)
-    raise typer.Exit(terminal.problems(f"{path}: {error}" for path, error in failed.items()))
+    layout = Layout(form.value, level.value, predictor.windowing.rate)
+    run = _Run(terminal, files)
+    try:
+        with (
+            Interrupts() as interrupts,
+            opened(output, files, given=paths, layout=layout) as target,
+        ):
+            run.write(predict_each(files, predictor, level=level.value), target, interrupts)
+    except BrokenPipeError:
+        # Whoever read our output has enough; stdout must not be flushed again at exit.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        raise typer.Exit(0) from None
+    raise typer.Exit(run.conclude(target, output))
 
 
-@contextlib.contextmanager
-def _target(output: Path | None) -> Iterator:
-    """Stdout, or a file that appears under its name when it is whole."""
-    if output is None:
-        yield sys.stdout
-        return
-    with (
-        replacing(output) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream,
-    ):
-        yield stream
+class _Run:
+    """Predictions on their way to where they are written, and what was noticed of them.
+
+    Args:
+        terminal: where to speak.
+        files: what is predicted.
+    """
+
+    def __init__(self, terminal: Terminal, files: list[str]) -> None:
+        self._terminal = terminal
+        self._files = files
+        self._failed: dict[str, str] = {}
+        self._odd: list[str] = []
+
+    def write(
+        self, results: Iterable[Iterable[Prediction]], target: Output, interrupts: Interrupts
+    ) -> None:
+        """Write what is found in each file, until all is done or somebody interrupts."""
+        with self._terminal.progress() as bars:
+            task = bars.add_task("predicting", total=len(self._files), note="")
+            try:
+                with contextlib.closing(results):
+                    for path, found in zip(self._files, results, strict=True):
+                        target.begin(path)
+                        for number, prediction in enumerate(found):
+                            if not number:
+                                self._notice(prediction)
+                            with interrupts.held():
+                                target.write(prediction)
+                        with interrupts.held():
+                            target.end()
+                        bars.advance(task)
+                # What is written is now to be closed and renamed.
+                interrupts.hold()
+            except KeyboardInterrupt:
+                target.stop()
+
+    def conclude(self, target: Output, output: str | None) -> int:
+        """Say what was odd, what could not be used and where it ended; return the exit status."""
+        self._terminal.warn(self._odd)
+        status = self._terminal.problems(f"{path}: {why}" for path, why in self._failed.items())
+        if not target.stopped:
+            return status
+        if target.empty and output is not None:
+            said = f"Stopped before there was anything to write to {output}."
+        else:
+            where = "were written" if output is None else f"are in {output}"
+            said = f"Stopped: {target.done} of {len(self._files)} recordings {where}"
+            said += f", and the beginning of {target.cut}." if target.cut else "."
+        self._terminal.err.print(said, markup=False, soft_wrap=True)
+        return 130
+
+    def _notice(self, prediction: Prediction) -> None:
+        self._odd += [f"{prediction.path}: {text}" for text in prediction.warnings]
+        if prediction.error is not None:
+            self._failed[prediction.path] = prediction.error

@@ -9,7 +9,9 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one recording or one window; every writer uses these fields.
+    """The answer for one recording, window or event; every writer uses these fields.
+
+    One without `label` and without `error` says that in the recording no event was found.
 
     Attributes:
         path: the recording, as it was named.
@@ -20,7 +22,7 @@ class Prediction:
         top: the most probable classes with their probabilities, best first.
         seconds: length of the recording.
         error: why the recording could not be used; then `label` to `seconds` are None.
-        start, end: seconds of the original recording, for windows.
+        start, end: seconds of the original recording, for windows and events.
         warnings: what is odd about the recording but did not stop its use; writers leave it out.
     """
 

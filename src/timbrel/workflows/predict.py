@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from timbrel.dataset.manifest import find_recordings
@@ -43,8 +44,22 @@ def predict(
         predictor: what `timbrel.load` gave.
         level: "file" or "window".
     """
-    for found in predictor.predict_many(expand(paths), level):
-        for item in found:
-            # All folders that hold recordings were replaced by them.
-            empty = item.error is not None and os.path.isdir(item.path)
-            yield replace(item, error=_NO_SOUND) if empty else item
+    return chain.from_iterable(predict_each(expand(paths), predictor, level=level))
+
+
+def predict_each(
+    files: Iterable[str], predictor: Predictor, *, level: str = "file"
+) -> Iterator[list[Prediction]]:
+    """Classify what `expand` gave, in order; the predictions for each of the files.
+
+    Args:
+        files: the files, and folders that hold none.
+        predictor: what `timbrel.load` gave.
+        level: "file" or "window".
+    """
+    for found in predictor.predict_many(files, level):
+        # All folders that hold recordings were replaced by them.
+        if found and found[0].error is not None and os.path.isdir(found[0].path):
+            yield [replace(found[0], error=_NO_SOUND)]
+        else:
+            yield found
