@@ -8,15 +8,18 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.cli.interrupts import Interrupts
+from timbrel.cli.options import PcmChannels, PcmForm, PcmFormat, PcmRate, pcm_of
 from timbrel.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from timbrel.audio.pcm import Pcm
+    from timbrel.inference.events import EventSettings
     from timbrel.inference.outputs import Output
     from timbrel.inference.prediction import Prediction
 
@@ -36,10 +39,14 @@ class Level(StrEnum):
 
     file = "file"
     window = "window"
+    event = "event"
 
 
 def predict(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files and folders.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH…", help="Files, folders, patterns; - for a sound on stdin."),
+    ],
     model: Annotated[
         Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
     ] = None,
@@ -54,9 +61,14 @@ def predict(
             "(one that exists, or with / at its end).",
         ),
     ] = None,
-    level: Annotated[Level, typer.Option("--level", help="One row a file or a window.")] = (
-        Level.file
-    ),
+    level: Annotated[
+        Level | None,
+        typer.Option(
+            "--level",
+            "-l",
+            help="What a row stands for; event for audacity and raven, else file, by default.",
+        ),
+    ] = None,
     top: Annotated[
         int, typer.Option("--top", help="Classes that jsonl and parquet list for each row.")
     ] = 5,
@@ -64,10 +76,26 @@ def predict(
         float | None,
         typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
     ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence", help="Probability that a window of an event needs, instead."
+        ),
+    ] = None,
+    min_length: Annotated[
+        float | None, typer.Option("--min-length", help="Seconds that an event lasts at least.")
+    ] = None,
+    max_gap: Annotated[
+        float | None,
+        typer.Option("--max-gap", help="Seconds between events of one class that are closed."),
+    ] = None,
+    pcm_rate: PcmRate = None,
+    pcm_format: PcmFormat = PcmForm.s16le,
+    pcm_channels: PcmChannels = 1,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what is heard in files and folders: one row a file, or a window."""
+    """Say what is heard in files, folders or stdin: one row a file, a window or an event."""
     if model is None:
         raise InvalidArgument("No model given; pass -m MODEL.")
     terminal = Terminal(quiet, verbose)
@@ -75,6 +103,11 @@ def predict(
     from timbrel.inference.predictor import load
     from timbrel.workflows.predict import expand, predict_each
 
+    if level is None:
+        level = Level.event if form in (Format.audacity, Format.raven) else Level.file
+    said = {"min_confidence": min_confidence, "min_length": min_length, "max_gap": max_gap}
+    events = _events_of(level, {name: value for name, value in said.items() if value is not None})
+    stdin = _stdin_of(paths, pcm_of(pcm_rate, pcm_format, pcm_channels))
     predictor = load(model, threshold=threshold, top=top)
     files = expand(paths)
     layout = Layout(form.value, level.value, predictor.windowing.rate)
@@ -84,12 +117,33 @@ def predict(
             Interrupts() as interrupts,
             opened(output, files, given=paths, layout=layout) as target,
         ):
-            run.write(predict_each(files, predictor, level=level.value), target, interrupts)
+            found = predict_each(files, predictor, level=level.value, events=events, stdin=stdin)
+            run.write(found, target, interrupts)
     except BrokenPipeError:
         # Whoever read our output has enough; stdout must not be flushed again at exit.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         raise typer.Exit(0) from None
     raise typer.Exit(run.conclude(target, output))
+
+
+def _events_of(level: Level, said: dict[str, float]) -> EventSettings:
+    """What makes an event, which is said for events only."""
+    if said and level is not Level.event:
+        raise InvalidArgument(f"`{next(iter(said))}` is for events; add --level event.")
+    from timbrel.inference.events import EventSettings
+
+    return EventSettings(**said)
+
+
+def _stdin_of(paths: list[str], pcm: Pcm | None) -> tuple[BinaryIO, Pcm | None] | None:
+    """Stdin and what its bytes are, where it is asked for."""
+    if paths != ["-"]:
+        if pcm is not None:
+            raise InvalidArgument("`pcm_rate` is for sound on stdin; the path for that is -.")
+        return None
+    if sys.stdin.isatty():
+        raise InvalidArgument("`-` reads a sound from stdin, but nothing is piped in.")
+    return sys.stdin.buffer, pcm
 
 
 class _Run:

@@ -113,7 +113,8 @@ class Predictor:
         Args:
             paths: the files.
             level: "file" for one prediction a file, "window" for one a window, "event" for one an
-                event, of which a file may have none.
+                event. A recording without an event gives one with neither `label` nor `error`, for
+                its `seconds` and `warnings`.
             events: what makes an event.
             pcm: what the bytes of a single file without a header are.
 
@@ -126,7 +127,10 @@ class Predictor:
         say = {
             "file": lambda name, heard: [self._answers.of_recording(name, heard)],
             "window": self._answers.of_windows,
-            "event": lambda *heard: self._answers.of_events(*heard, events or EventSettings()),
+            "event": lambda name, heard: (
+                self._answers.of_events(name, heard, events or EventSettings())
+                or [Prediction(name, seconds=heard.seconds, warnings=heard.warnings)]
+            ),
         }[level]
         paths = iter(paths)
         first = list(islice(paths, 2))

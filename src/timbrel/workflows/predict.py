@@ -1,17 +1,26 @@
-"""`timbrel predict`: files and folders to predictions."""
+"""`timbrel predict`: files, folders and stdin to predictions."""
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
+from timbrel.audio.pcm import Pcm
 from timbrel.dataset.manifest import find_recordings
+from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import with_slashes
+from timbrel.inference.events import EventSettings
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor
+
+STDIN = "-"
 
 _NO_SOUND = (
     "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it"
@@ -19,47 +28,103 @@ _NO_SOUND = (
 
 
 def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
-    """Replace every folder by the recordings in it, sorted; a folder without any stays.
+    """Replace every folder by the recordings in it, and every pattern by what fits it, sorted.
+
+    A folder without any recording stays, and so does a pattern that nothing fits. What is there
+    under its name is not a pattern. `**` stands for folders at any depth.
 
     Returns:
         Paths joined with `/`, in the order given.
+
+    Raises:
+        InvalidArgument: stdin (`-`) beside others.
     """
-    files = []
-    for path in paths:
-        folder = Path(path)
-        found = list(find_recordings(folder)) if folder.is_dir() else []
-        files += [file.as_posix() for file in found] or [with_slashes(path)]
-    return files
+    paths = [os.fspath(path) for path in paths]
+    if STDIN in paths and len(paths) > 1:
+        raise InvalidArgument(
+            "`-` (stdin) cannot be predicted beside other paths; a file of that name is ./-"
+        )
+    return list(chain.from_iterable(map(_expand, paths)))
+
+
+def _expand(path: str) -> list[str]:
+    if os.path.isdir(path):
+        return [file.as_posix() for file in find_recordings(Path(path))] or [with_slashes(path)]
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return [with_slashes(path)]
+    fit = sorted(glob.glob(path, recursive=True))
+    # `**` finds what is in a folder, and the folder.
+    files = [file for file in fit if not os.path.isdir(file)]
+    return [with_slashes(file) for file in files] or (
+        list(chain.from_iterable(map(_expand, fit))) or [with_slashes(path)]
+    )
 
 
 def predict(
-    paths: Iterable[str | os.PathLike], predictor: Predictor, *, level: str = "file"
+    paths: Iterable[str | os.PathLike],
+    predictor: Predictor,
+    *,
+    level: str = "file",
+    events: EventSettings | None = None,
 ) -> Iterator[Prediction]:
     """Classify files and folders, in order.
 
     A recording that cannot be used, and a folder that holds none, give a prediction with `error`.
 
     Args:
-        paths: files and folders.
+        paths: files, folders and patterns.
         predictor: what `timbrel.load` gave.
-        level: "file" or "window".
+        level: "file", "window" or "event".
+        events: what makes an event.
     """
-    return chain.from_iterable(predict_each(expand(paths), predictor, level=level))
+    found = predict_each(expand(paths), predictor, level=level, events=events)
+    return (item for item in chain.from_iterable(found) if item.label or item.error)
 
 
 def predict_each(
-    files: Iterable[str], predictor: Predictor, *, level: str = "file"
-) -> Iterator[list[Prediction]]:
+    files: Sequence[str],
+    predictor: Predictor,
+    *,
+    level: str = "file",
+    events: EventSettings | None = None,
+    stdin: tuple[BinaryIO, Pcm | None] | None = None,
+) -> Generator[Iterable[Prediction]]:
     """Classify what `expand` gave, in order; the predictions for each of the files.
 
     Args:
         files: the files, and folders that hold none.
         predictor: what `timbrel.load` gave.
-        level: "file" or "window".
+        level: "file", "window" or "event"; a recording without an event gives one prediction with
+            neither `label` nor `error`.
+        events: what makes an event.
+        stdin: where the bytes of `-` come from, and what they are: None for a sound file.
     """
-    for found in predictor.predict_many(files, level):
+    if list(files) == [STDIN] and stdin is not None:
+        yield from _from_stdin(predictor, *stdin, level=level, events=events)
+        return
+    for found in predictor.predict_many(files, level, events=events):
         # All folders that hold recordings were replaced by them.
-        if found and found[0].error is not None and os.path.isdir(found[0].path):
+        if found[0].error is not None and os.path.isdir(found[0].path):
             yield [replace(found[0], error=_NO_SOUND)]
         else:
             yield found
+
+
+def _from_stdin(
+    predictor: Predictor,
+    stream: BinaryIO,
+    pcm: Pcm | None,
+    *,
+    level: str,
+    events: EventSettings | None,
+) -> Iterator[Iterable[Prediction]]:
+    """Lay what comes aside in a file: formats are not made to be read from a pipe."""
+    with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
+        path = os.path.join(folder, "stdin")
+        try:
+            with open(path, "wb") as file:
+                shutil.copyfileobj(stream, file, 1 << 20)
+        except OSError as error:
+            raise OutputError.of(folder, error) from error
+        for found in predictor.predict_many([path], level, events=events, pcm=pcm):
+            yield (replace(item, path=STDIN) for item in found)
