@@ -56,6 +56,11 @@ _PUBLIC = {
     "explore": "timbrel.workflows.explore",
     "predict": "timbrel.workflows.predict",
     "summary": "timbrel.workflows.summary",
+    "TagObserver": "timbrel.workflows.tag",
+    "TagResult": "timbrel.workflows.tag",
+    "TakenBack": "timbrel.inference.taking_back",
+    "tag": "timbrel.workflows.tag",
+    "undo_tag": "timbrel.workflows.tag",
     "train": "timbrel.workflows.train",
 }
 

@@ -38,11 +38,12 @@ def write_predictions(
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(fields)
     for prediction in predictions:
-        writer.writerow([_cell(getattr(prediction, name)) for name in fields])
+        writer.writerow([cell(getattr(prediction, name)) for name in fields])
         stream.flush()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as it stands in a CSV."""
     if value is None:
         return ""
     if isinstance(value, bool):
