@@ -99,7 +99,9 @@ def tag(
             " The same command goes on from here; this takes everything back:\n"
             f'  timbrel tag --undo "{journal}"'
         )
-        terminal.err.print(f"Interrupted.{back if journal.exists() else ''}", markup=False)
+        terminal.err.print(
+            f"Interrupted.{back if journal.exists() else ''}", markup=False, soft_wrap=True
+        )
         raise typer.Exit(130) from None
     _show(terminal, result, to, mode)
     terminal.warn(result.notes)
@@ -160,8 +162,9 @@ def _show(terminal: Terminal, result: TagResult, to: Path, mode: str) -> None:
     unsure = f", {result.unsure} of them into unsure" if result.unsure else ""
     before = f"; {result.before} were placed before" if result.before else ""
     out.print(f"{said}{unsure}{before}.", markup=False, soft_wrap=True)
-    if not dry:
-        terminal.say(f'To take it back: timbrel tag --undo "{to / result.journal.name}"')
+    if not dry and not terminal.quiet:
+        back = f'To take it back: timbrel tag --undo "{to / result.journal.name}"'
+        terminal.err.print(back, markup=False, soft_wrap=True)
 
 
 def _undo(terminal: Terminal, journal: Path) -> int:

@@ -191,7 +191,7 @@ def happened(plan: dict, source: Path, target: Path) -> bool:
 def _renamed(source: Path, target: Path) -> bool:
     if not os.path.lexists(source):
         return os.path.lexists(target)
-    if os.path.lexists(target) and os.path.samefile(source, target):
+    if os.path.lexists(target) and _same(source, target):
         os.unlink(target)
     else:
         _remove_claim(target)
@@ -202,6 +202,11 @@ def _remove_claim(target: Path) -> None:
     """Remove the empty file by which `rename_new` may have claimed a name."""
     if target.is_file() and not target.is_symlink() and target.stat().st_size == 0:
         os.unlink(target)
+
+
+def _same(one: Path, two: Path) -> bool:
+    """Whether two names are of one file, or of two with the same content."""
+    return os.path.samefile(one, two) or _is_file(one, sha256_of(two))
 
 
 def _is_link(path: Path, text: str) -> bool:
@@ -241,6 +246,7 @@ def _move_back(plan: dict, source: Path, target: Path) -> str | None:
         if os.path.lexists(source):
             return None
         raise LeftAlone(f"it is no longer there, and not at {source} either")
+    _partial(source).unlink(missing_ok=True)
     if os.path.lexists(source) and target.stat().st_size:
         _remove_claim(source)
     if os.path.lexists(source):
@@ -270,10 +276,7 @@ def _move_back(plan: dict, source: Path, target: Path) -> str | None:
 def _end_of_moving_back(plan: dict, source: Path, target: Path) -> None:
     """End what was interrupted after the source was there again, or say that another is."""
     made = plan["kind"] == "replace" and _is_file(target, plan["sha256"])
-    back = os.path.samefile(source, target) or _is_file(
-        source, plan["original"] if made else sha256_of(target)
-    )
-    if not back:
+    if not (_is_file(source, plan["original"]) if made else _same(source, target)):
         raise LeftAlone(f"there is a file at {source} again; this one is left alone")
     os.unlink(target)
 

@@ -76,16 +76,15 @@ class Labeller:
             raise NotLabelled("a label would have changed its sound")
 
     def _write_id3(self, audio: object, label: str) -> None:
+        # A tag stays of the version that its file has; a new one is of that which all read.
+        old = audio.tags is None or audio.tags.version < (2, 4)
         if audio.tags is None:
             audio.add_tags()
-            old = True
-        else:
-            # A tag stays of the version that its file has; new ones are of the one that is read
-            # everywhere.
-            old = audio.tags.version < (2, 4)
-        frames = audio.tags.getall("TCON")
-        others = [genre for frame in frames for genre in frame.genres if genre != label]
-        audio.tags.setall("TCON", [self._id3.TCON(encoding=1, text=[label, *others])])
+        genres = [genre for frame in audio.tags.getall("TCON") for genre in frame.genres]
+        # ID3v2.3 has no lists: several genres are one text with slashes.
+        if not any(genre == label or genre.startswith(f"{label}/") for genre in genres):
+            frame = self._id3.TCON(encoding=self._id3.Encoding.UTF16, text=[label, *genres])
+            audio.tags.setall("TCON", [frame])
         if old:
             audio.tags.update_to_v23()
         audio.save(v2_version=3 if old else 4)
@@ -94,8 +93,9 @@ class Labeller:
     def _write_comment(audio: object, label: str) -> None:
         if audio.tags is None:
             audio.add_tags()
-        others = [genre for genre in audio.tags.get("genre", []) if genre != label]
-        audio.tags["genre"] = [label, *others]
+        genres = audio.tags.get("genre", [])
+        if label not in genres:
+            audio.tags["genre"] = [label, *genres]
         audio.save()
 
 

@@ -14,8 +14,8 @@ from timbrel.inference.acts import happened, sha256_of, sync
 from timbrel.inference.journal import (
     VERSION,
     Journal,
-    cannot_write,
     State,
+    cannot_write,
     read_lines,
     read_state,
     settled,

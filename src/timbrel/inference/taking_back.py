@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbrel.errors import OutputError
 from timbrel.files import replacing
-from timbrel.inference.acts import LeftAlone, sha256_of, take_back
+from timbrel.inference.acts import LeftAlone, sha256_of, sync, take_back
 from timbrel.inference.journal import Journal, State, read_lines, read_state, settled
 from timbrel.inference.names import STAGING
 from timbrel.inference.sorted_library import bring_to_order, clear
@@ -58,15 +57,13 @@ def take_library_back(
         clear(out / STAGING)
         bring_to_order(out, journal, state)
         state = read_state(path)
-        if not state.undo:
+        if state.runs and not state.undo:
             journal.write([{"line": "undo"}])
         result = TakenBack()
         result.notes += (f"line {number} of the journal cannot be read" for number in state.damaged)
         remaining = _files(path, result, lambda done: progress(done, state.done))
         _tables(out, state, result)
         _folders(path)
-        if hasattr(os, "sync"):
-            os.sync()  # The journal must not be gone before all of this is on disk.
         if remaining:
             _keep(path, remaining)
             return result
@@ -78,22 +75,27 @@ def take_library_back(
 
 def _files(path: Path, result: TakenBack, progress: Callable[[int], None]) -> set[int]:
     """Take all files back; return the numbers of the plans that were left alone."""
-    remaining = set()
+    remaining, filled = set(), set()
     for run, plan, how in settled(read_lines(path)):
         if how != "done":
             continue
         target = path.parent / plan["to"]
         try:
-            note = take_back(plan, Path(run["source"], plan["path"]), target)
+            source = Path(run["source"], plan["path"])
+            note = take_back(plan, source, target)
         except (LeftAlone, OSError) as error:
             why = str(error) if isinstance(error, LeftAlone) else reason(error)
             result.left.append((str(target), why))
             remaining.add(plan["n"])
         else:
             result.count += 1
+            if run["mode"] == "move":
+                filled.add(source.parent)
             if note:
                 result.notes.append(f"{run['typed']}/{plan['path']}: {note}")
         progress(result.count + len(remaining))
+    for folder in filled:  # The journal must not be gone before all of this is on disk.
+        sync(folder)
     return remaining
 
 

@@ -23,7 +23,6 @@ from timbrel.inference.sorted_library import Library, look_at, opened, write_tab
 from timbrel.inference.tagging import MODES, Placed, Places, Sorter
 from timbrel.inference.taking_back import TakenBack, take_library_back
 
-
 _A_LINK = "it is a symbolic link, and links are not moved; copying copies what it leads to"
 
 
