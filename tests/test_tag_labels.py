@@ -11,7 +11,7 @@ import soundfile
 
 from tagging_killed import Named, contents
 from timbrel.errors import MissingExtra
-from timbrel.inference import labelling
+from timbrel.inference import labelling, tagging
 from timbrel.inference.delta import apply_delta, leads_back, make_delta
 from timbrel.inference.labelling import Labeller, NotLabelled, same_sound
 from timbrel.workflows.tag import tag, undo_tag
@@ -197,3 +197,13 @@ def test_a_delta_is_short_where_only_metadata_changed(tmp_path):
     assert len(rebuilt(tmp_path, old, old[:4] + b"size" + old[8:] + b"tag" * 99)[1]) < 300
     _, delta = rebuilt(tmp_path, old, old[::-1])
     assert not leads_back(delta, tmp_path / "old", "0" * 64)
+
+
+def test_a_file_that_could_not_be_made_anew_is_not_moved(library, tmp_path, monkeypatch):
+    before = contents(library)
+    monkeypatch.setattr(tagging, "leads_back", lambda *arguments: False)
+    result = tag(library, tmp_path / "sorted", Named(), mode="move", write_tags=True)
+    assert len(result.failed) == len(KINDS)
+    assert result.failed[0][1] == "it changed while it was read; run the command again"
+    undo_tag(tmp_path / "sorted")
+    assert contents(library) == before

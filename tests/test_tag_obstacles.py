@@ -9,7 +9,8 @@ import pytest
 
 from tagging_killed import Named, contents, files, make_library
 from timbrel.errors import OutputError
-from timbrel.inference import tagging
+from timbrel.inference import acts, tagging
+from timbrel.inference.journal import Journal
 from timbrel.workflows.tag import tag, undo_tag
 
 JOURNAL = "timbrel-tag.jsonl"
@@ -175,3 +176,43 @@ def test_a_file_where_a_folder_should_be(library, out):
         "there is a file where its folder"
         in dict(result.failed)[f"{library.as_posix()}/b/hum-2.flac"]
     )
+
+
+def test_a_file_leaves_a_disk_only_when_it_is_on_the_other_for_good(library, out, monkeypatch):
+    monkeypatch.setattr(tagging, "can_rename", lambda source, folder: False)
+    events, unlink = [], os.unlink
+
+    def watched(path, **options):
+        events.append(("unlink", str(path)))
+        unlink(path, **options)
+
+    for module in (acts, tagging):
+        monkeypatch.setattr(module, "sync", lambda path: events.append(("sync", str(path))))
+    monkeypatch.setattr(os, "unlink", watched)
+    tag(library, out, Named(), mode="move", keep_folders=True)
+    written = events.index(("sync", str(out / "unsure" / "a")))
+    assert written < events.index(("unlink", str(library / "a" / "odd.wav")))
+
+    def elsewhere(source, target, **options):
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    events.clear()
+    link = os.link
+    monkeypatch.setattr(
+        os, "link", lambda *places, **options: elsewhere(*places) or link(*places, **options)
+    )
+    undo_tag(out)
+    written = events.index(("sync", str(library / "a")))
+    assert written < events.index(("unlink", str(out / "unsure" / "a" / "odd.wav")))
+    assert not out.exists()
+
+
+def test_what_an_interruption_left_of_a_line_is_cut_off(library, out):
+    tag(library, out, Named())
+    whole = (out / "timbrel-tag.jsonl").read_bytes()
+    (out / "timbrel-tag.jsonl").write_bytes(whole + b'{"line":"plan"' + b"x" * 100_000)
+    journal = Journal(out / "timbrel-tag.jsonl")
+    journal.write([{"line": "undo"}])
+    journal.close()
+    assert (out / "timbrel-tag.jsonl").read_bytes() == whole + b'{"line":"undo"}\n'
