@@ -216,3 +216,20 @@ def test_what_an_interruption_left_of_a_line_is_cut_off(library, out):
     journal.write([{"line": "undo"}])
     journal.close()
     assert (out / "timbrel-tag.jsonl").read_bytes() == whole + b'{"line":"undo"}\n'
+
+
+def test_what_is_changed_while_it_is_moved_stays_as_it_is_now(library, out, monkeypatch):
+    monkeypatch.setattr(tagging, "can_rename", lambda source, folder: False)
+    odd, real = library / "a" / "odd.wav", tagging.carry_out
+    odd.chmod(0o600)
+
+    def late(plan, source, target, **options):
+        if source == odd:
+            odd.write_text("edited")
+        real(plan, source, target, **options)
+
+    monkeypatch.setattr(tagging, "carry_out", late)
+    result = tag(library, out, Named(), mode="move")
+    assert "it changed while it was read" in dict(result.failed)[odd.as_posix()]
+    assert odd.read_text() == "edited"
+    assert not (out / "unsure" / "odd.wav").exists()

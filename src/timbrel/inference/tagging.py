@@ -37,7 +37,9 @@ MODES = ("link", "copy", "move")
 # Files, seconds and bytes of copies after which a batch is carried out.
 _FILES, _SECONDS, _BYTES = 256, 1.0, 256 << 20
 
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+_CHANGED = "it changed while it was read; run the command again"
 
 PREDICTED = ("label", "predicted", "probability", "accepted", "seconds")
 
@@ -92,6 +94,7 @@ class _Item:
     prediction: Prediction
     plan: dict = field(default_factory=dict)
     staged: Path | None = None
+    seen: tuple[int, int] | None = None
     note: str | None = None
     state: str = "waiting"
 
@@ -225,14 +228,14 @@ class Sorter:
             self._check_movable(source)
             if label is None and self._can_rename(source):
                 return {"kind": "rename"}
-        item.staged = self._staging / f"{number}{source.suffix}"
+        item.staged, item.seen = self._staging / f"{number}{source.suffix}", _state(source)
         original = copy_whole(source, item.staged)
         made = original if label is None else self._labelled(item, source, label)
         if self._mode == "copy":
             return {"kind": "copy", "sha256": made}
         delta = make_delta(source, item.staged) if made != original else None
         if delta and not leads_back(delta, item.staged, original):
-            raise OSError(errno.EIO, "it changed while it was read; run the command again")
+            raise OSError(errno.EIO, _CHANGED)
         return {"kind": "replace", "sha256": made, "original": original, "delta": delta}
 
     def _labelled(self, item: _Item, source: Path, label: str) -> str:
@@ -291,7 +294,11 @@ class Sorter:
         item.state = "acted"
 
     def _end(self, item: _Item) -> None:
-        remove_source(item.plan, self._source / item.path, self._out / item.plan["to"])
+        source, target = self._source / item.path, self._out / item.plan["to"]
+        if item.plan["kind"] == "replace" and _state(source) != item.seen:
+            target.unlink()
+            raise OSError(errno.EIO, _CHANGED)
+        remove_source(item.plan, source, target)
         item.state = "done"
 
     def _sync(self, items: list[_Item]) -> None:
@@ -300,6 +307,12 @@ class Sorter:
             folders |= {(self._source / item.path).parent for item in items}
         for folder in sorted(folders):
             sync(folder)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes when a file does: size and time."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _end_line(number: int, *, done: bool) -> dict:
