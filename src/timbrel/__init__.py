@@ -61,6 +61,11 @@ _PUBLIC = {
     "listen": "timbrel.workflows.listen",
     "predict": "timbrel.workflows.predict",
     "summary": "timbrel.workflows.summary",
+    "TagObserver": "timbrel.workflows.tag",
+    "TagResult": "timbrel.workflows.tag",
+    "TakenBack": "timbrel.tagging.taking_back",
+    "tag": "timbrel.workflows.tag",
+    "undo_tag": "timbrel.workflows.tag",
     "train": "timbrel.workflows.train",
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
-from timbrel.cli import check, demo, evaluate, explore, listen, predict, summary, train
+from timbrel.cli import check, demo, evaluate, explore, listen, predict, summary, tag, train
 from timbrel.errors import OutputError, TimbrelError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, check, explore, summary, train, evaluate, predict, listen):
+for command in (demo, check, explore, summary, train, evaluate, predict, listen, tag):
     app.command()(getattr(command, command.__name__.rpartition(".")[2]))
 
 

@@ -63,17 +63,35 @@ def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None
     return dataset
 
 
-def find_recordings(folder: Path) -> Iterator[Path]:
-    """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out."""
-    return _find_files(folder, EXTENSIONS)
+def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
+    """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out.
+
+    Links to folders are not followed.
+
+    Args:
+        folder: where to look.
+        without: a folder inside it that is left out.
+    """
+    return _find_files(folder, EXTENSIONS, without=without)
 
 
-def _find_files(folder: Path, extensions: Collection[str]) -> Iterator[Path]:
+def _find_files(
+    folder: Path, extensions: Collection[str], *, without: Path | None = None
+) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if without is not None:
+            folders[:] = [name for name in folders if not _same_folder(Path(parent, name), without)]
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in extensions:
                 yield Path(parent, name)
+
+
+def _same_folder(one: Path, two: Path) -> bool:
+    try:
+        return os.path.samefile(one, two)
+    except OSError:  # One of them is not there.
+        return False
 
 
 def _nothing_found(dataset: Dataset) -> str:

@@ -79,7 +79,7 @@ class CsvWriter(_Lines):
         super().__init__(stream, _csv_line(self._fields))
 
     def _line(self, prediction: Prediction) -> str:
-        return _csv_line([_cell(getattr(prediction, name)) for name in self._fields])
+        return _csv_line([cell(getattr(prediction, name)) for name in self._fields])
 
 
 class JsonWriter(_Lines):
@@ -125,7 +125,7 @@ class RavenWriter(_Lines):
             *(f"{self._before + start:.6f}", f"{self._before + end:.6f}"),
             *("0.0", self._highest),
             *(os.path.abspath(prediction.path), f"{start:.6f}", os.path.basename(prediction.path)),
-            *(prediction.label, _cell(prediction.probability)),
+            *(prediction.label, cell(prediction.probability)),
         )
 
     def end_recording(self, seconds: float) -> None:
@@ -210,7 +210,8 @@ def _span(prediction: Prediction) -> tuple[float, float]:
     return prediction.start, prediction.end
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a cell of a table: empty for None, numbers with six decimals."""
     if value is None:
         return ""
     if isinstance(value, bool):

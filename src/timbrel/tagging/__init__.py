@@ -1,0 +1,1 @@
+"""Sort a library of recordings into folders, so that it can be resumed and taken back."""

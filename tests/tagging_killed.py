@@ -1,0 +1,231 @@
+"""Sort a small library, killed at each thing that it does to the disk: for test_tag_killed.py.
+
+A program of its own, since it forks, and the tests' process has threads.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import soundfile
+
+from timbrel.inference.prediction import Prediction
+from timbrel.tagging import sorting
+from timbrel.workflows.tag import tag, undo_tag
+
+# All that changes a disk, but for the content of copies in the making.
+CALLS = (
+    *("link", "symlink", "rename", "replace", "unlink", "mkdir", "rmdir"),
+    *("write", "fsync", "ftruncate"),
+)
+
+CASES = {
+    "link": {"mode": "link"},
+    "link, folders kept": {"mode": "link", "keep_folders": True},
+    "copy": {"mode": "copy"},
+    "copy with labels": {"mode": "copy", "write_tags": True},
+    "move": {"mode": "move", "keep_folders": True},
+    "move to another disk": {"mode": "move"},
+    "move with labels": {"mode": "move", "write_tags": True},
+    "move without hard links": {"mode": "move"},
+}
+
+
+class Named:
+    """Answers what the name of a file says."""
+
+    labels = ("hiss", "hum")
+    threshold = 0.5
+    metadata = MappingProxyType({"labels": labels})
+
+    def predict_many(self, paths):
+        for path in paths:
+            yield [self._answer(path)]
+
+    def _answer(self, path):
+        word = path.stem.partition("-")[0].lower()
+        if not path.is_file():
+            return Prediction(path=str(path), error="there is no such file")
+        if word == "bad":
+            return Prediction(path=str(path), error="it cannot be read")
+        sure = word in self.labels
+        label = word if sure else "unknown"
+        return Prediction(str(path), label, "hum", 0.9 if sure else 0.2, sure, seconds=0.1)
+
+
+def make_library(folder):
+    """Files of one name in several folders, of several formats, times and permissions."""
+    names = [
+        *("a/hum-1.wav", "a/hiss-1.wav", "a/odd.wav", "a/bad.wav"),
+        *("b/hum-1.wav", "b/HUM-1.wav", "b/hum-2.flac", "b/hum-3.au", "b/deep/hiss-1.wav"),
+    ]
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = np.random.default_rng(number).normal(size=800) * 0.1
+        soundfile.write(path, sound, 8000)
+        os.utime(path, ns=(10**18 + number, 10**18 + 7 * number))
+        path.chmod(0o444 if number % 2 else 0o640)
+
+
+def contents(folder):
+    """Everything in a folder: what it is, its content, time and permissions."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            found[name] = os.readlink(path)
+        elif path.is_file():
+            state = path.stat()
+            found[name] = (sum_of(path), state.st_mtime_ns, oct(state.st_mode))
+        else:
+            found[name] = "folder"
+    return found
+
+
+def sum_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files(found):
+    """What there is of files and links, without journal and table."""
+    return {
+        name: what
+        for name, what in found.items()
+        if what != "folder" and name not in ("timbrel-tag.jsonl", "tags.csv")
+    }
+
+
+class Killer:
+    """Ends this process with SIGKILL when so many calls have been made; half a write is made."""
+
+    def __init__(self, after):
+        self.left = after
+        self.calls = 0
+        for name in CALLS:
+            setattr(os, name, self._watched(name, getattr(os, name)))
+
+    def _watched(self, name, function):
+        def watched(*arguments, **options):
+            self.calls += 1
+            self.left -= 1
+            if self.left == 0:
+                if name == "write":
+                    function(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **options)
+
+        return watched
+
+
+def killed(work, after):
+    """Do some work in another process; return whether it was killed, after so many calls."""
+    child = os.fork()
+    if not child:
+        Killer(after)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def prepare(case):
+    """What the world is like in a case."""
+    sorting._FILES = 4
+    if case == "move to another disk":
+        sorting.can_rename = lambda source, folder: False
+    if case == "move without hard links":
+
+        def link(*arguments, **options):
+            raise OSError(errno.EPERM, "no hard links here")
+
+        os.link = link
+
+
+def check(case, home):
+    """Kill at every call; return how many there are in sorting and in taking back."""
+    prepare(case)
+    library, out = home / "library", home / "sorted"
+    sort = lambda: tag(library, out, Named(), **CASES[case])  # noqa: E731
+    undo = lambda: undo_tag(out)  # noqa: E731
+    make_library(library)
+    before = contents(library)
+    sort()
+    sorted_library, sorted_out = contents(library), contents(out)
+    table = (out / "tags.csv").read_text()
+    undo()
+
+    def as_before(place, *, begun=True):
+        assert contents(library) == before, place
+        # Killed before its first line, the journal does not know who made the folder.
+        assert not out.exists() or not (begun or contents(out)), place
+        shutil.rmtree(out, ignore_errors=True)
+
+    as_before("undone")
+    spare = home / "spare"
+    kills = 0
+    while killed(sort, kills + 1):
+        kills += 1
+        place = f"{case}: call {kills}"
+        found = {what[0] for what in files({**contents(library), **contents(out)}).values()}
+        lost = {what[0] for what in files(before).values()} - found
+        assert CASES[case].get("write_tags") or not lost, place
+        keep(home, spare)
+        begun = (out / "timbrel-tag.jsonl").exists() and "\n" in (
+            out / "timbrel-tag.jsonl"
+        ).read_text()
+        sort()
+        assert contents(library) == sorted_library, place
+        assert files(contents(out)) == files(sorted_out), place
+        assert not (out / ".timbrel-tag").exists(), place
+        assert sorted((out / "tags.csv").read_text().split("\n")) == sorted(table.split("\n")), (
+            place
+        )
+        undo()
+        as_before(f"{place}, resumed and undone", begun=begun)
+        keep(spare, home)
+        if (out / "timbrel-tag.jsonl").exists():
+            undo()
+        as_before(f"{place}, undone", begun=begun)
+    undo()
+    as_before("never killed")
+    return kills, check_undo(home, sort, undo)
+
+
+def check_undo(home, sort, undo):
+    """Kill taking back at every call, and take back again."""
+    library, out = home / "library", home / "sorted"
+    before = contents(library)
+    sort()
+    keep(home, home / "sorted once")
+    kills = 0
+    while killed(undo, kills + 1):
+        kills += 1
+        if (out / "timbrel-tag.jsonl").exists():
+            undo()
+        else:
+            assert not files(contents(out))
+            shutil.rmtree(out, ignore_errors=True)
+        assert contents(library) == before, f"undo: call {kills}"
+        assert not out.exists(), f"undo: call {kills}"
+        keep(home / "sorted once", home)
+    return kills
+
+
+def keep(source, target):
+    """Copy library and sorted library as they are."""
+    for name in ("library", "sorted"):
+        shutil.rmtree(target / name, ignore_errors=True)
+        if (source / name).exists():
+            shutil.copytree(source / name, target / name, symlinks=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.write("{} {}".format(*check(sys.argv[1], Path(sys.argv[2]))))

@@ -1,0 +1,135 @@
+"""`timbrel tag` as a user meets it."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import write_folder
+from tagging_killed import contents
+from timbrel.cli.main import main
+
+
+@pytest.fixture
+def call(capfd):
+    """Run `timbrel tag …`; return exit status, stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main(["tag", *(str(word) for word in arguments)])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return stopped.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def library(tmp_path):
+    return write_folder(tmp_path / "library", recordings=2)
+
+
+def test_sorts_says_what_it_did_and_takes_it_back(call, library, tmp_path, tiny_model):
+    out = tmp_path / "sorted"
+    before = contents(tmp_path)
+    options = (library, "--to", out, "-m", tiny_model, "--threshold", 0)
+    status, said, _ = call(*options, "--dry-run")
+    assert status == 0
+    assert contents(tmp_path) == before
+    assert re.search(rf"% +hum +{library}/hum/0\.wav → hum/0\.wav\n", said)
+    assert "6 files would be linked into 3 folders." in said
+    status, said, err = call(*options)
+    assert status == 0
+    assert re.search(r"hiss +2 *\n +hum +2 *\n +whistle +2 *\n", said)
+    assert said.endswith("6 files linked into 3 folders.\n")
+    assert f'To take it back: timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
+    assert (out / "hum" / "1.wav").resolve() == library / "hum" / "1.wav"
+    assert call(*options)[1] == "Nothing new; 6 were placed before.\n"
+    assert call("--undo", out / "timbrel-tag.jsonl")[:2] == (0, "6 files taken back.\n")
+    assert contents(tmp_path) == before
+
+
+def test_unsure_and_unusable(call, library, tmp_path, tiny_model):
+    (library / "words.wav").write_text("words")
+    options = (library, "--to", tmp_path / "sorted", "-m", tiny_model, "--threshold", 1, "--copy")
+    status, said, err = call(*options, "--quiet")
+    assert status == 1
+    assert said == "6 files copied into 1 folder, 6 of them into unsure.\n"
+    assert f"Left out: {library}/words.wav: it cannot be read as a sound file" in err
+    assert "take it back" not in err
+    assert sorted(path.name for path in (tmp_path / "sorted" / "unsure").iterdir())[:2] == [
+        "0 (2).wav",
+        "0 (3).wav",
+    ]
+    with open(tmp_path / "sorted" / "tags.csv", newline="") as stream:
+        header = next(csv.reader(stream))
+    assert header == [
+        "path",
+        "label",
+        "predicted",
+        "probability",
+        "accepted",
+        "seconds",
+        "error",
+        "to",
+    ]
+
+
+def test_what_is_left_when_taking_back_is_named(call, library, tmp_path, tiny_model):
+    out = tmp_path / "sorted"
+    call(library, "--to", out, "-m", tiny_model, "--threshold", 0, "--copy", "--keep-folders")
+    edited = next((out / "hum" / "hum").iterdir())
+    edited.write_text("edited")
+    status, said, err = call("--undo", out)
+    assert (status, said) == (1, "5 files taken back.\n")
+    assert f"Left: {edited}: it was changed or replaced since" in " ".join(err.split())
+
+
+def test_wrong_use_is_one_sentence(call, library, tmp_path, tiny_model):
+    out = tmp_path / "sorted"
+    for arguments, sentence in (
+        ([library], "timbrel tag DIR --to OUT"),
+        (["--to", out], "timbrel tag DIR --to OUT"),
+        ([library, "--to", out], "No model given; pass -m MODEL."),
+        ([library, "--to", out, "-m", tiny_model, "--copy", "--move"], "Got --copy and --move."),
+        ([library, "--to", out, "-m", tiny_model, "--write-tags"], "`--write-tags` goes with"),
+        ([library, "--to", library, "-m", tiny_model], "`--to` must be another folder"),
+        ([library, "--undo", out], "--undo goes alone"),
+        (["--undo", tmp_path / "nothing.jsonl"], "cannot be read: No such file"),
+        (["--undo", library / "hum" / "0.wav"], "is not a journal of timbrel tag"),
+        ([tmp_path / "no", "--to", out, "-m", tiny_model], "There is no folder"),
+        ([library, "--to", "/proc/x", "-m", tiny_model], "Cannot write"),
+    ):
+        status, said, err = call(*arguments)
+        assert (status, said) == (2, ""), arguments
+        assert sentence in " ".join(err.split()), (arguments, err)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_interrupted_it_says_how_to_go_on(library, tmp_path, tiny_model):
+    for number in range(600):
+        shutil.copy(library / "hum" / "0.wav", library / "hum" / f"{number + 10}.wav")
+    before, out = contents(library), tmp_path / "sorted"
+    command = [sys.executable, "-m", "timbrel", "tag", library, "--to", out, "-m", tiny_model]
+    command += ["--move", "--threshold", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not (out / "hum").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGINT)
+        err = process.communicate()[1]
+    assert process.returncode == 130, err
+    assert "Interrupted. The same command goes on from here; this takes everything back:" in err
+    assert f'timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert not list(library.rglob("*.wav"))
+    subprocess.run([*command[:4], "--undo", out], check=True, capture_output=True)
+    assert contents(library) == before
+    assert not out.exists()
