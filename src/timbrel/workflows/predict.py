@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from timbrel.dataset.manifest import find_recordings
 from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor
@@ -26,10 +25,16 @@ def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
     """
     files = []
     for path in paths:
-        folder = Path(path)
-        found = list(find_recordings(folder)) if folder.is_dir() else []
+        found = _inside(Path(path)) if os.path.isdir(path) else []
         files += [file.as_posix() for file in found] or [with_slashes(path)]
     return files
+
+
+def _inside(folder: Path) -> list[Path]:
+    # Reading data sets takes longer to import than hearing a file, where only files are named.
+    from timbrel.dataset.manifest import find_recordings
+
+    return list(find_recordings(folder))
 
 
 def predict(
