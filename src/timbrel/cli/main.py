@@ -27,6 +27,8 @@ COMMANDS = {
     "it.",
     "predict": "Say what is heard in files and folders: one row a file, or a window.",
     "listen": "Say what is heard live, from a microphone or from stdin: one line a window.",
+    "info": "Say what a model is: classes, front end, honest scores, thresholds, where it comes "
+    "from.",
 }
 
 app = typer.Typer(
