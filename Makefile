@@ -53,6 +53,7 @@ bench: install
 	$(BIN)/python benchmarks/none_of_these.py
 	$(BIN)/python benchmarks/few_recordings.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
+	$(BIN)/python benchmarks/startup.py
 
 $(CHROMIUM):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \

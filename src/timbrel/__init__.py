@@ -60,6 +60,8 @@ _PUBLIC = {
     "explore": "timbrel.workflows.explore",
     "listen": "timbrel.workflows.listen",
     "predict": "timbrel.workflows.predict",
+    "ModelInfo": "timbrel.workflows.info",
+    "info": "timbrel.workflows.info",
     "summary": "timbrel.workflows.summary",
     "TagObserver": "timbrel.workflows.tag",
     "TagResult": "timbrel.workflows.tag",

@@ -52,7 +52,7 @@ def test_every_command_and_every_option_says_what_it_is_for():
     assert len(commands) >= 7
     for name, command in commands.items():
         assert command.help, name
-        for parameter in command.params:
+        for parameter in command.read().params:
             assert parameter.help, f"{name} {parameter.name}"
 
 

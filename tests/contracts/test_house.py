@@ -89,6 +89,15 @@ def test_predicting_works_without_keras(tiny_model, tiny_data):
     assert len(rows) == 9
 
 
+def test_a_model_can_be_looked_at_without_keras(tiny_model):
+    code = BLOCK.format(blocked=TRAIN_ONLY) + (
+        f"from timbrel.cli.main import main\nmain(['info', {str(tiny_model)!r}])"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    assert "tutorial-cnn" in done.stdout
+
+
 @pytest.mark.parametrize(
     "arguments", [["train", "DATA"], ["explore", "DATA"], ["summary", "tutorial-cnn"]]
 )

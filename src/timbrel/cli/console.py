@@ -12,19 +12,15 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every warning.")]
@@ -36,6 +32,8 @@ _FEW = 5
 class Terminal:
     """Results to stdout, all else to stderr.
 
+    rich is imported when something is printed; it takes longer to import than a file to predict.
+
     Attributes:
         quiet: leave out progress and explanation.
         verbose: name every warning instead of the first few.
@@ -43,8 +41,16 @@ class Terminal:
 
     quiet: bool = False
     verbose: bool = False
-    out: Console = field(default_factory=lambda: _console(stderr=False))
-    err: Console = field(default_factory=lambda: _console(stderr=True))
+
+    @cached_property
+    def out(self) -> Console:
+        """Prints results."""
+        return _console(stderr=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """Prints everything else."""
+        return _console(stderr=True)
 
     def say(self, text: str) -> None:
         """Explain something, unless quiet."""
@@ -72,8 +78,18 @@ class Terminal:
             self.err.print(f"{count} {things} could not be used.", style="red")
         return 1 if problems else 0
 
-    def progress(self) -> Progress:
+    def progress(self) -> Progress | NoBars:
         """A progress bar on stderr, nothing where stderr is not a terminal or quiet was asked."""
+        if self.quiet or not (sys.stderr and sys.stderr.isatty()):
+            return NoBars()
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         return Progress(
             TextColumn("{task.description:>10}"),
             BarColumn(),
@@ -81,9 +97,31 @@ class Terminal:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=self.err,
-            disable=self.quiet or not self.err.is_terminal,
             transient=True,
         )
+
+
+class NoBars:
+    """What takes the place of progress bars where none are shown."""
+
+    def __enter__(self) -> NoBars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def add_task(self, description: str, **fields: object) -> TaskID:
+        """Take a task that nobody watches."""
+        return 0
+
+    def remove_task(self, task_id: TaskID) -> None:
+        """Forget it."""
+
+    def advance(self, task_id: TaskID) -> None:
+        """Move no bar."""
+
+    def update(self, task_id: TaskID, **fields: object) -> None:
+        """Move no bar."""
 
 
 class StageBars:
@@ -93,7 +131,7 @@ class StageBars:
         bars: where they are shown.
     """
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress | NoBars) -> None:
         self._bars = bars
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
@@ -105,6 +143,8 @@ class StageBars:
 
 
 def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
     console = Console(stderr=stderr, highlight=False)
     # A file or a pipe has no width; 80 columns would cut labels short.
     return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=120)

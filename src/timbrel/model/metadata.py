@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata as packages
 
 import numpy as np
 
@@ -85,6 +84,9 @@ def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that made the model."""
+    # Takes a while to import, and who predicts does not ask.
+    from importlib import metadata as packages
+
     found = {"python": platform.python_version()}
     for name in ("timbrel", "numpy", "soundfile", "soxr", "keras", "onnxruntime"):
         found[name] = packages.version(name)

@@ -195,6 +195,7 @@ def describe(outcome: Outcome, evaluation: dict, *, refit: bool) -> dict:
             "protocol": evaluation["protocol"],
         },
         "refit": refit,
+        "parameters": trained.network.count_params(),
         "class_counts": class_counts(outcome.labels, target),
         "data": data_facts(outcome.prepared),
         "recordings": sorted(_sums(prepared.sha256, learned) | _sums(others.sha256, strange)),

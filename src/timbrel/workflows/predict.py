@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from timbrel.audio.pcm import Pcm
-from timbrel.dataset.manifest import find_recordings
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import with_slashes
 from timbrel.inference.events import EventSettings
@@ -49,7 +48,7 @@ def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
 
 def _expand(path: str) -> list[str]:
     if os.path.isdir(path):
-        return [file.as_posix() for file in find_recordings(Path(path))] or [with_slashes(path)]
+        return [file.as_posix() for file in _inside(Path(path))] or [with_slashes(path)]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [with_slashes(path)]
     fit = sorted(glob.glob(path, recursive=True))
@@ -58,6 +57,13 @@ def _expand(path: str) -> list[str]:
     return [with_slashes(file) for file in files] or (
         list(chain.from_iterable(map(_expand, fit))) or [with_slashes(path)]
     )
+
+
+def _inside(folder: Path) -> list[Path]:
+    # Reading data sets takes longer to import than hearing a file, where only files are named.
+    from timbrel.dataset.manifest import find_recordings
+
+    return list(find_recordings(folder))
 
 
 def predict(

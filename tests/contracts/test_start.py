@@ -1,0 +1,100 @@
+"""The program starts at once: what is imported when, and that nothing is lost by it."""
+
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+from rich.progress import Progress
+
+import timbrel.cli
+from timbrel.cli.console import NoBars, Terminal
+from timbrel.cli.main import COMMANDS, app
+
+START = "import sys\nfrom timbrel.cli.main import main\ntry:\n    main({arguments!r})\nfinally:\n"
+LOADED = "    print(*(name for name in {names!r} if name in sys.modules), file=sys.stderr)"
+
+
+def run(*command, **environment):
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def loaded(arguments, *names):
+    """Which of some modules a command loads."""
+    code = (START + LOADED).format(arguments=[str(word) for word in arguments], names=names)
+    return run("-c", code).stderr.split()
+
+
+def test_help_lines_are_those_of_the_commands():
+    commands = typer.main.get_command(app).commands
+    real = {name: command.read().help.partition("\n")[0] for name, command in commands.items()}
+    assert real == COMMANDS
+
+
+def test_every_command_is_listed():
+    modules = {found.name for found in pkgutil.iter_modules(timbrel.cli.__path__)}
+    commands = {
+        name
+        for name in modules
+        if inspect.isfunction(getattr(import_module(f"timbrel.cli.{name}"), name, None))
+    }
+    # The function `main` is the program.
+    assert commands - {"main"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    assert loaded(arguments, "typer", "numpy", "onnxruntime", "soundfile") == ["typer"]
+
+
+def test_what_prints_no_text_of_its_own_loads_no_rich(tiny_model, tiny_data):
+    arguments = ["predict", tiny_data / "hum" / "0.wav", "-m", tiny_model]
+    assert loaded(arguments, "onnxruntime", "rich", "timbrel.dataset") == ["onnxruntime"]
+
+
+def test_options_and_commands_are_completed():
+    def completed(words):
+        words = words.split(" ")
+        asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        return run("-m", "timbrel", _TIMBREL_COMPLETE="complete_bash", **asked).stdout.split()
+
+    assert completed("timbrel ") == list(COMMANDS)
+    assert completed("timbrel ex") == ["explore"]
+    assert completed("timbrel summary --cl") == ["--classes"]
+    assert completed("timbrel predict --level w") == ["window"]
+
+
+@pytest.mark.parametrize(
+    ("quiet", "terminal", "kind"),
+    [(False, True, Progress), (True, True, NoBars), (False, False, NoBars)],
+)
+def test_bars_are_shown_on_a_terminal_only(monkeypatch, quiet, terminal, kind):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    with Terminal(quiet=quiet).progress() as bars:
+        assert type(bars) is kind
+
+
+def test_bars_that_are_not_shown_take_what_those_that_are_do():
+    methods = {
+        name: method
+        for name, method in inspect.getmembers(NoBars, inspect.isfunction)
+        if not name.startswith("__")
+    }
+    assert {"add_task", "advance", "update"} <= set(methods)
+    for name, method in methods.items():
+        first = [
+            list(inspect.signature(it).parameters)[1] for it in (method, getattr(Progress, name))
+        ]
+        assert first[0] == first[1], name
