@@ -260,6 +260,9 @@ def _apart(
     except OSError as error:
         raise OutputError.of(target, error) from error
     root, inside = places(files, given)
+    inside = [
+        ("stdin",) if file == "-" else place for file, place in zip(files, inside, strict=True)
+    ]
     names = {
         file: folder / name
         for file, name in zip(files, names_for(inside, _ENDINGS[layout.form]), strict=True)
