@@ -98,29 +98,17 @@ class TutorialsWay:
 
         self.predictor = load(model)
         metadata = self.predictor.metadata
-        self.recipe = Recipe.from_dict(metadata["recipe"])
+        recipe = Recipe.from_dict(metadata["recipe"])
         self.scale, self.temperature = metadata["scale"], metadata["temperature"]
-        self.network = network(self.recipe, (13, 9, 1), len(metadata["labels"]))
+        self.network = network(recipe, (13, 9, 1), len(metadata["labels"]))
         self.network.load_weights(model / "network.weights.h5")
 
     def __call__(self, file: Path) -> str:
-        import librosa
-        import pandas as pd
-        from python_speech_features import mfcc
+        from tutorial_predict import pictures
 
-        rate = self.recipe.windowing.rate
-        waveform, _ = librosa.load(file, sr=rate)
-        level = pd.Series(np.abs(waveform)).rolling(rate // 10, min_periods=1, center=True).mean()
-        kept = waveform[(level > self.recipe.windowing.clean_threshold).to_numpy()]
-        kept = kept if len(kept) else waveform
-        kept = np.pad(kept, (0, max(rate // 10 - len(kept), 0)))
-        starts = range(0, len(kept) - rate // 10 + 1, rate // 10)
-        pictures = np.stack(
-            [mfcc(kept[start : start + rate // 10], rate, nfft=512).T for start in starts]
-        )
         low, high = self.scale
-        pictures = (pictures[..., np.newaxis] - low) / (high - low)
-        probabilities = self.network.predict(np.float32(pictures), verbose=0)
+        scaled = (pictures(file)[..., np.newaxis] - low) / (high - low)
+        probabilities = self.network.predict(np.float32(scaled), verbose=0)
         # As the exported model is calibrated.
         cooled = probabilities ** (1 / self.temperature)
         mean = (cooled / cooled.sum(axis=1, keepdims=True)).mean(axis=0)

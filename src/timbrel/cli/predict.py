@@ -117,7 +117,9 @@ def predict(
             Interrupts() as interrupts,
             opened(output, files, given=paths, layout=layout) as target,
         ):
-            found = predict_each(files, predictor, level=level.value, events=events, stdin=stdin)
+            found = predict_each(
+                files, predictor, level=level.value, events=events, stdin=stdin, tell=run.tell
+            )
             run.write(found, target, interrupts)
     except BrokenPipeError:
         # Whoever read our output has enough; stdout must not be flushed again at exit.

@@ -139,7 +139,12 @@ class Heard:
 
 
 def hear(
-    recording: Recording, windowing: Windowing, answer: Answer, *, spread: Spread = map
+    recording: Recording,
+    windowing: Windowing,
+    answer: Answer,
+    *,
+    spread: Spread = map,
+    tell: Callable[[float], object] = lambda seconds: None,
 ) -> Heard:
     """Clean and cut a recording, and ask a model about each window.
 
@@ -150,15 +155,16 @@ def hear(
         windowing: how recordings become windows.
         answer: asks the model.
         spread: asks about several batches of windows at once, if it can.
+        tell: called with the seconds of the recording that have been heard, now and then.
 
     Raises:
         Whatever reading the recording does.
     """
-    asked = _ask(recording, windowing, answer, spread=spread)
+    asked = _ask(_told(recording, windowing.rate, tell), windowing, answer, spread=spread)
     left = asked.kept > 0
     if not left:
         uncleaned = Windowing(windowing.rate, windowing.window, windowing.hop)
-        asked = _ask(recording, uncleaned, answer, spread=spread)
+        asked = _ask(_told(recording, windowing.rate, tell), uncleaned, answer, spread=spread)
     probabilities, start, end, cut, loudness, silent = map(
         np.concatenate, zip(*asked.rows, strict=True)
     )
@@ -198,7 +204,18 @@ class _Asked:
     kept: int
 
 
-def _ask(recording: Recording, windowing: Windowing, answer: Answer, *, spread: Spread) -> _Asked:
+def _told(
+    pieces: Iterable[np.ndarray], rate: int, tell: Callable[[float], object]
+) -> Iterator[np.ndarray]:
+    """Pieces, while somebody is told how far they have come."""
+    samples = 0
+    for piece in pieces:
+        yield piece
+        samples += len(piece)
+        tell(samples / rate)
+
+
+def _ask(pieces: Iterable[np.ndarray], windowing: Windowing, answer: Answer, *, spread: Spread) -> _Asked:
     stream = WindowStream(windowing)
 
     def ask(windows: Windows) -> tuple[np.ndarray, ...]:
@@ -207,13 +224,13 @@ def _ask(recording: Recording, windowing: Windowing, answer: Answer, *, spread: 
         times = (windows.start, windows.end, windows.cut)
         return answer(windows.samples), *times, loudness, silent
 
-    rows = list(spread(ask, _batches(recording, stream, windowing)))
+    rows = list(spread(ask, _batches(pieces, stream, windowing)))
     return _Asked(rows, stream.kept)
 
 
 def _batches(recording: Recording, stream: WindowStream, windowing: Windowing) -> Iterator[Windows]:
     """Cut a recording into windows, many at a time."""
-    whole = map(stream.push, _gathered(recording, windowing.rate * _SECONDS_AT_ONCE))
+    whole = map(stream.push, _gathered(pieces, windowing.rate * _SECONDS_AT_ONCE))
     for windows in chain(whole, map(WindowStream.finish, [stream])):
         if len(windows.samples):
             yield windows

@@ -102,6 +102,7 @@ class Predictor:
         *,
         events: EventSettings | None = None,
         pcm: Pcm | None = None,
+        tell: Callable[[str, float], object] = lambda path, seconds: None,
     ) -> Iterator[Sequence[Prediction]]:
         """Classify files in parallel, in their order; the predictions for each.
 
@@ -117,6 +118,8 @@ class Predictor:
                 its `seconds` and `warnings`.
             events: what makes an event.
             pcm: what the bytes of a single file without a header are.
+            tell: called with a path and how many seconds of it have been heard, now and then, from
+                any thread.
 
         Raises:
             InvalidArgument: there is no such level.
@@ -137,11 +140,13 @@ class Predictor:
         if len(first) < 2:
             for path in first:
                 reading = Reading(path, self.windowing.rate, pcm=pcm)
-                yield self._attempt(path, reading, say, spread=in_order)
+                yield self._attempt(path, reading, say, spread=in_order, tell=tell)
             return
         with IsolatedDecoder() as decoder:
             yield from in_order(
-                lambda path: self._attempt(path, decoder.read(path, self.windowing.rate), say),
+                lambda path: self._attempt(
+                    path, decoder.read(path, self.windowing.rate), say, tell=tell
+                ),
                 chain(first, paths),
                 stop=decoder.close,
             )
@@ -180,13 +185,21 @@ class Predictor:
         recording: Recording,
         say: Callable[[str, Heard], Sequence[Prediction]],
         *,
+        tell: Callable[[str, float], object],
         spread: Spread = map,
     ) -> Sequence[Prediction]:
         name = with_slashes(path)
         try:
-            return say(name, hear(recording, self.windowing, self.probabilities, spread=spread))
+            heard = hear(
+                recording,
+                self.windowing,
+                self.probabilities,
+                spread=spread,
+                tell=lambda seconds: tell(name, seconds),
+            )
         except AudioError as error:
             return [Prediction(path=name, error=error.reason)]
+        return say(name, heard)
 
     def _heard(self, sound: Sound, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):

@@ -6,7 +6,8 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -94,6 +95,7 @@ def predict_each(
     level: str = "file",
     events: EventSettings | None = None,
     stdin: tuple[BinaryIO, Pcm | None] | None = None,
+    tell: Callable[[str, float], object] = lambda path, seconds: None,
 ) -> Generator[Iterable[Prediction]]:
     """Classify what `expand` gave, in order; the predictions for each of the files.
 
@@ -104,11 +106,17 @@ def predict_each(
             neither `label` nor `error`.
         events: what makes an event.
         stdin: where the bytes of `-` come from, and what they are: None for a sound file.
+        tell: called with a path and how many seconds of it have been heard, now and then, from any
+            thread.
     """
     if list(files) == [STDIN] and stdin is not None:
-        yield from _from_stdin(predictor, *stdin, level=level, events=events)
+        with _aside(stdin[0]) as path:
+            for found in predictor.predict_many(
+                [path], level, events=events, pcm=stdin[1], tell=lambda _, heard: tell(STDIN, heard)
+            ):
+                yield (replace(item, path=STDIN) for item in found)
         return
-    for found in predictor.predict_many(files, level, events=events):
+    for found in predictor.predict_many(files, level, events=events, tell=tell):
         # All folders that hold recordings were replaced by them.
         if found[0].error is not None and os.path.isdir(found[0].path):
             yield [replace(found[0], error=_NO_SOUND)]
@@ -116,14 +124,8 @@ def predict_each(
             yield found
 
 
-def _from_stdin(
-    predictor: Predictor,
-    stream: BinaryIO,
-    pcm: Pcm | None,
-    *,
-    level: str,
-    events: EventSettings | None,
-) -> Iterator[Iterable[Prediction]]:
+@contextmanager
+def _aside(stream: BinaryIO) -> Iterator[str]:
     """Lay what comes aside in a file: formats are not made to be read from a pipe."""
     with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
         path = os.path.join(folder, "stdin")
@@ -132,5 +134,4 @@ def _from_stdin(
                 shutil.copyfileobj(stream, file, 1 << 20)
         except OSError as error:
             raise OutputError.of(folder, error) from error
-        for found in predictor.predict_many([path], level, events=events, pcm=pcm):
-            yield (replace(item, path=STDIN) for item in found)
+        yield path
