@@ -8,10 +8,11 @@ import soundfile
 
 from conftest import RATE, sound
 from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.reading import Reading
 from timbrel.audio.windows import Windowing, consecutive, counts, keep, power
 from timbrel.errors import AudioError, InvalidArgument
 from timbrel.inference.events import EventSettings
-from timbrel.inference.hearing import Waveform, hear
+from timbrel.inference.hearing import Waveform, hear, hear_elsewhere
 from timbrel.inference.predictor import load
 from timbrel.parallel import in_order
 
@@ -130,9 +131,33 @@ def test_file_array_isolated_and_stream_agree(predictor, tmp_path, rate):
         live = [item for item in predictor.listen(pieces, rate) if item.predicted]
         assert_close(live, windows, seconds=False)
         assert {item.seconds for item in live} == {None}
+    here = hear(Reading(path, RATE), predictor.windowing, predictor.probabilities)
+    (graph := tmp_path / "copy.onnx").write_bytes(predictor._graph)
     with IsolatedDecoder() as decoder:
-        heard = hear(decoder.read(path, RATE), predictor.windowing, predictor.probabilities)
-    assert len(heard.start) == len(windows)
+        elsewhere = hear_elsewhere(decoder, path, predictor.windowing, graph)
+    for item in dataclasses.fields(here):
+        np.testing.assert_array_equal(getattr(here, item.name), getattr(elsewhere, item.name))
+
+
+def test_how_far_a_recording_has_been_heard_is_told(predictor, tmp_path):
+    soundfile.write(tmp_path / "x.wav", gappy(30.0), 16_000)
+    told = []
+    list(predictor.predict_many([tmp_path / "x.wav"], tell=lambda *heard: told.append(heard)))
+    assert {path for path, _ in told} == {(tmp_path / "x.wav").as_posix()}
+    seconds = [seconds for _, seconds in told]
+    assert seconds == sorted(seconds)
+    assert len(seconds) > 3
+    assert seconds[-1] == pytest.approx(30, abs=2.5)
+
+
+def test_the_users_model_may_change_while_many_are_predicted(tiny_model, tiny_data, tmp_path):
+    (copy := tmp_path / "model.onnx").write_bytes((tiny_model / "model.onnx").read_bytes())
+    paths = sorted(tiny_data.rglob("*.wav"))
+    results = load(copy).predict_many(paths)
+    first = next(results)
+    copy.write_text("gone")
+    rest = list(results)
+    assert [item[0].predicted for item in [first, *rest]] == [path.parent.name for path in paths]
 
 
 def test_a_recipe_that_cleans_nothing_agrees_too(predictor, tmp_path):

@@ -24,7 +24,7 @@ from timbrel.inference import predictor
 from timbrel.inference.prediction import Prediction
 from timbrel.workflows import predict
 
-def predict_each(files, *_, level):
+def predict_each(files, *_, **__):
     for path in files:
         yield [
             Prediction(path=path, label="dog", probability=0.5, seconds=2.0, start=n, end=n + 1)

@@ -567,6 +567,16 @@ def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
     assert "the decoder crashed on it" in problem.message
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("unruly")
+def test_patience_begins_anew_with_what_is_heard_of_a_process(tmp_path):
+    path = write(tmp_path / "slow-1.wav", 400_000)
+    with IsolatedDecoder(patience=2.5) as decoder:
+        # Seven pieces, 0.7 s each.
+        found = decoder.decode(path, None)
+    np.testing.assert_array_equal(found.waveform, decode(path, None).waveform)
+
+
 @pytest.mark.usefixtures("unruly")
 @pytest.mark.parametrize("level", ["file", pytest.param("window", marks=pytest.mark.slow)])
 def test_predicting_goes_on_without_the_file_that_crashes(tiny_model, data_with_traps, level):

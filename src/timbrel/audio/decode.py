@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -80,3 +80,10 @@ def whole(reading: Reading) -> Decoded:
         seconds=reading.seconds,
         warnings=reading.warnings,
     )
+
+
+def parts(reading: Reading) -> tuple[dict, dict[str, np.ndarray]]:
+    """`whole` for another process: the fields of `Decoded` as JSON data and arrays."""
+    decoded = whole(reading)
+    facts = {item.name: getattr(decoded, item.name) for item in fields(decoded)}
+    return facts, {"waveform": facts.pop("waveform")}

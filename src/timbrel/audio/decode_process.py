@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,10 +17,6 @@ from timbrel.errors import DecoderError
 _START_SECONDS = 120.0
 END_SECONDS = 5.0
 ADVICE = "convert it with another program, or take it out"
-
-
-# What a process says, and the arrays that come with it.
-Reply = tuple[dict, dict[str, np.ndarray]]
 
 
 class GoneError(Exception):
@@ -61,43 +55,35 @@ class DecodeProcess:
         except OSError as error:
             raise DecoderError.of(str(error)) from error
 
-    def ask(self, request: bytes, seconds: float) -> Iterator[Reply]:
-        """Send a request for a description; yield the one reply, and the arrays with it.
+    def ask(self, request: bytes, seconds: float) -> tuple[dict, dict[str, np.ndarray]]:
+        """Send a request; return the reply, and the arrays that come with it.
 
         Args:
             request: a line, as `timbrel.audio.decode_worker` explains.
-            seconds: how long the answer may take, the start of the process not counted.
+            seconds: how long nothing may be heard of the process, its start not counted.
 
         Raises:
             GoneError: the process ended before it answered.
             MemoryError: an array does not fit in the memory.
         """
-        self._send(request, seconds)
-        reply = self._reply()
-        arrays = {name: self._array(kind, shape) for name, kind, shape in reply.get("arrays", ())}
-        self.in_step = self.answered = True
-        yield reply, arrays
-
-    def read(self, request: bytes, seconds: float) -> Iterator[Reply]:
-        """Send a request for the pieces of a recording; yield a reply with each, and a last one.
-
-        Args:
-            request: a line, as `timbrel.audio.decode_worker` explains.
-            seconds: how long each piece may take, the start of the process not counted. Time that
-                the caller spends on a piece does not count.
-
-        Raises:
-            GoneError: the process ended before it answered.
-            MemoryError: a piece does not fit in the memory.
-        """
-        self._send(request, seconds)
-        while "piece" in (reply := self._reply()):
-            piece = self._array("<f4", (reply["piece"],))
-            self.seconds_left = math.inf
-            yield reply, {"piece": piece}
+        self.in_step = False
+        self._await_start()
+        self.seconds_left = seconds
+        try:
+            self.process.stdin.write(request)
+            self.process.stdin.flush()
+        except OSError:  # A broken pipe.
+            raise GoneError from None
+        while "alive" in (reply := self._reply()):
             self.seconds_left = seconds
+        arrays = {}
+        for name, kind, shape in reply.get("arrays", ()):
+            array = arrays[name] = np.empty(shape, dtype=kind)
+            # What is longer than the reader's buffer goes into the array without another copy.
+            if array.size and self.process.stdout.readinto(array.reshape(-1)) < array.nbytes:
+                raise GoneError
         self.in_step = self.answered = True
-        yield reply, {}
+        return reply, arrays
 
     def what_ended_it(self) -> str:
         """Say what became of a process that is gone, as what is wrong with the file it read."""
@@ -134,28 +120,11 @@ class DecodeProcess:
             with contextlib.suppress(OSError):
                 stream.close()
 
-    def _send(self, request: bytes, seconds: float) -> None:
-        self.in_step = False
-        self._await_start()
-        self.seconds_left = seconds
-        try:
-            self.process.stdin.write(request)
-            self.process.stdin.flush()
-        except OSError:  # A broken pipe.
-            raise GoneError from None
-
     def _reply(self) -> dict:
         line = self.process.stdout.readline()
         if not line.endswith(b"\n"):
             raise GoneError
         return json.loads(line)
-
-    def _array(self, kind: str, shape: Sequence[int]) -> np.ndarray:
-        array = np.empty(shape, dtype=kind)
-        # What is longer than the reader's buffer goes into the array without another copy.
-        if array.size and self.process.stdout.readinto(array.reshape(-1)) < array.nbytes:
-            raise GoneError
-        return array
 
     def _await_start(self) -> None:
         while not self.ready:

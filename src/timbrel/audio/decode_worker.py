@@ -1,18 +1,15 @@
-"""A process that decodes sound files for its parent; `timbrel.audio.isolated` starts it.
+"""A process that reads sound files for its parent; `timbrel.audio.isolated` starts it.
 
 What the two say to each other:
 
     worker  READY, after whatever else the interpreter printed while it started
-    parent  one line of JSON: the arguments of `decode` by their names, and under `describe` the
-            module and the name of a function to give the result to, with its other arguments, or
-            null for the pieces of the recording
-    worker  for a function, one line of JSON: `{"facts": …, "arrays": …}`, the arrays as
-            `[name, dtype, shape]`, followed by their raw content in that order. They are what the
-            function returns.
-            For pieces, a line `{"piece": samples}` before the float32 samples of each, then one
-            with `{"facts": …}` of the whole.
-            Instead of the next line `{"unusable": reason}` for an AudioError,
-            `{"invalid": message}` for InvalidArgument, `{"failed": reason}` where memory runs out
+    parent  one line of JSON: the arguments of `Reading` by their names, and under `by` the module
+            and the name of a function that the reading is given to, with its other arguments
+    worker  one line of JSON: `{"facts": …, "arrays": …}`, the arrays as `[name, dtype, shape]`,
+            followed by their raw content in that order; both are what the function returns.
+            `{"unusable": reason}` for an AudioError, `{"invalid": message}` for InvalidArgument,
+            `{"failed": reason}` where memory runs out. Before it, once a second at most while
+            pieces of the recording are read, a line `{"alive": true}`
 
 When its input ends, because the parent closed it or is no more, the worker ends at once, even in
 the middle of a file.
@@ -24,17 +21,18 @@ import importlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import BinaryIO
 
 import numpy as np
 
-from timbrel.audio.decode import whole
-from timbrel.audio.reading import FACTS, Reading
+from timbrel.audio.reading import Reading
 from timbrel.errors import AudioError, InvalidArgument
 
 READY = b"timbrel decodes\n"
+_BEAT_SECONDS = 1.0
 TOO_LONG = "it does not fit in the memory; cut it into shorter recordings"
 
 
@@ -72,34 +70,48 @@ def _receive(requests: BinaryIO, waiting: SimpleQueue[bytes]) -> None:
 
 def _answer(request: dict, answers: BinaryIO, read: Callable[..., Reading]) -> None:
     arrays: dict[str, np.ndarray] = {}
-    describe = request.pop("describe")
+    module, name, settings = request.pop("by")
+    function = getattr(importlib.import_module(module), name)
     try:
-        reading = read(**request)
-        if describe is None:
-            for piece in reading:
-                _write(answers, {"piece": len(piece)}, [piece])
-            reply = {"facts": {name: getattr(reading, name) for name in FACTS}}
-        else:
-            module, name, settings = describe
-            function = getattr(importlib.import_module(module), name)
-            facts, arrays = function(whole(reading), **settings)
-            listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
-            reply = {"facts": facts, "arrays": listed}
+        facts, arrays = function(_Beating(read(**request), answers), **settings)
     except AudioError as error:
         reply = {"unusable": error.reason}
     except InvalidArgument as error:
         reply = {"invalid": str(error)}
     except MemoryError:
-        reply, arrays = {"failed": TOO_LONG}, {}
-    _write(answers, reply, arrays.values())
-
-
-def _write(answers: BinaryIO, reply: dict, arrays: Iterable[np.ndarray]) -> None:
+        reply = {"failed": TOO_LONG}
+    else:
+        listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+        reply = {"facts": facts, "arrays": listed}
     answers.write(json.dumps(reply).encode() + b"\n")
-    for array in arrays:
+    for array in arrays.values():
         # What is larger than the buffer goes to the pipe without another copy.
         answers.write(np.ascontiguousarray(array))
     answers.flush()
+
+
+class _Beating:
+    """A reading that lets the parent know, now and then, that it goes on.
+
+    Args:
+        reading: what is read.
+        answers: where to say so.
+    """
+
+    def __init__(self, reading: Reading, answers: BinaryIO) -> None:
+        self._reading, self._answers = reading, answers
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        said = time.monotonic()
+        for piece in self._reading:
+            yield piece
+            if time.monotonic() - said > _BEAT_SECONDS:
+                self._answers.write(b'{"alive": true}\n')
+                self._answers.flush()
+                said = time.monotonic()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._reading, name)
 
 
 if __name__ == "__main__":

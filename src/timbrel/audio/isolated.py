@@ -11,16 +11,13 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
-from itertools import islice
 from types import TracebackType
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded, whole
-from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError, Reply
+from timbrel.audio.decode import Decoded
+from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError
 from timbrel.audio.decode_worker import TOO_LONG
-from timbrel.audio.reading import FACTS
 from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgument, TimbrelError
 
 # A tenth of the pace at which the slowest codec (Opus) goes on one core of a server of 2023, and a
@@ -31,8 +28,7 @@ _TICK_SECONDS = 1.0
 # Module and name of a function, and its keyword arguments.
 Describe = tuple[str, str, dict]
 
-# Asks a process, and yields its replies with the arrays that came with each.
-Talk = Callable[[DecodeProcess, bytes, float], Iterator[Reply]]
+_DECODE: Describe = ("timbrel.audio.decode", "parts", {})
 
 _CLOSED = "decoding was stopped before it was read"
 
@@ -92,31 +88,8 @@ class IsolatedDecoder:
             InvalidArgument: `rate` is not above 0.
             DecoderError: the process cannot be started.
         """
-        reading = self.read(path, rate, start=start, end=end, name=name)
-        try:
-            return whole(reading)
-        except MemoryError:
-            raise DecoderFailed(os.fspath(path) if name is None else name, TOO_LONG) from None
-
-    def read(
-        self,
-        path: str | os.PathLike,
-        rate: int | None,
-        *,
-        start: float | None = None,
-        end: float | None = None,
-        name: str | None = None,
-    ) -> IsolatedReading:
-        """Do what `timbrel.audio.reading.Reading` does, in another process.
-
-        The process is taken when the first piece is asked for, and kept until the last one was, or
-        until the iteration is given up.
-
-        Args:
-            path, rate, start, end, name: as for `decode`.
-        """
-        request = {"rate": rate, "start": start, "end": end, "describe": None}
-        return IsolatedReading(lambda: self._converse(path, name, request, DecodeProcess.read))
+        facts, arrays = self.describe(path, rate, start=start, end=end, name=name, by=_DECODE)
+        return Decoded(**facts | arrays | {"warnings": tuple(facts["warnings"])})
 
     def describe(
         self,
@@ -128,39 +101,33 @@ class IsolatedDecoder:
         name: str | None = None,
         by: Describe,
     ) -> tuple[dict, dict[str, np.ndarray]]:
-        """Decode and describe in another process, where Python's lock stops nobody else.
+        """Read and describe in another process, where Python's lock stops nobody else.
 
         Args:
             path, rate, start, end, name: as for `decode`.
             by: module and name of a function, and its keyword arguments, which are JSON data. It
-                gets a `Decoded` first, and returns facts (JSON data) and arrays by their names. It
+                gets a `Reading` first, and returns facts (JSON data) and arrays by their names. It
                 may raise AudioError.
 
         Raises:
             As `decode` does. A defect of the function looks like one of the decoder.
         """
-        request = {"rate": rate, "start": start, "end": end, "describe": by}
-        ((reply, arrays),) = self._converse(path, name, request, DecodeProcess.ask)
-        return reply["facts"], arrays
+        return self._ask(path, name, rate=rate, start=start, end=end, by=by)
 
-    def _converse(
-        self, path: str | os.PathLike, name: str | None, request: dict, talk: Talk
-    ) -> Iterator[Reply]:
+    def _ask(
+        self, path: str | os.PathLike, name: str | None, **request: object
+    ) -> tuple[dict, dict[str, np.ndarray]]:
         """Have a request answered, by a second process where the first was not at fault."""
         path = os.fspath(path)
         name = path if name is None else name
         seconds = self._patience + _size(path) / _BYTES_PER_SECOND
         line = _line(path, request)
-        given, fresh = 0, False
+        fresh = False
         while True:
             worker = self._take(name, fresh=fresh)
             try:
-                # A second process begins from the beginning.
-                for reply, arrays in islice(talk(worker, line, seconds), given, None):
-                    _check(reply, name)
-                    given += 1
-                    yield reply, arrays
-                return
+                reply, arrays = worker.ask(line, seconds)
+                break
             except MemoryError:
                 raise DecoderFailed(name, TOO_LONG) from None
             except GoneError:
@@ -170,6 +137,13 @@ class IsolatedDecoder:
                 fresh = True
             finally:
                 self._give_back(worker)
+        if "invalid" in reply:
+            raise InvalidArgument(reply["invalid"])
+        if "failed" in reply:
+            raise DecoderFailed(name, reply["failed"])
+        if "unusable" in reply:
+            raise AudioError(name, reply["unusable"])
+        return reply["facts"], arrays
 
     def start(self, files: int) -> None:
         """Start the processes that so many files keep busy, and do not wait until they are ready.
@@ -264,42 +238,6 @@ class IsolatedDecoder:
                     if worker.seconds_left < 0:
                         worker.overdue = True
                         worker.kill()
-
-
-class IsolatedReading:
-    """A recording in pieces that another process reads; what `Reading` is otherwise.
-
-    Attributes:
-        rate, source_rate, channels, seconds, warnings: as those of `Reading`, known at the end of
-            an iteration.
-
-    Iterating raises what `IsolatedDecoder.decode` does.
-    """
-
-    def __init__(self, answers: Callable[[], Iterator[Reply]]) -> None:
-        self._answers = answers
-        self.rate = self.source_rate = self.channels = 0
-        self.seconds = 0.0
-        self.warnings: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for reply, arrays in self._answers():
-            if "facts" not in reply:
-                yield arrays["piece"]
-                continue
-            for name in FACTS:
-                setattr(self, name, reply["facts"][name])
-            self.warnings = tuple(self.warnings)
-
-
-def _check(reply: dict, name: str) -> None:
-    """Raise what the other process could not do."""
-    if "invalid" in reply:
-        raise InvalidArgument(reply["invalid"])
-    if "failed" in reply:
-        raise DecoderFailed(name, reply["failed"])
-    if "unusable" in reply:
-        raise AudioError(name, reply["unusable"])
 
 
 def _size(path: str) -> int:

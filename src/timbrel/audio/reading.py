@@ -29,9 +29,6 @@ _MP3 = ("MP3", "MPEG")
 _LEAD = 1.0
 _LED = (*_MP3, "OGG")
 
-# What is known of a recording when it has been read.
-FACTS = ("rate", "source_rate", "channels", "seconds", "warnings")
-
 # Parts of what is said of a recording by which a program can tell one cause from another.
 NO_FILE = "there is no such file"
 NO_PERMISSION = "no permission to read it"

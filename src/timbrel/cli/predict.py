@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -161,6 +162,11 @@ class _Run:
         self._files = files
         self._failed: dict[str, str] = {}
         self._odd: list[str] = []
+        self._note: Callable[[str], None] = lambda note: None
+
+    def tell(self, path: str, seconds: float) -> None:
+        """Say how far a recording has been heard."""
+        self._note(f"{timedelta(seconds=int(seconds))} of {path}")
 
     def write(
         self, results: Iterable[Iterable[Prediction]], target: Output, interrupts: Interrupts
@@ -168,6 +174,7 @@ class _Run:
         """Write what is found in each file, until all is done or somebody interrupts."""
         with self._terminal.progress() as bars:
             task = bars.add_task("predicting", total=len(self._files), note="")
+            self._note = lambda note: bars.update(task, note=note)
             try:
                 with contextlib.closing(results):
                     for path, found in zip(self._files, results, strict=True):

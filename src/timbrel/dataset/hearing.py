@@ -12,9 +12,10 @@ from functools import cache
 
 import numpy as np
 
-from timbrel.audio.decode import Decoded
+from timbrel.audio.decode import whole
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.levels import Levels, measure_levels
+from timbrel.audio.reading import Reading
 from timbrel.audio.samples import resample
 from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.duplicates import Fingerprint, fingerprint
@@ -94,16 +95,17 @@ def hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> Des
     )
 
 
-def describe(decoded: Decoded, **windowing: float | None) -> tuple[dict, dict[str, np.ndarray]]:
-    """Take from a decoded recording what `hear` makes a `Description` of.
+def describe(reading: Reading, **windowing: float | None) -> tuple[dict, dict[str, np.ndarray]]:
+    """Take from a recording what `hear` makes a `Description` of.
 
     Args:
-        decoded: the recording at the rate of its file.
+        reading: the recording at the rate of its file.
         windowing: the fields of a `Windowing`.
 
     Returns:
         Facts as JSON data, and arrays.
     """
+    decoded = whole(reading)
     wanted = Windowing(**windowing)
     waveform = resample(decoded.waveform, decoded.source_rate, wanted.rate)
     cleaned, left = keep(waveform, wanted)

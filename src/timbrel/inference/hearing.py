@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.samples import Inspection, resample
 from timbrel.audio.stream import WindowStream
 from timbrel.audio.windows import (
@@ -19,6 +22,7 @@ from timbrel.audio.windows import (
     power,
 )
 from timbrel.errors import InvalidArgument
+from timbrel.model.runtime import Session
 
 # Sound that is cut, and asked about, together.
 _SECONDS_AT_ONCE = 10.0
@@ -181,6 +185,41 @@ def hear(
     )
 
 
+def hear_elsewhere(decoder: IsolatedDecoder, path: str, windowing: Windowing, graph: Path) -> Heard:
+    """Have a file read, and the model asked, by another process.
+
+    Args:
+        decoder: asks the other process.
+        path: the file.
+        windowing: how recordings become windows.
+        graph: a file with the content of `model.onnx`.
+
+    Raises:
+        AudioError: the recording cannot be used.
+        DecoderError: the process cannot be started.
+    """
+    settings = {"windowing": asdict(windowing), "graph": str(graph)}
+    by = (__name__, "hear_for_parent", settings)
+    facts, arrays = decoder.describe(path, windowing.rate, by=by)
+    return Heard(**arrays, seconds=facts["seconds"], warnings=tuple(facts["warnings"]))
+
+
+def hear_for_parent(
+    recording: Recording, *, windowing: dict, graph: str
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """`hear` in the process that `hear_elsewhere` asks: the fields of `Heard`."""
+    session = _session(graph)
+    heard = hear(recording, Windowing(**windowing), lambda windows: session.run(windows)[0])
+    found = {item.name: getattr(heard, item.name) for item in fields(heard)}
+    facts = {name: found.pop(name) for name in ("seconds", "warnings")}
+    return facts, found
+
+
+@lru_cache(maxsize=1)
+def _session(graph: str) -> Session:
+    return Session(Path(graph).read_bytes(), "The model", threads=1)
+
+
 def is_silent(samples: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """Which windows hold nothing but zeros.
 
@@ -215,7 +254,9 @@ def _told(
         tell(samples / rate)
 
 
-def _ask(pieces: Iterable[np.ndarray], windowing: Windowing, answer: Answer, *, spread: Spread) -> _Asked:
+def _ask(
+    pieces: Iterable[np.ndarray], windowing: Windowing, answer: Answer, *, spread: Spread
+) -> _Asked:
     stream = WindowStream(windowing)
 
     def ask(windows: Windows) -> tuple[np.ndarray, ...]:
@@ -228,7 +269,9 @@ def _ask(pieces: Iterable[np.ndarray], windowing: Windowing, answer: Answer, *, 
     return _Asked(rows, stream.kept)
 
 
-def _batches(recording: Recording, stream: WindowStream, windowing: Windowing) -> Iterator[Windows]:
+def _batches(
+    pieces: Iterable[np.ndarray], stream: WindowStream, windowing: Windowing
+) -> Iterator[Windows]:
     """Cut a recording into windows, many at a time."""
     whole = map(stream.push, _gathered(pieces, windowing.rate * _SECONDS_AT_ONCE))
     for windows in chain(whole, map(WindowStream.finish, [stream])):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.pcm import Pcm
 from timbrel.audio.reading import Reading
-from timbrel.errors import AudioError, InvalidArgument
+from timbrel.errors import AudioError, InvalidArgument, OutputError
 from timbrel.files import with_slashes
 from timbrel.inference.answers import Answers
 from timbrel.inference.events import EventSettings
-from timbrel.inference.hearing import Heard, Recording, Spread, Waveform, hear
+from timbrel.inference.hearing import Heard, Recording, Waveform, hear, hear_elsewhere
 from timbrel.inference.listening import Listener
 from timbrel.inference.prediction import Prediction
 from timbrel.model.directory import LoadedModel, load_model
@@ -53,7 +57,7 @@ class Predictor:
         self.threshold = (
             float(model.metadata["thresholds"]["unknown"]) if threshold is None else threshold
         )
-        self._session = model.session
+        self._session, self._graph = model.session, model.graph
         self._answers = Answers(self.labels, self.threshold, min(top, len(self.labels)))
 
     def __repr__(self) -> str:
@@ -106,10 +110,11 @@ class Predictor:
     ) -> Iterator[Sequence[Prediction]]:
         """Classify files in parallel, in their order; the predictions for each.
 
-        A file that cannot be used gives one prediction with `error`. More than one file are read in
-        processes of their own, so that a codec that crashes or hangs costs one file. A single file
-        is read in this process, and its windows are shared out among the cores: there is nothing
-        else to be lost, and starting another process would take longer than all the rest.
+        A file that cannot be used gives one prediction with `error`. More than one file are heard
+        in processes of their own, one for each core, so that a codec that crashes or hangs costs
+        one file. A single file is heard in this process, and its windows are shared out among the
+        cores: there is nothing else to be lost, and starting another process would take longer than
+        all the rest.
 
         Args:
             paths: the files.
@@ -118,8 +123,8 @@ class Predictor:
                 its `seconds` and `warnings`.
             events: what makes an event.
             pcm: what the bytes of a single file without a header are.
-            tell: called with a path and how many seconds of it have been heard, now and then, from
-                any thread.
+            tell: called with the path of a single file and how many seconds of it have been heard,
+                now and then.
 
         Raises:
             InvalidArgument: there is no such level.
@@ -140,16 +145,28 @@ class Predictor:
         if len(first) < 2:
             for path in first:
                 reading = Reading(path, self.windowing.rate, pcm=pcm)
-                yield self._attempt(path, reading, say, spread=in_order, tell=tell)
+                said = partial(tell, with_slashes(path))
+                yield _attempt(path, lambda: self._hear(reading, tell=said), say)  # noqa: B023
             return
-        with IsolatedDecoder() as decoder:
+        with self._laid_aside() as graph, IsolatedDecoder() as decoder:
             yield from in_order(
-                lambda path: self._attempt(
-                    path, decoder.read(path, self.windowing.rate), say, tell=tell
+                lambda path: _attempt(
+                    path, lambda: hear_elsewhere(decoder, path, self.windowing, graph), say
                 ),
                 chain(first, paths),
                 stop=decoder.close,
             )
+
+    @contextmanager
+    def _laid_aside(self) -> Iterator[Path]:
+        """The model in a file that stays as it is, whatever becomes of the user's."""
+        with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
+            path = Path(folder, "model.onnx")
+            try:
+                path.write_bytes(self._graph)
+            except OSError as error:
+                raise OutputError.of(path, error) from error
+            yield path
 
     def listen(
         self, pieces: Iterable[np.ndarray], rate: int, *, name: str = "-"
@@ -179,34 +196,28 @@ class Predictor:
         """What `listen` uses, for whoever has the pieces handed in: `push` them, then `finish`."""
         return Listener(self._answers, self.probabilities, self.windowing, rate=rate, name=name)
 
-    def _attempt(
-        self,
-        path: str | os.PathLike,
-        recording: Recording,
-        say: Callable[[str, Heard], Sequence[Prediction]],
-        *,
-        tell: Callable[[str, float], object],
-        spread: Spread = map,
-    ) -> Sequence[Prediction]:
-        name = with_slashes(path)
-        try:
-            heard = hear(
-                recording,
-                self.windowing,
-                self.probabilities,
-                spread=spread,
-                tell=lambda seconds: tell(name, seconds),
-            )
-        except AudioError as error:
-            return [Prediction(path=name, error=error.reason)]
-        return say(name, heard)
-
     def _heard(self, sound: Sound, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):
-            name, recording = "", Waveform.of(sound, rate, self.windowing.rate)
-        else:
-            name, recording = with_slashes(sound), Reading(sound, self.windowing.rate)
-        return name, hear(recording, self.windowing, self.probabilities, spread=in_order)
+            return "", self._hear(Waveform.of(sound, rate, self.windowing.rate))
+        return with_slashes(sound), self._hear(Reading(sound, self.windowing.rate))
+
+    def _hear(
+        self, recording: Recording, *, tell: Callable[[float], object] = lambda seconds: None
+    ) -> Heard:
+        return hear(recording, self.windowing, self.probabilities, spread=in_order, tell=tell)
+
+
+def _attempt(
+    path: str | os.PathLike,
+    listen: Callable[[], Heard],
+    say: Callable[[str, Heard], Sequence[Prediction]],
+) -> Sequence[Prediction]:
+    name = with_slashes(path)
+    try:
+        heard = listen()
+    except AudioError as error:
+        return [Prediction(path=name, error=error.reason)]
+    return say(name, heard)
 
 
 def load(model: str | os.PathLike, *, threshold: float | None = None, top: int = 5) -> Predictor:

@@ -26,11 +26,13 @@ class LoadedModel:
         name: what the user named.
         metadata: the content of `model.json`, or of its copy inside `model.onnx`.
         session: runs the graph.
+        graph: the content of `model.onnx`.
     """
 
     name: str
     metadata: dict
     session: Session
+    graph: bytes
 
 
 def load_model(model: str | os.PathLike, *, threads: int = 0) -> LoadedModel:
@@ -45,8 +47,9 @@ def load_model(model: str | os.PathLike, *, threads: int = 0) -> LoadedModel:
         return _load_directory(path, threads)
     if not path.exists():
         raise ModelError(f"There is no model '{model}'.")
-    session = Session(_read(path), f"'{model}'", threads=threads)
-    return _checked(str(model), session.metadata, session)
+    graph = _read(path)
+    session = Session(graph, f"'{model}'", threads=threads)
+    return _checked(LoadedModel(str(model), session.metadata, session, graph))
 
 
 def _load_directory(folder: Path, threads: int) -> LoadedModel:
@@ -75,13 +78,14 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
             f"'{folder / DESCRIPTION}' was changed: it differs from its copy inside {GRAPH}. "
             "Copy the model again, or train it again."
         )
-    return _checked(str(folder), metadata, session)
+    return _checked(LoadedModel(str(folder), metadata, session, graph))
 
 
-def _checked(name: str, metadata: dict, session: Session) -> LoadedModel:
-    check_metadata(metadata, f"'{name}'")
-    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{name}'")
-    return LoadedModel(name, metadata, session)
+def _checked(model: LoadedModel) -> LoadedModel:
+    name, session = f"'{model.name}'", model.session
+    metadata = check_metadata(model.metadata, name)
+    check_graph(metadata, window=session.window, classes=session.classes, name=name)
+    return model
 
 
 def _read(path: Path) -> bytes:

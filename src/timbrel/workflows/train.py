@@ -264,7 +264,7 @@ def _calibrate(
 def _sanity(graph: bytes, metadata: dict) -> list[dict]:
     """Let the finished model hear sounds that are no recording of any class."""
     name = "The exported model"
-    return sanity_round(Predictor(LoadedModel(name, metadata, Session(graph, name))))
+    return sanity_round(Predictor(LoadedModel(name, metadata, Session(graph, name), graph)))
 
 
 def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
