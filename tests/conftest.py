@@ -116,3 +116,18 @@ def untrained(_without_learning, monkeypatch):
 def tiny_model(tiny_training):
     """The model directory of `tiny_training`; read only."""
     return tiny_training.path
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A small sample library to sort, of a test's own."""
+    from tagging_killed import make_library
+
+    make_library(tmp_path / "library")
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where it is sorted to."""
+    return tmp_path / "sorted"

@@ -3,6 +3,7 @@
 A program of its own, since it forks, and the tests' process has threads.
 """
 
+import csv
 import errno
 import hashlib
 import os
@@ -24,6 +25,8 @@ CALLS = (
     *("link", "symlink", "rename", "replace", "unlink", "mkdir", "rmdir"),
     *("write", "fsync", "ftruncate"),
 )
+
+JOURNAL = "timbrel-tag.jsonl"
 
 CASES = {
     "link": {"mode": "link"},
@@ -72,6 +75,19 @@ def make_library(folder):
         soundfile.write(path, sound, 8000)
         os.utime(path, ns=(10**18 + number, 10**18 + 7 * number))
         path.chmod(0o444 if number % 2 else 0o640)
+
+
+def table(out, name="tags.csv"):
+    """The rows of a table that was written."""
+    with open(out / name, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def touch(path, text="x"):
+    """A file with some text, and the folders around it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
 
 
 def contents(folder):

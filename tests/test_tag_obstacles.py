@@ -1,41 +1,16 @@
 """Sorting a library when others are in the way: files, disks, permissions."""
 
-import csv
 import errno
 import json
 import os
 
 import pytest
 
-from tagging_killed import Named, contents, files, make_library
+from tagging_killed import JOURNAL, Named, contents, files, table, touch
 from timbrel.errors import OutputError
 from timbrel.tagging import acts, sorting
 from timbrel.tagging.journal import Journal
 from timbrel.workflows.tag import tag, undo_tag
-
-JOURNAL = "timbrel-tag.jsonl"
-
-
-@pytest.fixture
-def library(tmp_path):
-    make_library(tmp_path / "library")
-    return tmp_path / "library"
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "sorted"
-
-
-def table(out, name="tags.csv"):
-    with open(out / name, newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def touch(path, text="x"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def test_nothing_is_overwritten(library, out):

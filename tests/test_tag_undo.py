@@ -4,18 +4,10 @@ import shutil
 
 import pytest
 
-from tagging_killed import Named, contents, files, make_library
+from tagging_killed import JOURNAL, Named, contents, files
 from timbrel.errors import DataError
 from timbrel.tagging import taking_back
 from timbrel.workflows.tag import tag, undo_tag
-
-JOURNAL = "timbrel-tag.jsonl"
-
-
-@pytest.fixture
-def library(tmp_path):
-    make_library(tmp_path / "library")
-    return tmp_path / "library"
 
 
 @pytest.fixture

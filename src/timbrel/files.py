@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,14 @@ def with_slashes(path: str | os.PathLike) -> str:
         if "\\" not in text or (os.path.exists(text) and os.sep == "/")
         else text.replace("\\", "/")
     )
+
+
+def folded(name: str) -> str:
+    """A name so that two are equal if some usual file system takes them for the same.
+
+    On some, neither case nor the way in which accents are composed tells names apart.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

@@ -8,13 +8,21 @@ import os
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
-from timbrel.cli.options import PcmChannels, PcmForm, PcmFormat, PcmRate, pcm_of
+from timbrel.cli.options import (
+    ModelPath,
+    PcmChannels,
+    PcmForm,
+    PcmFormat,
+    PcmRate,
+    Threshold,
+    given,
+    pcm_of,
+)
 from timbrel.errors import AudioError, InvalidArgument
 
 if TYPE_CHECKING:
@@ -39,9 +47,7 @@ def listen(
         str | None,
         typer.Argument(metavar="[-]", help="- for sound on stdin; a microphone by default."),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
-    ] = None,
+    model: ModelPath = None,
     form: Annotated[
         Form, typer.Option("--format", "-f", help="Lines to look at, or JSON for programs.")
     ] = Form.text,
@@ -55,10 +61,7 @@ def listen(
     pcm_format: PcmFormat = PcmForm.s16le,
     pcm_channels: PcmChannels = 1,
     top: Annotated[int, typer.Option("--top", help="Classes that jsonl lists for each line.")] = 5,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
-    ] = None,
+    threshold: Threshold = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -67,8 +70,7 @@ def listen(
     if list_devices:
         _list_devices()
         return
-    if model is None:
-        raise InvalidArgument("No model given; pass -m MODEL.")
+    model = given(model)
     if source not in (None, "-"):
         raise InvalidArgument(
             f"`listen` takes a microphone, or - for stdin. Got '{source}'; for files there is "

@@ -33,6 +33,13 @@ BatchSize = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything that is random.")
 ]
+ModelPath = Annotated[
+    Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
+]
 CleanThreshold = Annotated[
     float | None,
     typer.Option(
@@ -62,6 +69,13 @@ PcmFormat = Annotated[
     PcmForm, typer.Option("--pcm-format", help="16-bit integers or 32-bit floats, little-endian.")
 ]
 PcmChannels = Annotated[int, typer.Option("--pcm-channels", help="Channels of raw PCM.")]
+
+
+def given(model: Path | None) -> Path:
+    """The model that was asked for."""
+    if model is None:
+        raise InvalidArgument("No model given; pass -m MODEL.")
+    return model
 
 
 def pcm_of(rate: int | None, form: PcmForm, channels: int) -> Pcm | None:

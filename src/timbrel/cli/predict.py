@@ -8,14 +8,22 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.cli.interrupts import Interrupts
-from timbrel.cli.options import PcmChannels, PcmForm, PcmFormat, PcmRate, pcm_of
+from timbrel.cli.options import (
+    ModelPath,
+    PcmChannels,
+    PcmForm,
+    PcmFormat,
+    PcmRate,
+    Threshold,
+    given,
+    pcm_of,
+)
 from timbrel.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -48,9 +56,7 @@ def predict(
         list[str],
         typer.Argument(metavar="PATH…", help="Files, folders, patterns; - for a sound on stdin."),
     ],
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
-    ] = None,
+    model: ModelPath = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to write.")] = Format.csv,
     output: Annotated[
         str | None,
@@ -73,10 +79,7 @@ def predict(
     top: Annotated[
         int, typer.Option("--top", help="Classes that jsonl and parquet list for each row.")
     ] = 5,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
-    ] = None,
+    threshold: Threshold = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(
@@ -97,8 +100,7 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Say what is heard in files, folders or stdin: one row a file, a window or an event."""
-    if model is None:
-        raise InvalidArgument("No model given; pass -m MODEL.")
+    model = given(model)
     terminal = Terminal(quiet, verbose)
     from timbrel.inference.outputs import Layout, opened
     from timbrel.inference.predictor import load

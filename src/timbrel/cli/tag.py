@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli.options import ModelPath, Threshold, given
 from timbrel.cli.tables import plain_table
 from timbrel.errors import InvalidArgument
 
@@ -28,9 +29,7 @@ def tag(
     to: Annotated[
         Path | None, typer.Option("--to", help="Where the class folders are made.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
-    ] = None,
+    model: ModelPath = None,
     link: Annotated[
         bool,
         typer.Option(
@@ -52,10 +51,7 @@ def tag(
             help="Write the label into the copied or moved files, as their genre (extra: tags).",
         ),
     ] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
-    ] = None,
+    threshold: Threshold = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would go where, and touch nothing.")
     ] = False,
@@ -75,8 +71,7 @@ def tag(
     mode = _mode(link=link, copy=copy, move=move)
     if folder is None or to is None:
         raise InvalidArgument("Say which folder to sort and where to: timbrel tag DIR --to OUT.")
-    if model is None:
-        raise InvalidArgument("No model given; pass -m MODEL.")
+    model = given(model)
     from timbrel.tagging.names import JOURNAL
     from timbrel.workflows.tag import tag as workflow
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import takewhile
 from pathlib import Path
+
+from timbrel.files import folded
 
 
 def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[str, ...]]]:
@@ -55,16 +56,16 @@ def names_for(inside: Sequence[tuple[str, ...]], ending: str) -> list[Path]:
     stems = {place: _stem(place) for place in inside}
     shared: dict[str, int] = {}
     for stem in stems.values():
-        shared[_key(stem)] = shared.get(_key(stem), 0) + 1
+        shared[folded(stem)] = shared.get(folded(stem), 0) + 1
     taken: set[str] = set()
     names = {}
     for place, stem in stems.items():
-        base = _joined(place) if shared[_key(stem)] > 1 else stem
+        base = _joined(place) if shared[folded(stem)] > 1 else stem
         name, number = base, 1
-        while _key(name) in taken:
+        while folded(name) in taken:
             number += 1
             name = f"{base}-{number}"
-        taken.add(_key(name))
+        taken.add(folded(name))
         names[place] = Path(name + ending)
     return [names[place] for place in inside]
 
@@ -76,7 +77,3 @@ def _stem(place: tuple[str, ...]) -> str:
 def _joined(place: tuple[str, ...]) -> str:
     # Of another drive on Windows, its letter; never a place outside the folder.
     return "/".join(part.rstrip(":\\/") for part in place).lstrip("/")
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

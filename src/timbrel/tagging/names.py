@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+
+from timbrel.files import folded
 
 # What the model will not vouch for goes here, whatever the classes are called.
 UNSURE = "unsure"
@@ -30,15 +31,15 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
     Args:
         labels: the classes; equal ones share a folder.
     """
-    taken = {_folded(name) for name in (UNSURE, TABLE, JOURNAL, STAGING)}
+    taken = {folded(name) for name in (UNSURE, TABLE, JOURNAL, STAGING)}
     names = {}
     for label in dict.fromkeys(labels):
         whole, number = _possible(label), 1
         name = _shortened(whole, "")
-        while _folded(name) in taken:
+        while folded(name) in taken:
             number += 1
             name = _shortened(whole, f" ({number})")
-        taken.add(_folded(name))
+        taken.add(folded(name))
         names[label] = name
     return names
 
@@ -91,11 +92,7 @@ class FreeNames:
 
 
 def _key(folder: str, name: str) -> int:
-    return hash(_folded(f"{folder}/{name}"))
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    return hash(folded(f"{folder}/{name}"))
 
 
 def _possible(label: str) -> str:
