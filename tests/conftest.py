@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,20 @@ def untrained(_without_learning, monkeypatch):
 def tiny_model(tiny_training):
     """The model directory of `tiny_training`; read only."""
     return tiny_training.path
+
+
+def interruptible(*arguments):
+    """What runs the program so that Ctrl-C reaches it.
+
+    Who starts the tests in the background may have it ignored, in all processes that they start.
+    """
+    program = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from timbrel.cli.main import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    return [sys.executable, "-c", program, *map(str, arguments)]
 
 
 @pytest.fixture

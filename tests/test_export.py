@@ -114,7 +114,7 @@ def test_no_windows_give_no_answers(graph):
 def test_batches_do_not_change_the_answer(graph, monkeypatch):
     session = Session(graph, "graph")
     together = session.run(windows())[0]
-    monkeypatch.setattr("timbrel.model.runtime._BATCH", 7)
+    monkeypatch.setattr("timbrel.model.runtime._SAMPLES_AT_ONCE", 7 * 1600)
     np.testing.assert_allclose(session.run(windows())[0], together, atol=1e-6)
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from pyarrow import parquet
 
-from conftest import RATE, sound
+from conftest import RATE, interruptible, sound
 from timbrel.cli.interrupts import Interrupts
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -114,20 +114,15 @@ def test_real_predictions_are_interrupted(tiny_model, tmp_path):
     waveform = sound("hum", 20, np.random.default_rng(0))
     for number in range(40):
         soundfile.write(tmp_path / "sounds" / f"{number:02}.wav", waveform, RATE)
-    program = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from timbrel.cli.main import main\n"
-        "main(sys.argv[1:])\n"
-    )
-    command = [sys.executable, "-c", program, "predict", tmp_path / "sounds"]
-    command += ["-m", tiny_model, "--level", "window"]
+    how = ("-m", tiny_model, "--level", "window")
+    command = interruptible("predict", tmp_path / "sounds", *how)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         lines = [process.stdout.readline() for _ in range(300)]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        # `communicate` would lose what `readline` has read ahead.
+        out, err = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130
     assert err.startswith("Stopped: ")
     rows = [line.split(",") for line in "".join((*lines, out)).splitlines()]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from conftest import RATE, sound
+from conftest import RATE, interruptible, sound
 from timbrel.audio import microphone
 from timbrel.audio.microphone import Microphone, choose, devices
 from timbrel.audio.pcm import Pcm, read_stream
@@ -201,9 +201,8 @@ def test_on_a_terminal_equal_answers_share_a_line(tiny_model):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
-    command = [sys.executable, "-m", "timbrel", "listen", "-", "-m", str(tiny_model), "-f", "jsonl"]
     process = subprocess.Popen(
-        [*command, "--pcm-rate", str(RATE)],
+        interruptible("listen", "-", "-m", tiny_model, "-f", "jsonl", "--pcm-rate", RATE),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -213,8 +212,11 @@ def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
     # More than that is never written; the answer is there all the same.
     assert json.loads(process.stdout.readline())["label"] == "hum"
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1].decode()
-    assert process.returncode == 0
+    # Stdin stays open: it is the signal that ends it.
+    assert process.wait(60) == 0
+    said = process.stderr.read().decode()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
     assert "Traceback" not in said
     assert "ms (median" in said
 

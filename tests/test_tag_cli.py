@@ -6,12 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-from conftest import write_folder
+from conftest import interruptible, write_folder
 from tagging_killed import contents
 from timbrel.cli.main import main
 
@@ -117,8 +116,8 @@ def test_interrupted_it_says_how_to_go_on(library, tmp_path, tiny_model):
     for number in range(600):
         shutil.copy(library / "hum" / "0.wav", library / "hum" / f"{number + 10}.wav")
     before, out = contents(library), tmp_path / "sorted"
-    command = [sys.executable, "-m", "timbrel", "tag", library, "--to", out, "-m", tiny_model]
-    command += ["--move", "--threshold", "0"]
+    how = ("-m", tiny_model, "--move", "--threshold", "0")
+    command = interruptible("tag", library, "--to", out, *how)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not (out / "hum").exists() and time.monotonic() < deadline:
@@ -130,6 +129,6 @@ def test_interrupted_it_says_how_to_go_on(library, tmp_path, tiny_model):
     assert f'timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert not list(library.rglob("*.wav"))
-    subprocess.run([*command[:4], "--undo", out], check=True, capture_output=True)
+    subprocess.run(interruptible("tag", "--undo", out), check=True, capture_output=True)
     assert contents(library) == before
     assert not out.exists()

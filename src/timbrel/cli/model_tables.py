@@ -135,7 +135,6 @@ def _front_end(front_end: dict) -> str:
 def _network(network: dict) -> str:
     parameters = network["parameters"]
     parts = [
-        network["kind"],
         f"{parameters:,} parameters" if parameters else None,
         f"an embedding of {network['embedding']:,} numbers",
     ]
