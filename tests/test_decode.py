@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from timbrel.audio.decode import EXTENSIONS, decode
+from timbrel.audio.reading import Reading
 from timbrel.audio.samples import resample
 from timbrel.errors import AudioError, InvalidArgument, TimbrelError
 
@@ -267,6 +268,14 @@ def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, 
     path = write(tmp_path / "x.wav", noise(100))
     monkeypatch.setattr("timbrel.audio.reading.open", refuse, raising=False)
     assert reason(path) == "no permission to read it"
+
+
+def test_a_rate_at_which_there_is_no_sound_is_a_wrong_header(tmp_path):
+    path = write(tmp_path / "x.wav", noise(100_000), rate=1)
+    assert reason(path) == "its sample rate of 1 Hz is below 100 Hz; correct its header"
+    slow = write(tmp_path / "y.wav", noise(1000), rate=100)
+    assert decode(slow, RATE).seconds == 10
+    assert max(map(len, Reading(slow, RATE))) < 8 * RATE
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):

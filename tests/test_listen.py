@@ -94,7 +94,7 @@ def test_pieces_end_with_whole_frames():
 def test_streams_that_cannot_be_taken_are_told():
     with pytest.raises(InvalidArgument, match="no WAV header"):
         read_stream(io.BytesIO(b"words and more words"), None)
-    with pytest.raises(InvalidArgument, match="no WAV header"):
+    with pytest.raises(AudioError, match="nothing came on stdin"):
         read_stream(io.BytesIO(b""), None)
     file = io.BytesIO()
     soundfile.write(file, np.zeros(10), 8000, "PCM_24", format="WAV")
@@ -103,12 +103,53 @@ def test_streams_that_cannot_be_taken_are_told():
     with pytest.raises(AudioError, match="its WAV header is not whole"):
         read_stream(io.BytesIO(file.getvalue()[:30]), None)
     for wrong, sentence in [
-        ({"rate": 0}, "`pcm_rate` must be at least 1 Hz. Got 0"),
-        ({"rate": 1, "channels": 0}, "`pcm_channels` must be at least 1. Got 0"),
-        ({"rate": 1, "form": "u8"}, "`pcm_format` must be one of s16le, f32le. Got 'u8'"),
+        ({"rate": 99}, "`pcm_rate` must be between 100 and 10,000,000 Hz. Got 99"),
+        ({"rate": 10**10}, "`pcm_rate` must be between .* Got 10000000000"),
+        ({"rate": 100, "channels": 0}, "`pcm_channels` must be between 1 and 1024. Got 0"),
+        ({"rate": 100, "channels": 5000}, "`pcm_channels` must be between 1 and 1024. Got 5000"),
+        ({"rate": 100, "form": "u8"}, "`pcm_format` must be one of s16le, f32le. Got 'u8'"),
     ]:
         with pytest.raises(InvalidArgument, match=sentence):
             Pcm(**wrong)
+
+
+@pytest.mark.parametrize("odd", [b"odd", b"even"])
+def test_what_a_wav_file_says_around_its_sound_is_not_sound(odd):
+    """Chunks begin at even places; those after the sound are not part of it."""
+    waveform = np.random.default_rng(0).uniform(-1, 1, 500)
+    file = io.BytesIO()
+    soundfile.write(file, waveform, 22_050, "PCM_16", format="WAV")
+    plain = file.getvalue()
+    extra = b"LIST" + len(odd).to_bytes(4, "little") + odd + b"\0" * (len(odd) % 2)
+    before = plain[:12] + extra + plain[12:]
+    for content in (plain, plain + extra * 50, before):
+        file.seek(0)
+        got = np.concatenate(list(read_stream(Trickle(content), None)[1]))
+        np.testing.assert_array_equal(got[:, 0], soundfile.read(file, dtype="float32")[0])
+
+
+def test_a_length_of_none_lasts_until_the_stream_ends():
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(500), 22_050, "PCM_16", format="WAV")
+    content = file.getvalue()
+    place = content.index(b"data") + 4
+    for size in (0, 0x7FFFFFC4, 0xFFFFFFFF):
+        endless = content[:place] + size.to_bytes(4, "little") + content[place + 4 :] + bytes(1000)
+        got = np.concatenate(list(read_stream(Trickle(endless), None)[1]))
+        assert len(got) == 1000
+
+
+def test_a_header_and_a_description_are_one_too_many(tiny_model):
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(500), 22_050, "PCM_16", format="WAV")
+    done = run(["-", "-m", tiny_model, "--pcm-rate", 8000], file.getvalue())
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"has a WAV header, which says what it is; leave out `--pcm-rate`" in done.stderr
+    broken = bytearray(file.getvalue())
+    broken[24:28] = bytes(4)
+    done = run(["-", "-m", tiny_model], bytes(broken))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"its WAV header says 1 channels of 0 Hz" in done.stderr
 
 
 # Live answers
@@ -125,6 +166,11 @@ def test_level_and_latency(tiny_model):
     assert np.median([live.level for live in found]) == pytest.approx(level, abs=1)
     # Half of the envelope's window, one piece, and what computing takes.
     assert min(live.latency for live in found[:-1]) >= 0.05
+    # The meter is of what has come since the answer before.
+    falling = [waveform, *np.split(waveform * np.float32(0.01), 10)]
+    levels = [live.level for live in listen(falling, RATE, predictor)]
+    assert levels[-1] == pytest.approx(level - 40, abs=2)
+    assert all(live.latency > 0 for live in listen(pieces, RATE, predictor))
     (silent,) = {live.level for live in listen([np.zeros(RATE, np.float32)], RATE, predictor)}
     assert silent == -np.inf
 
@@ -230,8 +276,11 @@ def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
         (["-m", "MODEL", "--pcm-rate", "8000"], "is for sound on stdin"),
         (["-", "-m", "MODEL", "--device", "1"], "is for microphones"),
         (["-", "-m", "MODEL", "--pcm-channels", "2"], "`--pcm-channels` need `--pcm-rate` as well"),
-        (["-", "-m", "MODEL", "--pcm-rate", "0"], "`--pcm-rate` must be at least 1 Hz. Got 0"),
-        (["-", "-m", "MODEL", "--pcm-rate", "8", "--top", "0"], "`--top` must be at least 1"),
+        (
+            ["-", "-m", "MODEL", "--pcm-rate", "0"],
+            "`--pcm-rate` must be between 100 and 10,000,000 Hz. Got 0",
+        ),
+        (["-", "-m", "MODEL", "--pcm-rate", "8000", "--top", "0"], "`--top` must be at least 1"),
     ],
 )
 def test_wrong_use_is_one_sentence(tiny_model, arguments, sentence):

@@ -1,6 +1,7 @@
 """`timbrel predict` as it is typed: stdin, patterns, events, and what it refuses."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound
+from timbrel.errors import InvalidArgument
 from timbrel.inference.events import EventSettings
 from timbrel.inference.predictor import load
 from timbrel.workflows.predict import expand, predict
@@ -68,6 +70,20 @@ def test_raw_pcm_on_stdin_is_predicted_as_the_file(tiny_model, tune, form):
     assert len(piped) == len(named) > 10
     for one, other in zip(map(json.loads, piped), map(json.loads, named), strict=True):
         assert one | {"path": ""} == other | {"path": ""}
+
+
+def test_a_sound_file_is_not_raw_pcm(tiny_model, tune):
+    soundfile.write(tune.with_suffix(".wav"), *soundfile.read(tune))
+    done = run(["-", "-m", tiny_model, "--pcm-rate", 8000], tune.with_suffix(".wav").read_bytes())
+    assert (done.returncode, b"leave out `--pcm-rate`" in done.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_is_not_an_empty_file(tiny_model, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    done = run([tmp_path / "pipe.wav", "-m", tiny_model], timeout=60)
+    assert done.returncode == 1
+    assert b"this is a pipe or a device, not a file; what is piped in is called -" in done.stderr
 
 
 def test_what_cannot_be_used_on_stdin_is_said(tiny_model):
@@ -152,6 +168,38 @@ def test_patterns_are_for_shells_that_know_none(tiny_data, monkeypatch, tmp_path
     assert expand(["a[1].wav"]) == ["a[1].wav"]
 
 
+def test_one_path_is_one_path(tiny_data, tiny_model):
+    path = tiny_data / "hum" / "0.wav"
+    for one in (path, str(path)):
+        assert expand(one) == [path.as_posix()]
+        (answer,) = predict(one, load(tiny_model))
+        assert answer.predicted == "hum"
+    assert [item.predicted for item in predict([path], tiny_model)] == ["hum"]
+    with pytest.raises(InvalidArgument, match="`paths` must be a list of files"):
+        next(load(tiny_model).predict_many(str(path)))
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tiny_data, tiny_model, monkeypatch):
+    real = os.scandir
+
+    def refuse(path="."):
+        if not isinstance(path, int) and os.fspath(path).endswith("whistle"):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "whistle" not in os.fspath(path) and access(path, mode)
+    )
+    *heard, last = list(predict(tiny_data, load(tiny_model)))
+    assert [item.predicted for item in heard] == ["hiss"] * 8 + ["hum"] * 8
+    assert (last.path, last.error) == (
+        (tiny_data / "whistle").as_posix(),
+        "no permission to read it",
+    )
+
+
 # Wrong use
 
 
@@ -161,7 +209,7 @@ def test_patterns_are_for_shells_that_know_none(tiny_data, monkeypatch, tmp_path
         (["-", "x.wav"], "cannot be predicted beside other paths"),
         (["x.wav", "--pcm-rate", "8000"], "`--pcm-rate` is for sound on stdin"),
         (["-", "--pcm-channels", "2"], "`--pcm-channels` need `--pcm-rate` as well"),
-        (["-", "--pcm-rate", "0"], "`--pcm-rate` must be at least 1 Hz. Got 0"),
+        (["-", "--pcm-rate", "0"], "`--pcm-rate` must be between 100 and 10,000,000 Hz. Got 0"),
         (["x.wav", "--max-gap", "1"], "`--max-gap` is for events; add --level event"),
         (["x.wav", "-l", "event", "--max-gap", "-1"], "`--max-gap` must be at least 0 s. Got -1"),
         (

@@ -130,6 +130,19 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
         predictor.predict(np.zeros(100))
     with pytest.raises(InvalidArgument, match=r"Got int16 of shape \(100,\)"):
         predictor.predict(np.zeros(100, dtype=np.int16), RATE)
+    for rate in (float("nan"), float("inf"), 0, "44100"):
+        with pytest.raises(InvalidArgument, match=f"above 0 Hz. Got {rate} and 16000"):
+            predictor.predict(np.zeros(100), rate)
+    with pytest.raises(InvalidArgument, match=r"of shape \(5, 0\)"):
+        predictor.predict(np.zeros((5, 0)), RATE)
+    with pytest.raises(InvalidArgument, match=r"a file or a NumPy array. Got list"):
+        predictor.predict([0.0, 1.0], RATE)
+    with pytest.raises(InvalidArgument, match=r"a NumPy array. Got list"):
+        list(predictor.listen([[0.0, 1.0]], RATE))
+    with pytest.raises(InvalidArgument, match=r"`threshold` must be between 0 and 1. Got a"):
+        load(tiny_model, threshold="a")
+    with pytest.raises(InvalidArgument, match=r"`top` must be at least 1. Got 2.5"):
+        load(tiny_model, top=2.5)
     with pytest.raises(InvalidArgument, match="samples first"):
         predictor.predict(np.zeros((2, 100)), RATE)
     with pytest.raises(InvalidArgument, match="not empty"):

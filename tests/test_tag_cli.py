@@ -90,6 +90,15 @@ def test_what_is_left_when_taking_back_is_named(call, library, tmp_path, tiny_mo
     assert f"Left: {edited}: it was changed or replaced since" in " ".join(err.split())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="brackets and slashes")
+def test_a_folder_may_look_like_markup(call, library, tmp_path, tiny_model):
+    out = tmp_path / "so[" / "]rt[red]"
+    status, said, err = call(library, "--to", out, "-m", tiny_model, "--threshold", 0)
+    assert status == 0
+    assert "/so[/]rt[red]" in "".join(said.split())
+    assert "--undo" in err
+
+
 def test_wrong_use_is_one_sentence(call, library, tmp_path, tiny_model):
     out = tmp_path / "sorted"
     for arguments, sentence in (

@@ -153,6 +153,18 @@ def test_same_sound_tells_sounds_apart(tmp_path):
     assert answers == [False, False, False, True]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text")
+def test_names_that_are_no_text_are_labelled_like_others(tmp_path):
+    (library := tmp_path / "library").mkdir()
+    odd = library / os.fsdecode(b"hum-\xff.wav")
+    # libsndfile gets the bytes of the name.
+    soundfile.write(os.fsencode(odd), np.random.default_rng(0).normal(size=800) * 0.1, 8000)
+    result = tag(library, tmp_path / "sorted", Named(), mode="copy", write_tags=True)
+    assert result.placed == 1
+    assert genres(tmp_path / "sorted" / "hum" / odd.name) == ["hum"]
+    assert (tmp_path / "sorted" / "tags.csv").is_file()
+
+
 def test_what_is_no_sound_is_said(tmp_path):
     words = tmp_path / "words.wav"
     words.write_bytes(b"RIFF....WAVEfmt and then nothing")

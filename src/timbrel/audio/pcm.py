@@ -6,6 +6,7 @@ Specifications 1.0" (RIFF, 1991), and Microsoft's WAVEFORMATEXTENSIBLE.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +26,17 @@ PCM_FORMATS = tuple(_FORMATS)
 _TAGS = {(1, 16): "s16le", (3, 32): "f32le"}
 _EXTENSIBLE = 0xFFFE
 
-# Bytes that are taken from a pipe at most at once.
-_AT_ONCE = 1 << 16
+# Below this there is no sound, only a wrong header; above these, libsndfile reads nothing.
+LEAST_RATE = 100
+_MOST_RATE = 10_000_000
+_MOST_CHANNELS = 1024
+
+# What is taken from a pipe at most at once, in seconds of sound: what comes faster than it is
+# played is answered piece by piece all the same.
+_SECONDS_AT_ONCE = 0.02
+
+# Lengths that a header gives from here on, and 0, stand for "until the stream ends".
+_ENDLESS = 0x7FFFF000
 
 
 @dataclass(frozen=True)
@@ -47,10 +57,14 @@ class Pcm:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if self.rate < 1:
-            raise InvalidArgument(f"`pcm_rate` must be at least 1 Hz. Got {self.rate}.")
-        if self.channels < 1:
-            raise InvalidArgument(f"`pcm_channels` must be at least 1. Got {self.channels}.")
+        if not LEAST_RATE <= self.rate <= _MOST_RATE:
+            raise InvalidArgument(
+                f"`pcm_rate` must be between {LEAST_RATE} and {_MOST_RATE:,} Hz. Got {self.rate}."
+            )
+        if not 1 <= self.channels <= _MOST_CHANNELS:
+            raise InvalidArgument(
+                f"`pcm_channels` must be between 1 and {_MOST_CHANNELS}. Got {self.channels}."
+            )
         if self.form not in _FORMATS:
             raise InvalidArgument(
                 f"`pcm_format` must be one of {', '.join(PCM_FORMATS)}. Got '{self.form}'."
@@ -89,18 +103,51 @@ def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.nda
         The sample rate in Hz, and pieces float32 `(samples, channels)` of whatever length comes.
 
     Raises:
-        InvalidArgument: there is no header, and nothing is known of the bytes.
-        AudioError: the header is not of a format that can be taken.
+        InvalidArgument: there is no header, and nothing is known of the bytes; or both.
+        AudioError: nothing comes, or the header is not of a format that can be taken.
     """
     start = _exactly(stream, 12)
-    if start[:4] == b"RIFF" and start[8:] == b"WAVE":
-        pcm, start = _read_header(stream), b""
+    if not start:
+        raise AudioError("-", "nothing came on stdin")
+    left = math.inf
+    if has_header(start):
+        check_headerless(start, pcm)
+        (pcm, left), start = _read_header(stream), b""
     if pcm is None:
         raise InvalidArgument(
             "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
             "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
         )
-    return pcm.rate, _pieces(chain([start], iter(lambda: _some(stream), b"")), pcm)
+    most = max(round(_SECONDS_AT_ONCE * pcm.rate), 1) * pcm.frame_bytes
+    contents = iter(lambda: _some(stream, most), b"")
+    return pcm.rate, _pieces(chain([start], _first(contents, left)), pcm)
+
+
+def has_header(start: bytes) -> bool:
+    """Whether a stream that begins with these 12 bytes is a WAV file."""
+    return start[:4] == b"RIFF" and start[8:12] == b"WAVE"
+
+
+def check_headerless(start: bytes, pcm: Pcm | None) -> None:
+    """Raise InvalidArgument where something is said of bytes that say it themselves.
+
+    Args:
+        start: the first 12 bytes.
+        pcm: what they are said to be.
+    """
+    if pcm is not None and has_header(start):
+        raise InvalidArgument(
+            "What comes on stdin has a WAV header, which says what it is; leave out `pcm_rate`."
+        )
+
+
+def _first(contents: Iterator[bytes], left: float) -> Iterator[bytes]:
+    """So many bytes, whatever comes after them: files say more than their sound."""
+    for content in contents:
+        if left <= 0:
+            return
+        yield content[: int(min(left, len(content)))]
+        left -= len(content)
 
 
 def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
@@ -113,10 +160,10 @@ def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
             rest = rest[whole:]
 
 
-def _some(stream: BinaryIO) -> bytes:
+def _some(stream: BinaryIO, most: int) -> bytes:
     """What there is, at least a byte unless the stream has ended."""
     read = getattr(stream, "read1", stream.read)
-    return read(_AT_ONCE)
+    return read(most)
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:
@@ -127,13 +174,13 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
     return found
 
 
-def _read_header(stream: BinaryIO) -> Pcm:
-    """Read a WAV header up to the samples, after its first 12 bytes."""
+def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
+    """Read a WAV header, after its first 12 bytes; what follows, and how many bytes of it."""
     pcm = None
     while len(header := _exactly(stream, 8)) == 8:
         name, size = struct.unpack("<4sI", header)
         if name == b"data" and pcm is not None:
-            return pcm
+            return pcm, math.inf if size == 0 or size >= _ENDLESS else size
         content = _exactly(stream, size + size % 2)
         if name == b"fmt " and len(content) >= 16:
             tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", content)
@@ -143,5 +190,9 @@ def _read_header(stream: BinaryIO) -> Pcm:
                 raise AudioError(
                     "-", f"its samples have {bits} bits; pipe 16-bit integers (arecord -f S16_LE)"
                 )
-            pcm = Pcm(rate, _TAGS[tag, bits], channels)
+            try:
+                pcm = Pcm(rate, _TAGS[tag, bits], channels)
+            except InvalidArgument as error:
+                said = f"its WAV header says {channels} channels of {rate} Hz"
+                raise AudioError("-", said) from error
     raise AudioError("-", "its WAV header is not whole")

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterator
 
 import numpy as np
 import soundfile
 
-from timbrel.audio.pcm import Pcm
+from timbrel.audio.pcm import LEAST_RATE, Pcm
 from timbrel.audio.samples import Inspection, Resampler
 from timbrel.audio.truncation import missing_bytes
 from timbrel.errors import AudioError
 
-# Frames that are read at a time, and the length that libsndfile gives a file that does not say it.
+# Seconds, and frames at most, that are read at a time, and the length that libsndfile gives a file
+# that does not say it.
+_BLOCK_SECONDS = 1.5
 _BLOCK = 1 << 16
 _STREAMED = 1 << 62
 
@@ -33,6 +36,7 @@ _LED = (*_MP3, "OGG")
 NO_FILE = "there is no such file"
 NO_PERMISSION = "no permission to read it"
 A_FOLDER = "this is a folder, not a recording"
+A_PIPE = "this is a pipe or a device, not a file; what is piped in is called -"
 NO_BYTES = "the file is empty (0 bytes)"
 NO_SAMPLES = "it holds no samples"
 WRONG_STRETCH = "its stretch"
@@ -96,6 +100,12 @@ class Reading:
         # libsndfile calls whatever keeps a file from being opened a system error.
         with open(self._path, "rb"), self._open() as file:
             self.source_rate, self.channels = file.samplerate, file.channels
+            if file.samplerate < LEAST_RATE:
+                raise AudioError(
+                    self._name,
+                    f"its sample rate of {file.samplerate} Hz is below {LEAST_RATE} Hz; correct "
+                    "its header",
+                )
             if self.rate is None:
                 self.rate = file.samplerate
             stretch = _Stretch(file, self._name, start=self._start, end=self._end)
@@ -117,7 +127,7 @@ class Reading:
     def _open(self) -> _Sequential:
         settings = {} if self._pcm is None else self._pcm.settings
         try:
-            return _Sequential(_native(self._path), **settings)
+            return _Sequential(native_path(self._path), **settings)
         except TypeError as error:
             # soundfile wants to be told all about headerless (.raw) files.
             reason = "it cannot be read as a sound file (it has no header)"
@@ -195,8 +205,10 @@ class _Stretch:
         if self._first:
             file.seek(self._first - lead)
         wanted, read, damaged = self._last - self._first + lead, 0, False
+        # Whatever the sample rate: what is resampled from a block must not fill the memory.
+        most = min(round(_BLOCK_SECONDS * file.samplerate), _BLOCK)
         while wanted > read and not damaged:
-            room = np.full((min(wanted - read, _BLOCK), file.channels), np.nan, dtype=np.float32)
+            room = np.full((min(wanted - read, most), file.channels), np.nan, dtype=np.float32)
             try:
                 block = file.read(out=room)
             except soundfile.LibsndfileError:
@@ -231,12 +243,15 @@ def _check_there(path: str | os.PathLike, name: str) -> None:
     if not os.path.exists(path):
         raise AudioError(name, NO_FILE)
     if os.path.isdir(path):
-        raise AudioError(name, A_FOLDER)
+        may = os.access(path, os.R_OK | os.X_OK)
+        raise AudioError(name, A_FOLDER if may else NO_PERMISSION)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise AudioError(name, A_PIPE)
     if os.path.getsize(path) == 0:
         raise AudioError(name, NO_BYTES)
 
 
-def _native(path: str | os.PathLike) -> str | bytes:
+def native_path(path: str | os.PathLike) -> str | bytes:
     """The path as the system has it: bytes where names need not be text."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 

@@ -5,6 +5,9 @@ Resampling is soxr's at quality HQ, which is also what librosa 0.11 uses by defa
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+
 import numpy as np
 import soxr
 
@@ -139,6 +142,6 @@ class Inspection:
         ]
 
 
-def _check_rates(source_rate: int, rate: int) -> None:
-    if rate <= 0 or source_rate <= 0:
+def _check_rates(source_rate: float, rate: float) -> None:
+    if not all(isinstance(item, Real) and 0 < item < math.inf for item in (source_rate, rate)):
         raise InvalidArgument(f"Sample rates must be above 0 Hz. Got {source_rate} and {rate}.")

@@ -95,7 +95,7 @@ class Terminal:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self.err,
             transient=True,
         )
@@ -160,7 +160,7 @@ def load_keras(terminal: Terminal) -> None:
         return
     if terminal.err.is_terminal:
         terminal.say("Loading Keras …")
-    with _interrupted_at_once(), _held_back_stderr(), _uncollected():
+    with interrupted_at_once(), _held_back_stderr(), _uncollected():
         importlib.import_module("timbrel.features.backend")
         # What is trained is exported through TensorFlow, whatever Keras runs on.
         if importlib.util.find_spec("tensorflow"):
@@ -188,7 +188,7 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupted_at_once() -> Iterator[None]:
+def interrupted_at_once() -> Iterator[None]:
     """Let Ctrl-C end the process without asking Python.
 
     Some of what Keras imports catches every exception, KeyboardInterrupt too, and goes on.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli.console import Quiet, Terminal, Verbose, interrupted_at_once
 from timbrel.cli.options import (
     ModelPath,
     PcmChannels,
@@ -22,6 +22,7 @@ from timbrel.cli.options import (
     Threshold,
     given,
     pcm_of,
+    piped,
 )
 from timbrel.errors import AudioError, InvalidArgument
 
@@ -80,15 +81,19 @@ def listen(
         raise InvalidArgument("`pcm_rate` is for sound on stdin; give - as well.")
     if source == "-" and device is not None:
         raise InvalidArgument("`device` is for microphones; leave out - or the device.")
-    from timbrel.inference.predictor import load
-    from timbrel.workflows.listen import listen as workflow
+    with interrupted_at_once():
+        from timbrel.inference.predictor import load
+        from timbrel.workflows.listen import listen as workflow
 
     predictor = load(model, threshold=threshold, top=top)
     microphone = None
     if source == "-":
         from timbrel.audio.pcm import read_stream
 
-        rate, pieces = read_stream(sys.stdin.buffer, pcm_of(pcm_rate, pcm_format, pcm_channels))
+        try:
+            rate, pieces = read_stream(piped(), pcm_of(pcm_rate, pcm_format, pcm_channels))
+        except AudioError as error:
+            raise typer.Exit(terminal.problems([error])) from error
     else:
         from timbrel.audio.microphone import Microphone, choose
 

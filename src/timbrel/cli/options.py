@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -76,6 +77,13 @@ def given(model: Path | None) -> Path:
     if model is None:
         raise InvalidArgument("No model given; pass -m MODEL.")
     return model
+
+
+def piped() -> BinaryIO:
+    """Stdin, where something is piped in."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InvalidArgument("`-` reads a sound from stdin, but nothing is piped in.")
+    return sys.stdin.buffer
 
 
 def pcm_of(rate: int | None, form: PcmForm, channels: int) -> Pcm | None:

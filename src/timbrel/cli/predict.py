@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli.console import Quiet, Terminal, Verbose, interrupted_at_once
 from timbrel.cli.interrupts import Interrupts
 from timbrel.cli.options import (
     ModelPath,
@@ -23,6 +23,7 @@ from timbrel.cli.options import (
     Threshold,
     given,
     pcm_of,
+    piped,
 )
 from timbrel.errors import InvalidArgument
 
@@ -102,9 +103,11 @@ def predict(
     """Say what is heard in files, folders or stdin: one row a file, a window or an event."""
     model = given(model)
     terminal = Terminal(quiet, verbose)
-    from timbrel.inference.outputs import Layout, opened
-    from timbrel.inference.predictor import load
-    from timbrel.workflows.predict import expand, predict_each
+    # What is imported here in part cannot be told from what cannot be imported.
+    with interrupted_at_once():
+        from timbrel.inference.outputs import Layout, opened
+        from timbrel.inference.predictor import load
+        from timbrel.workflows.predict import expand, predict_each
 
     if level is None:
         level = Level.event if form in (Format.audacity, Format.raven) else Level.file
@@ -146,9 +149,7 @@ def _stdin_of(paths: list[str], pcm: Pcm | None) -> tuple[BinaryIO, Pcm | None] 
         if pcm is not None:
             raise InvalidArgument("`pcm_rate` is for sound on stdin; the path for that is -.")
         return None
-    if sys.stdin.isatty():
-        raise InvalidArgument("`-` reads a sound from stdin, but nothing is piped in.")
-    return sys.stdin.buffer, pcm
+    return piped(), pcm
 
 
 class _Run:

@@ -28,7 +28,9 @@ def _bar(share: float, longest: int = _BAR) -> str:
 
 def plain_table(title: str, *columns: str) -> Table:
     """A table without lines: the first column to the left, the others to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2)
+    )
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
     return table

@@ -28,6 +28,7 @@ _REASONS = {
     reading.NO_FILE: ("missing", "Correct the path or take the row out"),
     reading.NO_PERMISSION: ("unreadable", "Permit yourself to read it, or take it out"),
     reading.A_FOLDER: ("unreadable", "Name the sound files in it instead, or take it out"),
+    reading.A_PIPE: ("unreadable", "Copy what it gives into a file, or take it out"),
     reading.NO_BYTES: ("empty", "Copy or record it again, or take it out"),
     reading.NO_SAMPLES: ("empty", "Record it again or take it out"),
     samples.NOT_FINITE: ("not-finite", "Export the recording again"),

@@ -66,19 +66,30 @@ def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None
 def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
     """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out.
 
-    Links to folders are not followed.
+    Links to folders are not followed. A folder that may not be looked into comes at the end, as if
+    it were a recording, so that reading it says so.
 
     Args:
         folder: where to look.
         without: a folder inside it that is left out.
     """
-    return _find_files(folder, EXTENSIONS, without=without)
+    closed: list[Path] = []
+    yield from _find_files(folder, EXTENSIONS, without=without, closed=closed)
+    yield from closed
 
 
 def _find_files(
-    folder: Path, extensions: Collection[str], *, without: Path | None = None
+    folder: Path,
+    extensions: Collection[str],
+    *,
+    without: Path | None = None,
+    closed: list[Path] | None = None,
 ) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    def note(error: OSError) -> None:
+        if closed is not None:
+            closed.append(Path(error.filename))
+
+    for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if without is not None:
             folders[:] = [name for name in folders if not _same_folder(Path(parent, name), without)]

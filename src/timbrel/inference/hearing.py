@@ -100,12 +100,19 @@ def as_channels(sound: np.ndarray) -> np.ndarray:
     Raises:
         InvalidArgument: another shape, or not floats.
     """
-    if not np.issubdtype(sound.dtype, np.floating) or sound.ndim not in (1, 2):
+    if (
+        not isinstance(sound, np.ndarray)
+        or not np.issubdtype(sound.dtype, np.floating)
+        or sound.ndim not in (1, 2)
+        or 0 in sound.shape[1:]
+    ):
         raise _wrong_array(sound)
     return np.asarray(sound, dtype=np.float32).reshape(len(sound), -1 if sound.size else 1)
 
 
-def _wrong_array(sound: np.ndarray) -> InvalidArgument:
+def _wrong_array(sound: object) -> InvalidArgument:
+    if not isinstance(sound, np.ndarray):
+        return InvalidArgument(f"`sound` must be a NumPy array. Got {type(sound).__name__}.")
     return InvalidArgument(
         "`sound` must be floats of shape (samples,) or (samples, channels), not empty. "
         f"Got {sound.dtype} of shape {sound.shape}."

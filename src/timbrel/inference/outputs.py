@@ -311,6 +311,8 @@ def _open(path: str | Path, layout: Layout) -> IO:
 
 def _stdout() -> IO:
     """Stdout, in UTF-8 for other programs whatever the terminal understands."""
+    if sys.stdout is None:
+        raise OutputError("There is no stdout to write to; name a file with -o.")
     how = {} if sys.stdout.isatty() else {"encoding": "utf-8"}
     sys.stdout.reconfigure(newline="\n", **how)
     return sys.stdout

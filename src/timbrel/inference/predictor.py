@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,9 @@ class Predictor:
     """
 
     def __init__(self, model: LoadedModel, *, threshold: float | None = None, top: int = 5) -> None:
-        if threshold is not None and not 0 <= threshold <= 1:
+        if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
             raise InvalidArgument(f"`threshold` must be between 0 and 1. Got {threshold}.")
-        if top < 1:
+        if not isinstance(top, int) or top < 1:
             raise InvalidArgument(f"`top` must be at least 1. Got {top}.")
         self.metadata = model.metadata
         self.labels: list[str] = model.metadata["labels"]
@@ -132,6 +133,8 @@ class Predictor:
         """
         if level not in LEVELS:
             raise InvalidArgument(f"`level` must be one of {', '.join(LEVELS)}. Got '{level}'.")
+        if isinstance(paths, str | os.PathLike):
+            raise InvalidArgument(f"`paths` must be a list of files. Got '{paths}'; put it in [ ].")
         say = {
             "file": lambda name, heard: [self._answers.of_recording(name, heard)],
             "window": self._answers.of_windows,
@@ -199,6 +202,10 @@ class Predictor:
     def _heard(self, sound: Sound, rate: int | None) -> tuple[str, Heard]:
         if isinstance(sound, np.ndarray):
             return "", self._hear(Waveform.of(sound, rate, self.windowing.rate))
+        if not isinstance(sound, str | os.PathLike):
+            raise InvalidArgument(
+                f"`sound` must be a file or a NumPy array. Got {type(sound).__name__}."
+            )
         return with_slashes(sound), self._hear(Reading(sound, self.windowing.rate))
 
     def _hear(

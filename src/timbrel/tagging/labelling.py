@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from timbrel.audio.reading import native_path
 from timbrel.errors import MissingExtra, TimbrelError
 
 # Frames that are compared at a time.
@@ -101,7 +102,8 @@ class Labeller:
 
 def same_sound(one: Path, two: Path) -> bool:
     """Whether two sound files decode to the same samples, bit by bit."""
-    with soundfile.SoundFile(one) as first, soundfile.SoundFile(two) as second:
+    names = (native_path(one), native_path(two))
+    with soundfile.SoundFile(names[0]) as first, soundfile.SoundFile(names[1]) as second:
         if (first.samplerate, first.channels) != (second.samplerate, second.channels):
             return False
         while True:

@@ -13,21 +13,25 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from timbrel.audio.pcm import Pcm
+from timbrel.audio.pcm import Pcm, check_headerless
+from timbrel.audio.reading import A_FOLDER
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import with_slashes
 from timbrel.inference.events import EventSettings
 from timbrel.inference.prediction import Prediction
-from timbrel.inference.predictor import Predictor
+from timbrel.inference.predictor import Predictor, load
 
 STDIN = "-"
+
+# One path, or any number of them.
+Paths = str | os.PathLike | Iterable[str | os.PathLike]
 
 _NO_SOUND = (
     "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it"
 )
 
 
-def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
+def expand(paths: Paths) -> list[str]:
     """Replace every folder by the recordings in it, and every pattern by what fits it, sorted.
 
     A folder without any recording stays, and so does a pattern that nothing fits. What is there
@@ -39,6 +43,7 @@ def expand(paths: Iterable[str | os.PathLike]) -> list[str]:
     Raises:
         InvalidArgument: stdin (`-`) beside others.
     """
+    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
     paths = [os.fspath(path) for path in paths]
     if STDIN in paths and len(paths) > 1:
         raise InvalidArgument(
@@ -68,8 +73,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def predict(
-    paths: Iterable[str | os.PathLike],
-    predictor: Predictor,
+    paths: Paths,
+    predictor: Predictor | str | os.PathLike,
     *,
     level: str = "file",
     events: EventSettings | None = None,
@@ -79,11 +84,12 @@ def predict(
     A recording that cannot be used, and a folder that holds none, give a prediction with `error`.
 
     Args:
-        paths: files, folders and patterns.
-        predictor: what `timbrel.load` gave.
+        paths: files, folders and patterns, or a single one.
+        predictor: what `timbrel.load` gave, or a model directory or its `model.onnx`.
         level: "file", "window" or "event".
         events: what makes an event.
     """
+    predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
     found = predict_each(expand(paths), predictor, level=level, events=events)
     return (item for item in chain.from_iterable(found) if item.label or item.error)
 
@@ -110,7 +116,7 @@ def predict_each(
             thread.
     """
     if list(files) == [STDIN] and stdin is not None:
-        with _aside(stdin[0]) as path:
+        with _aside(*stdin) as path:
             for found in predictor.predict_many(
                 [path], level, events=events, pcm=stdin[1], tell=lambda _, heard: tell(STDIN, heard)
             ):
@@ -118,19 +124,22 @@ def predict_each(
         return
     for found in predictor.predict_many(files, level, events=events, tell=tell):
         # All folders that hold recordings were replaced by them.
-        if found[0].error is not None and os.path.isdir(found[0].path):
+        if found[0].error == A_FOLDER:
             yield [replace(found[0], error=_NO_SOUND)]
         else:
             yield found
 
 
 @contextmanager
-def _aside(stream: BinaryIO) -> Iterator[str]:
+def _aside(stream: BinaryIO, pcm: Pcm | None) -> Iterator[str]:
     """Lay what comes aside in a file: formats are not made to be read from a pipe."""
     with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
         path = os.path.join(folder, "stdin")
         try:
             with open(path, "wb") as file:
+                start = stream.read(12)
+                check_headerless(start, pcm)
+                file.write(start)
                 shutil.copyfileobj(stream, file, 1 << 20)
         except OSError as error:
             raise OutputError.of(folder, error) from error
