@@ -53,7 +53,10 @@ bench: install
 	$(BIN)/python benchmarks/none_of_these.py
 	$(BIN)/python benchmarks/few_recordings.py
 	$(BIN)/python benchmarks/time_to_accuracy.py
-	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/predict.py --models out/models
+	$(BIN)/python benchmarks/long_recordings.py -m out/models/statistics-cnn
+	$(BIN)/python benchmarks/latency.py -m out/models/statistics-cnn
+	$(BIN)/python benchmarks/startup.py --models out/models
 
 $(CHROMIUM):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \

@@ -20,7 +20,7 @@ import numpy as np
 
 from machine import recordings, save
 from timbrel import IsolatedDecoder, decode
-from timbrel.parallel import in_order
+from timbrel.parallel import cores, in_order
 
 RATE, ROUNDS = 16_000, 9
 
@@ -54,7 +54,7 @@ def main() -> None:
                 return decoder.decode(path, RATE).waveform
 
             with timed("start", seconds):
-                list(in_order(isolated, paths[: 2 * (os.cpu_count() or 1)]))
+                list(in_order(isolated, paths[: 2 * cores()]))
             with timed("isolated", seconds):
                 got = list(in_order(isolated, paths))
         used.append(processor())

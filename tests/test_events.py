@@ -1,5 +1,6 @@
 """Windows to events: hand-worked cases, and what must hold of all."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -33,6 +34,7 @@ def heard(text, *, hop=1.0, window=1.0, confidence=0.9, start=None, cuts=()):
         start=start,
         end=end,
         cut=cut,
+        sounding=np.stack([start, end], axis=1),
         silent=np.array([letter == "_" for letter in text], dtype=bool),
         counted=np.ones(len(text), dtype=bool),
         seconds=float(end[-1]) if len(text) else 0.0,
@@ -81,6 +83,18 @@ def test_what_cleaning_cut_between_windows_is_a_gap():
     assert events(found) == [("a", 0, 2), ("a", 5, 6)]
     assert events(found, max_gap=2.9) == [("a", 0, 2), ("a", 5, 6)]
     assert events(found, max_gap=3) == [("a", 0, 6)]
+
+
+def test_an_event_is_where_the_sound_is():
+    # Two windows of 3 s; what is to be heard lies at 2 to 3 s, and is in both.
+    found = heard("aa", hop=1.5, window=3)
+    found.sounding[:] = [(2, 3), (2, 3)]
+    assert events(found) == [("a", 2, 3)]
+    assert events(dataclasses.replace(found, silent=np.array([True, False]))) == [("a", 2.5, 3)]
+    # Two sounds with silence between them are two events, unless the gap is closed.
+    found.sounding[:] = [(0.5, 1), (2.5, 4)]
+    assert events(found) == [("a", 0.5, 1), ("a", 2.5, 4)]
+    assert events(found, max_gap=1.5) == [("a", 0.5, 4)]
 
 
 def test_what_cleaning_cut_out_of_a_window_is_a_gap():

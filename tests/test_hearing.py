@@ -105,6 +105,22 @@ def test_where_cleaning_leaves_nothing_it_is_read_again_and_said():
     assert not heard.nothing
 
 
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_sound_is_where_it_was_put(size):
+    windowing = Windowing(rate=1000, window=3000, hop=1500, depth=40.0)
+    waveform = np.float32(np.random.default_rng(0).normal(size=9000) * 1e-4)
+    for first, end in ((3000, 4000), (7000, 7500)):
+        waveform[first:end] += np.random.default_rng(1).normal(size=end - first)
+    heard = hear(Pieces(waveform, size), windowing, plainly)
+    spans = [(3.0, 3.0), (3.0, 4.0), (3.0, 4.0), (7.0, 7.5), (7.0, 7.5)]
+    # In the first, only the faint noise that is everywhere is to be heard.
+    np.testing.assert_allclose(heard.sounding[0], (0, 3), atol=0.03)
+    np.testing.assert_allclose(heard.sounding[1:3], spans[1:3], atol=0.03)
+    np.testing.assert_allclose(heard.sounding[3], (7.0, 7.5), atol=0.03)
+    whole = hear(Pieces(waveform, size), dataclasses.replace(windowing, depth=None), plainly)
+    np.testing.assert_array_equal(whole.sounding, np.stack([whole.start, whole.end], axis=1))
+
+
 def test_faint_sound_is_not_silence():
     faint = np.full(40, 1e-30, dtype=np.float32)
     faint[:20] = 0

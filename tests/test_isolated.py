@@ -22,7 +22,7 @@ from timbrel.audio.decode import decode
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgument
 from timbrel.features.cache import FeatureCache
-from timbrel.parallel import in_order
+from timbrel.parallel import cores, in_order
 
 RATE = 16_000
 UNRULY = Path(__file__).with_name("unruly_worker.py")
@@ -257,7 +257,7 @@ def test_processes_may_be_started_ahead(tmp_path, files):
         decoder.start(files)
         decoder.start(files)
         ahead = set(decoder._idle)
-        assert len(ahead) == min(files, os.cpu_count() or 1)
+        assert len(ahead) == min(files, cores())
         assert_same(decoder.decode(path, RATE), decode(path, RATE))
         assert set(decoder._idle) == ahead
     decoder.start(files)
@@ -404,7 +404,7 @@ def test_from_many_threads_every_file_gets_its_own_answer_in_order(tmp_path):
                 assert "cannot be read as a sound file" in got.reason
             else:
                 assert_same(got, decode(path, RATE))
-        assert 1 <= len(decoder._idle) <= (os.cpu_count() or 1)
+        assert 1 <= len(decoder._idle) <= cores()
         assert not decoder._busy
 
 
@@ -417,7 +417,7 @@ def test_closing_ends_what_is_running_and_what_waits(tmp_path):
     decoder = IsolatedDecoder()
     threads = [
         threading.Thread(target=lambda: found.append(reason(decoder, path)))
-        for _ in range(2 * (os.cpu_count() or 1))
+        for _ in range(2 * cores())
     ]
     for thread in threads:
         thread.start()

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -83,3 +86,16 @@ def test_an_error_stops_what_is_running():
 
     with pytest.raises(ValueError, match="zero"):
         next(in_order(work, range(10), stop=stopped.set))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_cores_are_those_that_may_be_used():
+    program = (
+        "import os; from timbrel.parallel import cores; from timbrel.audio.isolated import *\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "print(cores(), IsolatedDecoder()._size)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "1"]

@@ -15,6 +15,13 @@ Result = TypeVar("Result")
 _AHEAD = 2
 
 
+def cores() -> int:
+    """Processor cores that this process may use; in a container, often fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_order(
     function: Callable[[Item], Result],
     items: Iterable[Item],
@@ -36,7 +43,7 @@ def in_order(
     Raises:
         Whatever `function` raises, when its turn comes.
     """
-    workers = os.cpu_count() or 1
+    workers = cores()
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
     given_up = True

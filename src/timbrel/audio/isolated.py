@@ -19,6 +19,7 @@ from timbrel.audio.decode import Decoded
 from timbrel.audio.decode_process import ADVICE, END_SECONDS, DecodeProcess, GoneError
 from timbrel.audio.decode_worker import TOO_LONG
 from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgument, TimbrelError
+from timbrel.parallel import cores
 
 # A tenth of the pace at which the slowest codec (Opus) goes on one core of a server of 2023, and a
 # third of that of digital silence in FLAC, which takes next to no bytes.
@@ -58,7 +59,7 @@ class IsolatedDecoder:
         if not patience > 0:
             raise InvalidArgument(f"`patience` must be above 0 s. Got {patience}.")
         self._patience = patience
-        self._size = os.cpu_count() or 1
+        self._size = cores()
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._idle: list[DecodeProcess] = []

@@ -11,6 +11,7 @@ from timbrel.audio.clean import Cleaned, clean, uncleaned
 
 _SAMPLES_AT_ONCE = 1 << 21
 _LEAST_SECONDS = 0.02
+_PIECE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,36 @@ def counts(power: np.ndarray, windowing: Windowing) -> np.ndarray:
 def counting(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
     """Return the windows that count, of all of a recording, float32 `(n, window)`."""
     return samples[counts(power(samples), windowing)]
+
+
+def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
+    """Where in windows there is sound: from the first piece to the last that is loud enough.
+
+    A piece of 20 ms is loud enough where it is no further below the loudest of its window than
+    windows may be below the loudest of a recording. Where all windows count, all of a window does.
+
+    Args:
+        samples: float32 `(n, window)`.
+        windowing: how recordings become windows.
+
+    Returns:
+        int64 `(n, 2)`, first sample and end in each window.
+    """
+    count, window = samples.shape
+    whole = np.tile(np.array([0, window], dtype=np.int64), (count, 1))
+    size = int(_PIECE_SECONDS * windowing.rate)
+    if windowing.depth is None or not count or window < 2 * size or not size:
+        return whole
+    # What does not fill a piece at the end goes with the last one.
+    pieces = samples[:, : window // size * size].reshape(count, -1, size)
+    loudness = np.einsum("ijk,ijk->ij", pieces, pieces)
+    loudest = loudness.max(axis=1, keepdims=True)
+    loud = loudness >= loudest * 10 ** (-windowing.depth / 10)
+    first = loud.argmax(axis=1)
+    after = loud[:, ::-1].argmax(axis=1)
+    whole[:, 0] = first * size
+    whole[after > 0, 1] = (loud.shape[1] - after[after > 0]) * size
+    return whole
 
 
 def windows_at_once(window: int, *, most: int) -> int:

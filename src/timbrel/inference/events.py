@@ -61,9 +61,10 @@ def find_events(heard: Heard, settings: EventSettings, *, threshold: float) -> l
     """Merge the windows of a recording to events, in their order; they do not overlap.
 
     A window belongs to an event where its most probable class is probable enough and it is not
-    silent. Where two windows overlap, the middle of the overlap is the border between them. Where
-    cleaning cut more than `max_gap` between two windows, or out of the middle of one, an event
-    ends, and another may begin.
+    silent. It is as long as there is sound in it, and where the sound of two windows overlaps, the
+    middle of the overlap is the border between them. Where silence, or what cleaning cut, is longer
+    than `max_gap`, between two windows or in the middle of one that was cut, an event ends, and
+    another may begin.
 
     Args:
         heard: what the model says of the windows.
@@ -110,9 +111,9 @@ def _stretches(
 
 def _borders(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
     """Where each window begins and ends once overlaps are shared by halves; float64 `(n,)`."""
-    start, end = heard.start.copy(), heard.end.copy()
-    overlap = heard.end[:-1] > heard.start[1:]
-    middle = (heard.end[:-1] + heard.start[1:]) / 2
+    start, end = heard.sounding.T.copy()
+    overlap = end[:-1] > start[1:]
+    middle = (end[:-1] + start[1:]) / 2
     end[:-1][overlap] = middle[overlap]
     start[1:][overlap] = middle[overlap]
     return start, end

@@ -20,6 +20,7 @@ from timbrel.audio.windows import (
     cleaning_warnings,
     counts,
     power,
+    sounding,
 )
 from timbrel.errors import InvalidArgument
 from timbrel.model.runtime import Session
@@ -128,6 +129,7 @@ class Heard:
         start, end: float64 `(n,)`, seconds of the original recording.
         cut: float64 `(n, 2)`, begin and end in seconds of the longest stretch that cleaning took
             out of the middle of each window; equal where there is none.
+        sounding: float64 `(n, 2)`, begin and end in seconds of what is to be heard in each window.
         silent: bool `(n,)`, windows of which every sample is zero.
         counted: bool `(n,)`, windows that the answer for the recording is the mean over.
         seconds: length of the recording.
@@ -138,6 +140,7 @@ class Heard:
     start: np.ndarray
     end: np.ndarray
     cut: np.ndarray
+    sounding: np.ndarray
     silent: np.ndarray
     counted: np.ndarray
     seconds: float
@@ -176,7 +179,7 @@ def hear(
     if not left:
         uncleaned = Windowing(windowing.rate, windowing.window, windowing.hop)
         asked = _ask(_told(recording, windowing.rate, tell), uncleaned, answer, spread=spread)
-    probabilities, start, end, cut, loudness, silent = map(
+    probabilities, start, end, cut, sound, loudness, silent = map(
         np.concatenate, zip(*asked.rows, strict=True)
     )
     odd = () if silent.all() else cleaning_warnings(asked.kept, windowing, left=left)
@@ -185,6 +188,7 @@ def hear(
         start=start,
         end=end,
         cut=cut,
+        sounding=sound,
         silent=silent,
         counted=counts(loudness, windowing),
         seconds=recording.seconds,
@@ -269,11 +273,20 @@ def _ask(
     def ask(windows: Windows) -> tuple[np.ndarray, ...]:
         loudness = power(windows.samples)
         silent = is_silent(windows.samples, loudness)
-        times = (windows.start, windows.end, windows.cut)
+        times = (windows.start, windows.end, windows.cut, _sounding(windows, windowing))
         return answer(windows.samples), *times, loudness, silent
 
     rows = list(spread(ask, _batches(pieces, stream, windowing)))
     return _Asked(rows, stream.kept)
+
+
+def _sounding(windows: Windows, windowing: Windowing) -> np.ndarray:
+    """Where in windows there is sound, in seconds of the recording."""
+    span = np.stack([windows.start, windows.end], axis=1)
+    if windowing.clean_threshold is not None:  # Silence is cut already.
+        return span
+    inside = windows.start[:, np.newaxis] + sounding(windows.samples, windowing) / windowing.rate
+    return np.minimum(inside, windows.end[:, np.newaxis])
 
 
 def _batches(

@@ -124,7 +124,7 @@ class RavenWriter(_Lines):
             *(str(self._selection), "Spectrogram 1", "1"),
             *(f"{self._before + start:.6f}", f"{self._before + end:.6f}"),
             *("0.0", self._highest),
-            *(os.path.abspath(prediction.path), f"{start:.6f}", os.path.basename(prediction.path)),
+            *(_absolute(prediction.path), f"{start:.6f}", os.path.basename(prediction.path)),
             *(prediction.label, cell(prediction.probability)),
         )
 
@@ -169,6 +169,11 @@ def write_predictions(
     for prediction in predictions:
         writer.write(prediction)
         stream.flush()
+
+
+def _absolute(path: str) -> str:
+    """Where a recording lies; what came from stdin (`-`) lies nowhere."""
+    return path if path == "-" else os.path.abspath(path)
 
 
 def is_text(text: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from timbrel.errors import ModelError
+from timbrel.parallel import cores
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.
 _REFUSALS = (
@@ -41,7 +41,7 @@ class Session:
 
     def __init__(self, model: bytes, name: str, *, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
