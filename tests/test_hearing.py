@@ -11,8 +11,10 @@ from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.reading import Reading
 from timbrel.audio.windows import Windowing, consecutive, counts, keep, power
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.inference.answers import Answers
 from timbrel.inference.events import EventSettings
 from timbrel.inference.hearing import Waveform, hear, hear_elsewhere
+from timbrel.inference.listening import Listener
 from timbrel.inference.predictor import load
 from timbrel.parallel import in_order
 
@@ -223,6 +225,23 @@ def test_a_silent_hop_says_so_when_it_is_over(predictor):
     # The envelope reaches half a window beyond the sound on either side.
     assert silences == expected[:9] + expected[21:]
     assert max(said_at) <= 0.1 / 2 + 0.02
+
+
+def test_a_hop_is_silent_from_where_sound_ends():
+    # The envelope is |x| itself, so sound ends where it was made to.
+    windowing = Windowing(rate=1000, window=10, hop=10, clean_threshold=0.1, clean_window=0.001)
+
+    def answer(windows):
+        return np.tile(np.float32([0.9, 0.1]), (len(windows), 1))
+
+    for sounding, expected in [(20, [20, 30]), (21, [30]), (19, [20, 30]), (0, [0, 10, 20, 30])]:
+        waveform = np.zeros(40)
+        waveform[:sounding] = 1
+        answers = Answers(("a", "b"), threshold=0.5, top=2)
+        listener = Listener(answers, answer, windowing, rate=1000, name="-")
+        found = [*listener.push(waveform), *listener.finish()]
+        silent = [round(item.start * 1000) for item in found if item.predicted is None]
+        assert silent == expected
 
 
 def test_an_answer_comes_when_its_window_is_whole(predictor):

@@ -85,9 +85,7 @@ class Output:
 
     def end(self) -> None:
         """Say that this was all for the recording that was begun."""
-        if self._failed:
-            self.discard()
-        else:
+        if not self._failed:
             self._writer().end_recording(self._seconds)
             self._keep()
             self.done += 1
