@@ -150,7 +150,7 @@ def test_what_is_held_is_finished_first(number):
 
     def work():
         with interrupts.held():
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             done.append("whole")
         done.append("more")
 
@@ -166,7 +166,7 @@ def test_what_is_not_held_is_interrupted_at_once():
         with interrupts.held():
             pass
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
 
 @pytest.mark.usefixtures("_usual")
@@ -174,7 +174,7 @@ def test_a_further_signal_ends_the_process_and_later_all_is_as_before():
     usual = signal.getsignal(signal.SIGTERM)
     with Interrupts() as interrupts:
         interrupts.hold()
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -185,5 +185,5 @@ def test_a_further_signal_ends_the_process_and_later_all_is_as_before():
 def test_what_is_ignored_on_purpose_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with Interrupts():
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
