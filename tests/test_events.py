@@ -148,6 +148,8 @@ def test_an_event_is_the_mean_of_its_windows_and_accepted():
     [
         ({"min_confidence": 1.5}, "`min_confidence` must be between 0 and 1. Got 1.5"),
         ({"min_confidence": float("nan")}, "between 0 and 1. Got nan"),
+        ({"min_confidence": "a"}, "between 0 and 1. Got a"),
+        ({"max_gap": None}, "`max_gap` must be at least 0 s. Got None"),
         ({"min_length": -1}, "`min_length` must be at least 0 s. Got -1"),
         ({"max_gap": float("inf")}, "`max_gap` must be at least 0 s. Got inf"),
     ],

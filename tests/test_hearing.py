@@ -47,9 +47,10 @@ def plainly(windows):
 class Pieces:
     """A waveform in pieces of some length."""
 
-    seconds, warnings = 1.0, ("odd",)
+    warnings = ("odd",)
 
     def __init__(self, waveform, size):
+        self.seconds = len(waveform) / 1000
         self.waveform, self.size, self.read = waveform, size, 0
 
     def __iter__(self):
@@ -95,7 +96,7 @@ def test_what_is_heard_in_pieces_is_what_the_whole_is_cut_into(size, threshold, 
     np.testing.assert_array_equal(heard.silent, ~windows.samples.any(axis=1))
     np.testing.assert_array_equal(heard.counted, counts(power(windows.samples), windowing))
     assert 0 < heard.counted.sum() < len(heard.counted)
-    assert (heard.seconds, heard.warnings[0]) == (1.0, "odd")
+    assert (heard.seconds, heard.warnings[0]) == (3.0, "odd")
 
 
 def test_where_cleaning_leaves_nothing_it_is_read_again_and_said():
@@ -260,6 +261,14 @@ def test_times_of_a_stream_come_in_order(predictor):
     assert ends == sorted(ends)
 
 
+@pytest.mark.parametrize("samples", [1, 1001, 44_099])
+def test_nothing_ends_after_the_recording(predictor, samples):
+    waveform = np.float32(np.random.default_rng(0).normal(size=samples) * 0.1)
+    windows = predictor.predict_windows(waveform, 44_100)
+    assert windows[-1].end <= samples / 44_100 == windows[-1].seconds
+    assert [item.end for item in predictor.listen([waveform], 44_100)][-1] == windows[-1].end
+
+
 def test_a_stream_that_is_shorter_than_a_window_is_answered(predictor):
     (answer,) = predictor.listen([sound("hum", 0.05, np.random.default_rng(0))], RATE)
     assert answer.predicted in predictor.labels
@@ -272,7 +281,7 @@ def test_wrong_pieces_are_refused(predictor):
         list(predictor.listen([np.append(np.zeros(99), np.nan)], 1000))
     with pytest.raises(InvalidArgument, match="must be floats"):
         list(predictor.listen([np.zeros(100, dtype=np.int16)], RATE))
-    with pytest.raises(InvalidArgument, match="above 0 Hz. Got 0"):
+    with pytest.raises(InvalidArgument, match="`rate` must be between 100 and .* Got 0"):
         list(predictor.listen([np.zeros(100)], 0))
 
 

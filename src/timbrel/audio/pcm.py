@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from timbrel.audio.samples import check_rate
 from timbrel.errors import AudioError, InvalidArgument
 
 # NumPy's type, what its full scale is, and libsndfile's name, of each format.
@@ -26,9 +27,7 @@ PCM_FORMATS = tuple(_FORMATS)
 _TAGS = {(1, 16): "s16le", (3, 32): "f32le"}
 _EXTENSIBLE = 0xFFFE
 
-# Below this there is no sound, only a wrong header; above these, libsndfile reads nothing.
-LEAST_RATE = 100
-_MOST_RATE = 10_000_000
+# With more, libsndfile reads nothing.
 _MOST_CHANNELS = 1024
 
 # What is taken from a pipe at most at once, in seconds of sound: what comes faster than it is
@@ -57,10 +56,7 @@ class Pcm:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if not LEAST_RATE <= self.rate <= _MOST_RATE:
-            raise InvalidArgument(
-                f"`pcm_rate` must be between {LEAST_RATE} and {_MOST_RATE:,} Hz. Got {self.rate}."
-            )
+        check_rate(self.rate, "pcm_rate")
         if not 1 <= self.channels <= _MOST_CHANNELS:
             raise InvalidArgument(
                 f"`pcm_channels` must be between 1 and {_MOST_CHANNELS}. Got {self.channels}."
@@ -193,6 +189,6 @@ def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
             try:
                 pcm = Pcm(rate, _TAGS[tag, bits], channels)
             except InvalidArgument as error:
-                said = f"its WAV header says {channels} channels of {rate} Hz"
+                said = f"its WAV header says {channels} channels of {rate} Hz; correct it"
                 raise AudioError("-", said) from error
     raise AudioError("-", "its WAV header is not whole")

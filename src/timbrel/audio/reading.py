@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 import soundfile
 
-from timbrel.audio.pcm import LEAST_RATE, Pcm
-from timbrel.audio.samples import Inspection, Resampler
+from timbrel.audio.pcm import Pcm
+from timbrel.audio.samples import LEAST_RATE, Inspection, Resampler
 from timbrel.audio.truncation import missing_bytes
 from timbrel.errors import AudioError
 
@@ -240,14 +240,16 @@ def _stretch(start: float | None, end: float | None, name: str) -> tuple[float, 
 
 
 def _check_there(path: str | os.PathLike, name: str) -> None:
-    if not os.path.exists(path):
-        raise AudioError(name, NO_FILE)
-    if os.path.isdir(path):
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise AudioError(name, NO_FILE) from error
+    if stat.S_ISDIR(found.st_mode):
         may = os.access(path, os.R_OK | os.X_OK)
         raise AudioError(name, A_FOLDER if may else NO_PERMISSION)
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(found.st_mode):
         raise AudioError(name, A_PIPE)
-    if os.path.getsize(path) == 0:
+    if found.st_size == 0:
         raise AudioError(name, NO_BYTES)
 
 

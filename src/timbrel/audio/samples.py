@@ -15,6 +15,9 @@ from timbrel.errors import AudioError, InvalidArgument
 
 _QUALITY = "HQ"
 
+# Sample rates in Hz. Below there is no sound, only a wrong header; above, no recorder.
+LEAST_RATE, _MOST_RATE = 100, 10_000_000
+
 # Parts of what is said of a recording by which a program can tell one cause from another.
 NOT_FINITE = "NaN or infinite"
 ABOVE_FULL_SCALE = "times full scale"
@@ -140,6 +143,20 @@ class Inspection:
             f"peaks at {self.peak:.3g} {ABOVE_FULL_SCALE}; the samples were used as they are, "
             "normalise the file if that is not intended"
         ]
+
+
+def check_rate(rate: object, name: str = "rate") -> None:
+    """Raise InvalidArgument unless a number can be the sample rate of a sound.
+
+    Args:
+        rate: the number, in Hz.
+        name: what to call it.
+    """
+    number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not number or not LEAST_RATE <= rate <= _MOST_RATE:
+        raise InvalidArgument(
+            f"`{name}` must be between {LEAST_RATE} and {_MOST_RATE:,} Hz. Got {rate!r}."
+        )
 
 
 def _check_rates(source_rate: float, rate: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 
 import numpy as np
 
@@ -34,12 +35,14 @@ class EventSettings:
     max_gap: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+        least = self.min_confidence
+        if least is not None and not (isinstance(least, Real) and 0 <= least <= 1):
             raise InvalidArgument(
                 f"`min_confidence` must be between 0 and 1. Got {self.min_confidence}."
             )
         for name in ("min_length", "max_gap"):
-            if not 0 <= getattr(self, name) < np.inf:
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value < np.inf:
                 raise InvalidArgument(f"`{name}` must be at least 0 s. Got {getattr(self, name)}.")
 
 

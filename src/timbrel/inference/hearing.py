@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.samples import Inspection, resample
+from timbrel.audio.samples import Inspection, check_rate, resample
 from timbrel.audio.stream import WindowStream
 from timbrel.audio.windows import (
     Windowing,
@@ -81,6 +81,7 @@ class Waveform:
         """
         if rate is None:
             raise InvalidArgument("`rate` must be given with a waveform, in Hz. Got None.")
+        check_rate(rate)
         channels = as_channels(sound)
         if not sound.size:
             raise _wrong_array(sound)
@@ -182,6 +183,8 @@ def hear(
     probabilities, start, end, cut, sound, loudness, silent = map(
         np.concatenate, zip(*asked.rows, strict=True)
     )
+    # Resampling rounds the length up to a whole sample.
+    end, cut, sound = (np.minimum(times, recording.seconds) for times in (end, cut, sound))
     odd = () if silent.all() else cleaning_warnings(asked.kept, windowing, left=left)
     return Heard(
         probabilities=probabilities,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from timbrel.audio.samples import Inspection, Resampler
+from timbrel.audio.samples import Inspection, Resampler, check_rate
 from timbrel.audio.stream import WindowStream
 from timbrel.audio.windows import Windowing, Windows, power
 from timbrel.inference.answers import Answers, silence
@@ -31,7 +33,8 @@ class Listener:
     ) -> None:
         self._answers, self._answer, self._windowing = answers, answer, windowing
         self._name = name
-        self._found = Inspection(rate)
+        check_rate(rate)
+        self._found, self._rate = Inspection(rate), rate
         self._resampler = Resampler(rate, windowing.rate)
         block = max(int(windowing.rate * _BLOCK_SECONDS), 1)
         self._stream = WindowStream(windowing, block=block)
@@ -55,9 +58,11 @@ class Listener:
 
     def finish(self) -> list[Prediction]:
         """Return the rest; nothing can be pushed after it."""
-        windows = self._stream.push(self._resampler.finish())
-        found = self._say(windows)
-        return [*found, *self._say(self._stream.finish())]
+        found = self._say(self._stream.push(self._resampler.finish()))
+        found += self._say(self._stream.finish())
+        # Resampling rounds the length up to a whole sample.
+        seconds = self._found.samples / self._rate
+        return [replace(item, end=min(item.end, seconds)) for item in found]
 
     def _say(self, windows: Windows) -> list[Prediction]:
         silences = self._silences()
