@@ -20,7 +20,9 @@ class PowerSpectrum:
     the Fourier transform do not.
 
     Because the frames are real, half of the rows are enough: the other bins of the spectrum are
-    there as their mirror image, N − k for k.
+    there as their mirror image, N − k for k. Putting the bins in order would take a processor
+    longer than the products, so they stay where the products leave them: nearly in order, some of
+    them twice. `spread` brings weights of bins into the same places.
 
     Source: Cooley & Tukey (1965), "An algorithm for the machine calculation of complex Fourier
     series"; reference implementation `numpy.fft.rfft`.
@@ -29,6 +31,8 @@ class PowerSpectrum:
         nfft: N, a power of two from 4; shorter frames are zero-padded.
 
     Attributes:
+        bins: int64 `(places,)`, the bin, 0 to N / 2, that is at each place; every bin is at one
+            place at least.
         multiply_adds: of the transform of one frame.
 
     Raises:
@@ -41,51 +45,64 @@ class PowerSpectrum:
         self.nfft = nfft
         self.rows = 1 << (nfft.bit_length() // 2)
         self.columns = nfft // self.rows
-        half = np.arange(self.rows // 2 + 1)
-        first = np.exp(-2j * np.pi / self.rows * np.outer(np.arange(self.rows), half))
-        twiddle = np.exp(-2j * np.pi / nfft * np.outer(half, np.arange(self.columns)))
-        column = np.arange(self.columns)
-        second = np.exp(-2j * np.pi / self.columns * np.outer(column, column))
-        self._real, self._imaginary = (
-            np.ascontiguousarray(part.T, dtype=np.float32) for part in (first.real, first.imag)
-        )
+        row, half = np.arange(self.rows), np.arange(self.rows // 2 + 1)
+        first = np.exp(-2j * np.pi / self.rows * np.outer(row, half))
+        twiddle = np.exp(-2j * np.pi / nfft * np.outer(np.arange(self.columns), half))
+        # Each stretch of rows + 1 bins: upwards to its middle, then the mirror image, downwards.
+        stretch = np.arange(self.columns // 2)
+        order = np.stack([stretch, self.columns - 1 - stretch], axis=1).ravel()
+        second = np.exp(-2j * np.pi / self.columns * np.outer(order, np.arange(self.columns)))
+        self._first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
         self._cosine = twiddle.real.astype("float32")
         self._sine = twiddle.imag.astype("float32")
         # Real and imaginary part in, real and imaginary part out.
-        self._second = np.block([[second.real, second.imag], [-second.imag, second.real]]).astype(
+        self._second = np.block([[second.real, -second.imag], [second.imag, second.real]]).astype(
             "float32"
         )
         self.multiply_adds = (
-            2 * self.columns * self._real.size
-            + 4 * self._cosine.size
-            + len(half) * self._second.size
+            self.columns * self._first.size + 4 * self._cosine.size + len(half) * self._second.size
         )
-        place = (half[:, None] + self.rows * column).ravel()
-        # Where each bin is first found, itself or its mirror image.
-        _, self._bins = np.unique(np.minimum(place, nfft - place), return_index=True)
+        place = (half + self.rows * order[:, None]).ravel()
+        self.bins = np.minimum(place, nfft - place)
+
+    def spread(self, weights: np.ndarray) -> np.ndarray:
+        """Bring weights of bins into the places of the bins.
+
+        Args:
+            weights: `(…, N / 2 + 1)`, in the order of the bins.
+
+        Returns:
+            `(…, places)`: a product with what a call gives sums over each bin once.
+        """
+        spread = np.zeros((*weights.shape[:-1], len(self.bins)), dtype=weights.dtype)
+        _, once = np.unique(self.bins, return_index=True)
+        spread[..., once] = weights
+        return spread
 
     def __call__(self, frames):
-        """Squared magnitudes of the bins 0 to N / 2.
+        """Squared magnitudes of the bins, each at its places.
 
         Args:
             frames: float32 `(batch, frames, samples)`, at most N samples.
 
         Returns:
-            float32 `(batch, frames, N / 2 + 1)`.
+            float32 `(batch, frames, places)`.
         """
         count, samples = frames.shape[1:]
         padded = ops.pad(frames, [(0, 0), (0, 0), (0, self.nfft - samples)])
         grid = ops.reshape(padded, (-1, count, self.rows, self.columns))
         half = self.rows // 2 + 1
-        # (batch, frames, half, columns) each; the constant on the left spares a transposition.
-        real, imaginary = ops.matmul(self._real, grid), ops.matmul(self._imaginary, grid)
+        # (batch, frames, columns, half) each.
+        turned = ops.matmul(ops.transpose(grid, (0, 1, 3, 2)), self._first)
+        real, imaginary = turned[..., :half], turned[..., half:]
         turned = ops.concatenate(
             [
                 real * self._cosine - imaginary * self._sine,
                 real * self._sine + imaginary * self._cosine,
             ],
-            axis=-1,
+            axis=2,
         )
-        squares = ops.square(ops.matmul(turned, self._second))
-        power = squares[..., : self.columns] + squares[..., self.columns :]
-        return ops.take(ops.reshape(power, (-1, count, half * self.columns)), self._bins, axis=-1)
+        # The constant on the left spares another transposition.
+        squares = ops.square(ops.matmul(self._second, turned))
+        power = squares[:, :, : self.columns] + squares[:, :, self.columns :]
+        return ops.reshape(power, (-1, count, len(self.bins)))

@@ -38,7 +38,7 @@ class FramedSpectrum(keras.layers.Layer):
 
         Cutting and transforming are one strided convolution. The last frame is zero-padded.
         """
-        padded = ops.pad(waveform, [(0, 0), (0, self._padding)])[..., None]
+        padded = self._padded(waveform)[..., None]
         return ops.conv(padded, self._fourier, strides=self.settings["hop"], padding="valid")
 
     def frames(self, waveform):
@@ -48,19 +48,24 @@ class FramedSpectrum(keras.layers.Layer):
         which every way of running a graph can do without a table of positions.
         """
         frame, hop = self.settings["frame"], self.settings["hop"]
-        padded = ops.pad(waveform, [(0, 0), (0, self._padding)])
+        padded = self._padded(waveform)
         samples = padded.shape[1]
         count = (samples - frame) // hop + 1
         piece = math.gcd(frame, hop)
         if frame // piece > _MOST_SLICES:
             places = np.arange(count)[:, None] * hop + np.arange(frame)
             return ops.take(padded, places, axis=1)
-        # A hop longer than a frame may leave samples after the last frame's end.
-        padded = padded[:, : samples // piece * piece]
+        if samples % piece:  # A hop longer than a frame may leave samples after the last one.
+            padded = padded[:, : samples // piece * piece]
         pieces = ops.reshape(padded, (-1, samples // piece, piece))
         step, last = hop // piece, (count - 1) * (hop // piece) + 1
         parts = [pieces[:, first : first + last : step] for first in range(frame // piece)]
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def _padded(self, waveform):
+        """The waveform, and zeros up to the end of the last frame."""
+        # A graph would copy the waveform to put nothing behind it.
+        return ops.pad(waveform, [(0, 0), (0, self._padding)]) if self._padding else waveform
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """`(batch, samples)` to `(batch, frames, values)`."""

@@ -79,7 +79,7 @@ class LogMel(FramedSpectrum):
         """Compute the log-mel picture of a batch of windows."""
         frames = self.frames(waveform) * self._taper
         power = self._power(frames)
-        bands = [ops.matmul(power[..., bins], part) for bins, part in self._parts()]
+        bands = [ops.matmul(power[..., places], part) for places, part in self._parts()]
         return ops.log(ops.maximum(ops.concatenate(bands, axis=-1), self.settings["floor"]))
 
     def compute(self, windows: np.ndarray) -> np.ndarray:
@@ -115,12 +115,16 @@ class LogMel(FramedSpectrum):
         return (self._sparse_bank @ power.T).T
 
     def _parts(self) -> list[tuple[slice, np.ndarray]]:
-        """Bins and weights, float32 `(bins, bands)`, of a few neighbouring bands at a time."""
+        """Places and weights, float32 `(places, bands)`, of a few neighbouring bands at a time.
+
+        The places are those of `PowerSpectrum`.
+        """
         parts = []
-        for first in range(0, len(self._bank), _BANDS_AT_ONCE):
-            bands = self._bank[first : first + _BANDS_AT_ONCE]
+        spread = self._power.spread(self._bank)
+        for first in range(0, len(spread), _BANDS_AT_ONCE):
+            bands = spread[first : first + _BANDS_AT_ONCE]
             heard = np.flatnonzero(bands.any(axis=0))
             # Narrow bands may fall between two bins.
-            bins = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 1)
-            parts.append((bins, bands[:, bins].T))
+            places = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 1)
+            parts.append((places, bands[:, places].T))
         return parts
