@@ -4,10 +4,10 @@ Predicts all recordings of a data set with the tutorial's model, once the tutori
 pandas' envelope, python_speech_features, Keras `predict`, file by file) and by `timbrel predict`,
 and with the default recipe. Beside them the limit: onnxruntime alone, on windows that lie ready in
 memory; and what the tutorial's own script does, a Keras `predict` for each window, on every 25th
-recording. Then it says where the time goes, on one core, and how far each part is from doing nothing
-but its library's call. Prints audio seconds per second, the ratio to the tutorial's way, and the
-share of files on which the two ways agree; accuracy is not measured here, since the models have
-heard these recordings.
+recording. Then it says where the time goes, on one core, and how far each part is from doing
+nothing but its library's call. Prints audio seconds per second, the ratio to the tutorial's way,
+and the share of files on which the two ways agree; accuracy is not measured here, since the models
+have heard these recordings.
 
     python benchmarks/predict.py [--data instruments] [--models FOLDER] [--turns 3]
 """
