@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from timbrel.errors import ModelError
+from timbrel.networks.builders import hidden_and_answer, parts
+from timbrel.networks.distance import weights_of
 from timbrel.networks.recipes import Schedule, get_recipe
 from timbrel.training import fit as fitting
 from timbrel.training.checkpoint import Checkpoint
@@ -71,6 +73,19 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
     assert same(undisturbed, resumed)
     for one, two in zip(undisturbed.history, resumed.history, strict=True):
         assert one | {"seconds": 0} == two | {"seconds": 0}
+
+
+@pytest.mark.slow
+def test_a_trained_network_knows_where_its_classes_lie(monkeypatch):
+    data = examples(n=60, sequence=True)
+    fitted = fit(data, with_epochs("statistics-cnn", 1))
+    hidden, _ = hidden_and_answer(fitted.network)(data.X)
+    expected = weights_of(np.asarray(hidden), data.y_flat, data.recording, classes=3)
+    for got, wanted in zip(fitted.network.layers[-1].get_weights(), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-4)
+    monkeypatch.setattr(fitting, "_MOST_KNOWN", 20)
+    few = fit(data, with_epochs("statistics-cnn", 1)).network.layers[-1].get_weights()
+    assert not np.allclose(few[1], expected[1], rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -170,7 +185,9 @@ def test_training_stops_early_and_keeps_the_best_also_when_resumed(tmp_path, mon
     fitted = fit(data, recipe, checkpoint=checkpoint, resume=True)
     assert fitted.stopped
     assert len(fitted.history) == 5
-    pairs = zip(fitted.network.get_weights(), seen[1], strict=True)
+    # Where the classes lie is known at the end only.
+    learned = [v.numpy() for v in parts(fitted.network)[1].weights]
+    pairs = zip(learned, seen[1], strict=True)
     assert all(np.array_equal(one, two) for one, two in pairs)
 
 

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from timbrel.features.backend import keras
 from timbrel.features.logmel import LogMel
 from timbrel.features.mfcc import MFCC
+from timbrel.networks.distance import DistanceTemperature
 from timbrel.networks.pooling import (
     Course,
     MergedBands,
@@ -97,14 +98,11 @@ def parts(model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
 
 def hidden_and_answer(model: keras.Model) -> keras.Model:
     """From pictures to the hidden units below the classifiers, joined, and the probabilities."""
-    answers = [layer for layer in model.layers if layer.name.startswith(_CLASSIFIER)]
-    hidden = layers.Concatenate(name="hidden")([layer.input for layer in answers])
-    return keras.Model(model.input, [hidden, model.output])
+    return keras.Model(model.input, [model.get_layer(_HIDDEN).output, model.output])
 
 
 _VIEWS = ("statistics", "course", "relative_picture")
-_ANSWERS = "answers"
-_CLASSIFIER = "classifier_"
+_ANSWERS, _HIDDEN = "answers", "hidden"
 
 
 class _Seeds:
@@ -190,11 +188,13 @@ def _views(
         units["picture"] = _after(found, sizes, ("picture", *how))
     answers = []
     for view, values in units.items():
-        answer = _classifier(classes, seeds, f"{_CLASSIFIER}{view}")(values)
+        answer = _classifier(classes, seeds, f"classifier_{view}")(values)
         answers.append(layers.Reshape((1, classes), name=f"answer_{view}")(answer))
     together = layers.Concatenate(axis=1, name=_ANSWERS)(answers)
-    mean = layers.GlobalAveragePooling1D(name="probabilities", **exact)(together)
-    return keras.Model(picture, mean, name=name)
+    mean = layers.GlobalAveragePooling1D(name="mean_answer", **exact)(together)
+    hidden = layers.Concatenate(name=_HIDDEN, **exact)(list(units.values()))
+    told = DistanceTemperature(name="probabilities", **exact)([hidden, mean])
+    return keras.Model(picture, told, name=name)
 
 
 def _hidden(values, sizes: tuple[int, float, float], how: tuple[str, _Seeds, str]):

@@ -7,6 +7,7 @@ import math
 from timbrel.features.backend import keras
 from timbrel.features.logmel import LogMel
 from timbrel.features.mfcc import MFCC
+from timbrel.networks.distance import DistanceTemperature
 from timbrel.networks.pooling import Course, SpectralRipple, SpectralStatistics
 
 layers = keras.layers
@@ -64,6 +65,11 @@ def _course(layer: Course) -> int:
     return frames * math.prod(out)
 
 
+def _distance(layer: DistanceTemperature) -> int:
+    (_, units), (_, classes) = (values.shape for values in layer.input)
+    return units * (units + classes)
+
+
 _COUNTS = {
     layers.TimeDistributed: _dense,
     layers.Dense: _dense,
@@ -74,4 +80,5 @@ _COUNTS = {
     SpectralStatistics: _statistics,
     SpectralRipple: _ripple,
     Course: _course,
+    DistanceTemperature: _distance,
 }
