@@ -1,4 +1,4 @@
-"""The schemas of docs/reference/schemas say what the program writes: every key, and none besides."""
+"""The schemas of docs/reference/schemas: every key that the program writes, and none besides."""
 
 import copy
 import json
