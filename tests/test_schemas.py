@@ -11,25 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
 import timbrel
-from conftest import ROOT, write_folder
+from conftest import write_folder
+from schemas import SCHEMAS, validator
 from timbrel.dataset.findings import KINDS
 from timbrel.tagging.journal import read_lines
 from timbrel.workflows.evaluate import evaluate
 
-SCHEMAS = {
-    path.name: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "docs" / "reference" / "schemas").glob("*.json"))
-}
 # Backends that the tests do not train on.
 NOT_INSTALLED = {"tensorflow", "torch"}
-
-
-def validator(name, schemas=SCHEMAS):
-    contents = {key: Resource.from_contents(schema) for key, schema in schemas.items()}
-    return Draft202012Validator(schemas[name], registry=Registry().with_resources(contents.items()))
 
 
 def check(name, samples):

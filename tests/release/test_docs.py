@@ -20,9 +20,9 @@ import pytest
 import soundfile
 
 import timbrel
-from conftest import ROOT
-from test_schemas import validator
+from schemas import validator
 
+ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),

@@ -12,8 +12,8 @@ import pytest
 from sphinx.util.inventory import InventoryFile
 
 import timbrel
-from conftest import ROOT
 
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
