@@ -23,7 +23,7 @@ HEAD = """\
 
 # Benchmarks
 
-Every figure that Timbrel's documentation quotes is made by a script of the folder `benchmarks`.
+The figures that Timbrel's documentation quotes are made by the scripts of the folder `benchmarks`.
 Each claims one thing and says how it is measured and what to beware of; this page is made of what
 the scripts say and of the results that are kept in `benchmarks/results`. `make bench` runs them
 all, which takes many hours on two cores; one alone is run as its section says, in the environment
