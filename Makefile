@@ -6,10 +6,12 @@ STAMP := .venv/installed
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.
 CHROMIUM := /usr/bin/chromium
 
+CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions
+
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: install demo test test-quick test-release lint format bench clean
+.PHONY: install demo test test-quick test-release docs lint format bench clean
 
 install: $(STAMP)
 
@@ -30,14 +32,20 @@ test-quick: install
 test-release: install
 	$(BIN)/python -m pytest tests/release
 
+# Every warning is an error: a link that leads nowhere, a heading that is not there, a type that is
+# not documented.
+docs: install
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -d out/doctrees docs out/docs
+	@echo out/docs/index.html
+
 lint: install
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/lint-imports --no-cache
 
 format: install
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 bench: install
 	$(BIN)/python benchmarks/isolation.py

@@ -50,7 +50,7 @@ class Cleaned:
 
 
 def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
-    """Centred rolling mean of |x|; float64 `(samples,)`.
+    """Centred rolling mean of `|x|`; float64 `(samples,)`.
 
     Args:
         waveform: float `(samples,)`.

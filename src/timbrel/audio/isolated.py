@@ -37,7 +37,7 @@ _CLOSED = "decoding was stopped before it was read"
 class IsolatedDecoder:
     """`decode` in a pool of processes, one for each core.
 
-    Any number of threads may use it at once:
+    Any number of threads may use it at once::
 
         with IsolatedDecoder() as decoder:
             hear = lambda path: decoder.decode(path, 16_000)
@@ -111,7 +111,8 @@ class IsolatedDecoder:
                 may raise AudioError.
 
         Raises:
-            As `decode` does. A defect of the function looks like one of the decoder.
+            AudioError: as `decode` does, and all that it raises besides. A defect of the function
+                looks like one of the decoder.
         """
         return self._ask(path, name, rate=rate, start=start, end=end, by=by)
 

@@ -30,7 +30,7 @@ class Levels:
     """Measures of a waveform, in units of full scale.
 
     Attributes:
-        peak: largest |x|.
+        peak: largest `|x|`.
         rms: root of the mean of x².
         offset: the constant that was added to the sound; 0 where none can be told from the sound,
             as in less than 0.15 s.

@@ -51,7 +51,7 @@ class Audit:
         seconds: float64 `(recordings,)`, length as read.
         kept: float64 `(recordings,)`, length after cleaning.
         emptied: bool `(recordings,)`, cleaning left nothing and the sound was used uncleaned.
-        level: float64 `(recordings,)`, mean of |x| as read, in units of full scale.
+        level: float64 `(recordings,)`, mean of `|x|` as read, in units of full scale.
         warnings: recordings that are odd but used, copies among them.
         copies: recordings that repeat another one, and which.
         problems: recordings that cannot be used.

@@ -1,0 +1,78 @@
+"""Write docs/reference/cli.md from what `--help` says of every command: `python docs/cli.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from timbrel.cli.main import app
+
+PAGE = Path(__file__).parent / "reference" / "cli.md"
+
+HEAD = """\
+<!-- Made by `python docs/cli.py`; a test compares it with the program. -->
+
+# Commands
+
+`timbrel COMMAND --help`, or `-h`, says the same in the terminal. Results go to stdout, everything
+else (progress, warnings, what went wrong) to stderr, so that results can be piped on.
+
+| exit status | meaning |
+|---|---|
+| 0 | all went well, warnings included |
+| 1 | finished, but some recordings could not be used; each is named |
+| 2 | wrong use, or nothing could be done; one sentence says why |
+| 130 | interrupted by Ctrl-C; what was done is kept |
+"""
+
+# Where more is said of a command.
+MORE = {
+    "demo": "[Quick start](../quick-start.md)",
+    "check": "[What `timbrel check` finds](check.md)",
+    "explore": "[The tutorial, step by step](../guides/tutorial.md)",
+    "summary": "[Recipes](../concepts/recipes.md)",
+    "train": "[Your own sounds](../guides/your-own-sounds.md)",
+    "evaluate": "[Honest scores](../concepts/honest-scores.md)",
+    "predict": "[What `timbrel predict` writes](predictions.md), "
+    "[long recordings](../guides/long-and-live.md)",
+    "listen": "[Live](../guides/long-and-live.md#live)",
+    "tag": "[A sample library, sorted](../guides/sample-library.md)",
+    "info": "[File formats](formats.md#timbrel-info---json)",
+}
+
+
+def _listed(title: str, records: list[tuple[str, str]]) -> Iterator[str]:
+    if records:
+        yield f"{title}:"
+        yield "\n".join(f"- `{term}`: {said.replace('  [', ' [')}" for term, said in records)
+
+
+def described(command: typer.core.TyperCommand | typer.core.TyperGroup, name: str) -> Iterator[str]:
+    """What the help of a command says, paragraph by paragraph."""
+    context = command.context_class(command, info_name=name)
+    yield (command.help or "").strip()
+    yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```"
+    records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and "--help" not in parameter.opts:
+            records[parameter.param_type_name].append(record)
+    yield from _listed("Arguments", records["argument"])
+    yield from _listed("Options", records["option"])
+
+
+def page() -> str:
+    """The whole page."""
+    group = typer.main.get_command(app)
+    parts = [HEAD.strip(), "## timbrel", *described(group, "timbrel")]
+    for name, command in group.commands.items():
+        parts += [f"## timbrel {name}", *described(command.read(), f"timbrel {name}")]
+        if name in MORE:
+            parts.append(f"More: {MORE[name]}.")
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
