@@ -22,7 +22,7 @@ from timbrel.fetching.parts import RemoteFile
 
 # Lists of members and names that are longer than that were made to fill the memory.
 _MOST_AT_ONCE = 1 << 22
-# A reader that asks so often behind the end of a file would do so for ever.
+# A reader of tar archives that asks so often behind the end would do so for ever.
 _MOST_EMPTY = 100
 # Before the data of a zip member: its header, its name and what is known of it once more.
 _LOCAL_HEADER = 30 + 1024
@@ -86,9 +86,9 @@ def read_members(file: BinaryIO, wanted: Callable[[str], bool], limits: Limits) 
             yield from _zip(sparing, wanted, limits)
         elif head.startswith(b"\x1f\x8b"):
             with gzip.GzipFile(fileobj=sparing, mode="rb") as unpacked:
-                yield from _tar(_Sparing(unpacked), wanted, limits)
+                yield from _tar(unpacked, wanted, limits)
         elif head[257:262] == b"ustar":
-            yield from _tar(sparing, wanted, limits)
+            yield from _tar(sparing.file, wanted, limits)
         else:
             raise DamagedArchive(_no_archive(head))
     except FetchError:
@@ -106,7 +106,6 @@ class _Sparing(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self.file = file
-        self._empty = 0
 
     def seekable(self) -> bool:
         return True
@@ -126,6 +125,16 @@ class _Sparing(io.RawIOBase):
         content = self.file.read(min(size, _MOST_AT_ONCE + 1))
         if len(content) > _MOST_AT_ONCE:
             raise DamagedArchive("a list or a name in it is so long that it must be made up")
+        return content
+
+
+class _Ending(_Sparing):
+    """A file behind whose end nobody may ask for ever."""
+
+    _empty = 0
+
+    def read(self, size: int = -1) -> bytes:
+        content = super().read(size)
         self._empty = 0 if content else self._empty + 1
         if self._empty > _MOST_EMPTY:
             raise EOFError("it ends early")
@@ -163,8 +172,8 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: BinaryIO
         return Member(info.filename, fault=f"it is damaged ({_said(error)})")
 
 
-def _tar(file: _Sparing, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
-    with tarfile.open(fileobj=file, mode="r:") as archive:
+def _tar(file: BinaryIO, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
+    with tarfile.open(fileobj=_Ending(file), mode="r:") as archive:
         while (info := archive.next()) is not None:
             # All that was passed over would be kept.
             archive.members = []

@@ -104,7 +104,8 @@ class Collection:
         Raises:
             OSError: a file cannot be written.
         """
-        self._salvage(sources)
+        for source in sources:
+            self._salvage(source)
         if len(self.missing) <= max(_FEW, len(self._sums.digests) // _FEW):
             sources = sorted(sources, key=lambda it: getattr(it, "kind", "") != "folder")
         for source in sources:
@@ -116,6 +117,7 @@ class Collection:
                 self._ask(source)
             except NotFetched as error:
                 self.problems.append((error.url, error.reason))
+                self._salvage(source)
             except FetchError as error:
                 self.problems.append((where, str(error)))
 
@@ -202,17 +204,16 @@ class Collection:
                 self._add(Member(path, content))
         self._observer.progress("files", len(wanted), len(wanted))
 
-    def _salvage(self, sources: list[Source | Path]) -> None:
-        """Take what is whole out of an archive that was being fetched when an earlier run ended.
+    def _salvage(self, source: Source | Path) -> None:
+        """Take what is whole out of an archive that came in part.
 
         Its server may not be able to go on where it stopped.
         """
-        for source in sources:
-            if self.missing and isinstance(source, Source) and source.kind == "archive":
-                download = self._download(source.url)
-                if download.size and not download.whole:
-                    with contextlib.suppress(FetchError):
-                        self._from_archive(download.file)
+        if self.missing and isinstance(source, Source) and source.kind == "archive":
+            download = self._download(source.url)
+            if download.size and not download.whole:
+                with contextlib.suppress(FetchError):
+                    self._from_archive(download.file)
 
     def _download(self, url: str) -> Download:
         name = hashlib.sha256(url.encode()).hexdigest()[:16]

@@ -97,8 +97,7 @@ class Download:
         length = answer.headers.get("Content-Length", "")
         if answer.status == 206:
             start, total = _range(answer)
-            known = {"state": _state(answer), "total": total}
-            if start != have or (have and any(self._notes[key] != known[key] for key in known)):
+            if start != have or not self._is_same(_state(answer), total):
                 self.discard()
                 raise Failure("the server sent another part than asked for", passing=True, wait=0.0)
         elif answer.status == 200:
@@ -109,8 +108,14 @@ class Download:
             raise Failure(f"the server answered {answer.status} {answer.reason}")
         if total is not None and total > self._limit:
             raise Failure(self._too_large(f"has {total / _MB:.1f} MB"))
-        self._note(url=self.url, state=_state(answer), total=total)
+        state = _state(answer) or self._notes.get("state")
+        self._note(url=self.url, state=state, total=total)
         return total
+
+    def _is_same(self, state: str | None, total: int | None) -> bool:
+        """Whether a part is of the file that was begun, as far as both sides say."""
+        pairs = ((state, self._notes.get("state")), (total, self._notes.get("total")))
+        return all(new == old for new, old in pairs if new is not None and old is not None)
 
     def _copy(self, answer: http.client.HTTPResponse, total: int | None) -> None:
         size = self.size

@@ -50,7 +50,7 @@ class NotFetched(FetchError):
         self.status = status
 
 
-@dataclass
+@dataclass(eq=False)
 class Failure(Exception):
     """A request failed.
 
