@@ -96,6 +96,16 @@ def test_sources_are_asked_one_after_the_other(call):
     assert err.startswith(f"From none …\nFrom {url}/raw/ …\n")
 
 
+def test_what_goes_wrong_on_the_way_is_said(call):
+    url = f"{call.site.url}/all.tar.gz"
+    call.site.pages["/all.tar.gz"].breaks = [1000]
+    status, _, err = call("instruments")
+    assert status == 0
+    assert err.startswith(
+        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Asking again in 1 s.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -129,8 +129,10 @@ def test_another_address_is_not_joined_to_what_is_there(site, fetch):
 def test_a_server_that_is_busy_is_asked_again(site, fetch, waited):
     answers = [(503, {}), (429, {"Retry-After": "7"}), (500, {"Retry-After": "soon"})]
     url = site.put("/file", b"content", answers=answers)
-    assert fetch(url) == b"content"
+    told = []
+    assert fetch(url, tell=told.append) == b"content"
     assert waited == [1.0, 7.0, 4.0]
+    assert told[1] == f"{url}: the server answered 429 Too Many Requests. Asking again in 7 s."
 
 
 def test_a_server_that_stays_busy_is_given_up_on(site, fetch, waited):
@@ -273,14 +275,15 @@ def test_notes_that_are_damaged_mean_a_new_start(site, fetch, tmp_path, notes):
 
 def test_a_small_file_leaves_nothing_behind(site, tmp_path):
     url = site.put("/file", b"small")
-    assert fetch_small(url, tmp_path / "part", 10) == b"small"
+    assert fetch_small(Download(url, tmp_path / "part", limit=10)) == b"small"
     with pytest.raises(NotFetched, match="expected"):
-        fetch_small(url, tmp_path / "part", 4)
+        fetch_small(Download(url, tmp_path / "part", limit=4))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_file_is_fetched(site, tmp_path):
-    assert fetch_small(site.put("/file", b""), tmp_path / "part", 10) == b""
+    url = site.put("/file", b"")
+    assert fetch_small(Download(url, tmp_path / "part", limit=10)) == b""
 
 
 @pytest.mark.parametrize("text", ["https://example.org/a.zip", "http://127.0.0.1:80/folder/"])

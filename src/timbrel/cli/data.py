@@ -96,7 +96,10 @@ def _observer(terminal: Terminal, bars: Progress | NoBars) -> FetchObserver:
 
     class Watching(FetchObserver):
         def source(self, where: str) -> None:
-            terminal.say(f"From {where} …")
+            _say(terminal, f"From {where} …")
+
+        def note(self, text: str) -> None:
+            _say(terminal, text)
 
         def progress(self, stage: str, done: int, total: int | None) -> None:
             if stage == "fetching":
@@ -124,11 +127,17 @@ def _show(terminal: Terminal, result: FetchedData) -> None:
     if result.foreign:
         names = ", ".join(result.foreign[:_FEW])
         more = f" and {len(result.foreign) - _FEW} more" if len(result.foreign) > _FEW else ""
-        terminal.say(f"Not of this data set, and left alone: {names}{more}.")
+        _say(terminal, f"Not of this data set, and left alone: {names}{more}.")
     command = ["timbrel", "train", str(result.labels)]
     if result.audio:
         command += ["--audio", str(result.audio)]
-    terminal.say(f"Train on it with: {shlex.join(command)}")
+    _say(terminal, f"Train on it with: {shlex.join(command)}")
+
+
+def _say(terminal: Terminal, text: str) -> None:
+    """Explain something in one line, so that addresses and commands can be copied."""
+    if not terminal.quiet:
+        terminal.err.print(text, markup=False, soft_wrap=True)
 
 
 def _what_was_done(result: FetchedData) -> str:

@@ -50,7 +50,7 @@ class FetchObserver:
         """
 
     def note(self, text: str) -> None:
-        """Something worth knowing, in a sentence."""
+        """Something went wrong and is tried again; what, in a sentence."""
 
 
 class Collection:
@@ -131,7 +131,9 @@ class Collection:
             self._from_server(source.url)
         elif source.kind == "parts":
             with RemoteFile(
-                source.url, progress=lambda came: self._observer.progress("fetching", came, None)
+                source.url,
+                progress=lambda came: self._observer.progress("fetching", came, None),
+                tell=self._observer.note,
             ) as file:
                 self._read(file)
         else:
@@ -191,8 +193,14 @@ class Collection:
         for number, path in enumerate(wanted):
             self._observer.progress("files", number, len(wanted))
             try:
+                file = self._folder / "file.part"
                 content = fetch_small(
-                    url + quote(path), self._folder / "file.part", self._limits.member
+                    Download(
+                        url + quote(path),
+                        file,
+                        limit=self._limits.member,
+                        tell=self._observer.note,
+                    )
                 )
             except NotFetched as error:
                 lacking += 1
@@ -222,6 +230,7 @@ class Collection:
             self._folder / f"{name}.part",
             limit=self._limits.unpacked,
             progress=lambda done, total: self._observer.progress("fetching", done, total),
+            tell=self._observer.note,
         )
 
     # Files

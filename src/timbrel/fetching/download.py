@@ -30,15 +30,23 @@ class Download:
         file: the partial file; whole once `run` returns.
         limit: bytes; more than that is not what is wanted.
         progress: told of the bytes that are there, and of all, None where they are not known.
+        tell: given a sentence where something went wrong and is tried again.
     """
 
     def __init__(
-        self, url: str, file: Path, *, limit: int, progress: Progress | None = None
+        self,
+        url: str,
+        file: Path,
+        *,
+        limit: int,
+        progress: Progress | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.url = url
         self.file = file
         self._limit = limit
         self._progress = progress or (lambda done, total: None)
+        self._tell = tell or (lambda sentence: None)
         self._notes_file = file.with_name(f"{file.name}.json")
         self._notes = self._read_notes()
 
@@ -69,7 +77,7 @@ class Download:
             OSError: it cannot be written; what was written is kept.
         """
         if not self.whole:
-            persist(self.url, self._attempt, done=lambda: self.size)
+            persist(self.url, self._attempt, done=lambda: self.size, tell=self._tell)
 
     def _attempt(self) -> None:
         have = self.size if self._notes.get("state") else 0
@@ -173,16 +181,15 @@ def _state(answer: http.client.HTTPResponse) -> str | None:
     return tag if tag.startswith('"') else answer.headers.get("Last-Modified")
 
 
-def fetch_small(url: str, file: Path, limit: int) -> bytes:
-    """Fetch a file that fits into memory, by way of a partial file that is removed again.
+def fetch_small(download: Download) -> bytes:
+    """Fetch a file that fits into memory; the partial file is removed again.
 
     Raises:
         NotFetched: it cannot be had.
         OSError: it cannot be written.
     """
-    download = Download(url, file, limit=limit)
     try:
         download.run()
-        return file.read_bytes()
+        return download.file.read_bytes()
     finally:
         download.discard()

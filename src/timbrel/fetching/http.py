@@ -196,7 +196,9 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def persist(url: str, attempt: Callable[[], None], *, done: Callable[[], int]) -> None:
+def persist(
+    url: str, attempt: Callable[[], None], *, done: Callable[[], int], tell: Callable[[str], None]
+) -> None:
     """Make attempts until one succeeds, waiting longer each time.
 
     Attempts that got further than any before do not count against the next.
@@ -205,6 +207,7 @@ def persist(url: str, attempt: Callable[[], None], *, done: Callable[[], int]) -
         url: what is fetched, for messages.
         attempt: raises Failure where it fails.
         done: how far it is.
+        tell: given a sentence before each further attempt.
 
     Raises:
         NotFetched: it is hopeless, or the attempts are used up.
@@ -222,7 +225,10 @@ def persist(url: str, attempt: Callable[[], None], *, done: Callable[[], int]) -
             most = _TRIES if came or not failure.unreachable else _TRIES_UNREACHABLE
             if not failure.passing or tries >= most:
                 raise NotFetched(url, failure.reason, failure.status) from failure
-            pause(min(_LONGEST_WAIT, 2.0 ** (tries - 1) if failure.wait is None else failure.wait))
+            asked = 2.0 ** (tries - 1) if failure.wait is None else failure.wait
+            seconds = min(_LONGEST_WAIT, asked)
+            tell(f"{url}: {failure.reason}. Asking again in {seconds:.0f} s.")
+            pause(seconds)
         else:
             return
     raise NotFetched(url, "the connection broke again and again")

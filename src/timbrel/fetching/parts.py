@@ -22,16 +22,24 @@ class RemoteFile(io.RawIOBase):
     Args:
         url: of the file; its server must give parts of files.
         progress: told of the bytes that came.
+        tell: given a sentence where something went wrong and is tried again.
 
     Raises:
         NotFetched: it cannot be had, or not in parts.
     """
 
-    def __init__(self, url: str, *, progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
         self.url = url
         self.came = 0
         self._progress = progress or (lambda came: None)
+        self._tell = tell or (lambda sentence: None)
         self._at = 0
         self._start, self._ahead = 0, b""
         self._length: int | None = None
@@ -83,7 +91,7 @@ class RemoteFile(io.RawIOBase):
             self._fetch(start, end)
 
     def _fetch(self, start: int, end: int) -> None:
-        persist(self.url, lambda: self._ask(start, end), done=lambda: self.came)
+        persist(self.url, lambda: self._ask(start, end), done=lambda: self.came, tell=self._tell)
 
     def _ask(self, start: int, end: int) -> None:
         with contextlib.closing(ask(self.url, {"Range": f"bytes={start}-{end - 1}"})) as answer:
