@@ -433,6 +433,11 @@ def test_licences_that_come_along_are_kept(site, monkeypatch):
     result = fetch_data("esc50")
     assert Path("esc50/LICENSE").read_bytes() == b"who made what"
     assert result.foreign == ()
+    # One that is there is not fetched again with a recording that has to be.
+    Path("esc50/LICENSE").write_bytes(b"with notes of mine")
+    Path("esc50/audio/1-17-A-0.wav").unlink()
+    fetch_data("esc50")
+    assert Path("esc50/LICENSE").read_bytes() == b"with notes of mine"
     assert Path("esc50/esc50.csv").read_text() == (
         "path,label,group,fold\naudio/1-17-A-0.wav,dog,17,1\naudio/2-19-B-49.wav,hand_saw,19,2\n"
     )

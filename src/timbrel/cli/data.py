@@ -20,9 +20,18 @@ _MB = 1_000_000
 _FEW = 3
 
 
+def _names() -> list[str]:
+    from timbrel.dataset.known import KNOWN_DATA
+
+    return list(KNOWN_DATA)
+
+
 def data(
     name: Annotated[
-        str | None, typer.Argument(help="The data set; all are listed where none is named.")
+        str | None,
+        typer.Argument(
+            help="The data set; all are listed where none is named.", autocompletion=_names
+        ),
     ] = None,
     output: Annotated[
         Path | None,

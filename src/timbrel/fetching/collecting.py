@@ -61,6 +61,7 @@ class Collection:
         sums: of its files.
         folder: where they are gathered; what an earlier run left there is used.
         needed: paths of the files that are wanted.
+        notices: files with licences that are taken along where a source has them.
         observer: told how it goes.
 
     Attributes:
@@ -77,6 +78,7 @@ class Collection:
         folder: Path,
         *,
         needed: list[str],
+        notices: list[str],
         observer: FetchObserver,
     ) -> None:
         self.known = known
@@ -88,7 +90,7 @@ class Collection:
         self._folder = folder
         self._needed = len(needed)
         self._observer = observer
-        self._notices = set(known.notices)
+        self._notices = set(notices)
         self._limits = Limits(known.largest + _TAGS, _TIMES * known.bytes + _AT_LEAST)
         self.files.mkdir(parents=True, exist_ok=True)
         self._take_over()

@@ -188,7 +188,12 @@ class _Fetch:
         work = unfinished(self.target)
         with _locked(work, self.shown):
             collection = Collection(
-                self.known, self.sums, work, needed=needed, observer=self.observer
+                self.known,
+                self.sums,
+                work,
+                needed=needed,
+                notices=[it for it in self.known.notices if not (self.target / it).exists()],
+                observer=self.observer,
             )
             collection.gather(sources)
             if not collection.missing:
