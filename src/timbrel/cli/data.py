@@ -30,7 +30,9 @@ def data(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The data set; all are listed where none is named.", autocompletion=_names
+            metavar="NAME",
+            help="The data set; all are listed where none is named.",
+            autocompletion=_names,
         ),
     ] = None,
     output: Annotated[
@@ -41,6 +43,7 @@ def data(
         list[str] | None,
         typer.Option(
             "--source",
+            metavar="WHERE",
             help="Take it from here instead: an archive or a folder on the disk, the address of "
             "an archive, or that of a folder, which ends with a slash. May be given several "
             "times; what one lacks, the next may have.",
