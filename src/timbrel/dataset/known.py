@@ -78,12 +78,12 @@ class KnownData:
     @property
     def attribution(self) -> str:
         """Who made it, the licence, and how it was checked: text to lie beside the recordings."""
-        return _package("attribution", f"{self.name}.txt").read_text(encoding="utf-8")
+        return _package("known_attribution", f"{self.name}.txt").read_text(encoding="utf-8")
 
     @property
     def sums(self) -> str:
         """The sums of its files, in the format of `sha256sum` and `md5sum`."""
-        return _package("sums", f"{self.name}.{self.algorithm}").read_text(encoding="utf-8")
+        return _package("known_sums", f"{self.name}.{self.algorithm}").read_text(encoding="utf-8")
 
 
 def _package(*path: str) -> Traversable:
