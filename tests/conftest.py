@@ -146,3 +146,19 @@ def library(tmp_path):
 def out(tmp_path):
     """Where it is sorted to."""
     return tmp_path / "sorted"
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A server that has a small data set, which is known as `instruments`; nobody waits."""
+    from local_site import serving
+    from timbrel.dataset.known import KNOWN_DATA
+    from timbrel.fetching import http
+    from tiny_known import put
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(http, "pause", lambda seconds: None)
+    monkeypatch.chdir(tmp_path)
+    with serving() as site:
+        monkeypatch.setitem(KNOWN_DATA, "instruments", put(site))
+        yield site

@@ -8,6 +8,7 @@
     ├── DecoderError (RuntimeError)     the processes that decode cannot be started
     ├── ModelError (ValueError)         a model cannot be read, or must not be written
     ├── DeviceError (OSError)           no sound can be recorded
+    ├── FetchError (OSError)            a data set cannot be fetched, or not whole
     ├── OutputError (OSError)           a result cannot be written
     └── MissingExtra (ImportError)      an optional dependency is not installed
 
@@ -17,6 +18,9 @@ Each message is one sentence or two: what is wrong, with which file or value, an
 from __future__ import annotations
 
 import errno
+
+# What the system says where a disk, or what one may use of it, is full.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class TimbrelError(Exception):
@@ -70,13 +74,17 @@ class DeviceError(TimbrelError, OSError):
     """No sound can be recorded: no sound card, or it does not work."""
 
 
+class FetchError(TimbrelError, OSError):
+    """A known data set cannot be fetched: no network, no such file, or not what is known."""
+
+
 class OutputError(TimbrelError, OSError):
     """A result cannot be written."""
 
     @classmethod
     def of(cls, path: object, error: OSError) -> OutputError:
         """Say in one sentence why `path` could not be written."""
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             return cls(
                 f"Cannot write {path}: the disk is full. Free some space, then run the command "
                 "again; what was there before is untouched."

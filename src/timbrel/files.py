@@ -68,6 +68,28 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def take_lock(file: int) -> bool:
+    """Take the lock of an open file, if no other process has it; it is let go when we end.
+
+    Args:
+        file: its descriptor.
+
+    Returns:
+        False where another process has it; True also where the system has no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows.
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # A file system without locks.
+    return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8; what UTF-8 cannot hold (odd bytes of a file name) becomes `?`."""
     path.write_text(text, encoding="utf-8", errors="replace", newline="\n")

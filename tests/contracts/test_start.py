@@ -74,6 +74,7 @@ def test_options_and_commands_are_completed():
     assert completed("timbrel ex") == ["explore"]
     assert completed("timbrel summary --cl") == ["--classes"]
     assert completed("timbrel predict --level w") == ["window"]
+    assert completed("timbrel data in") == ["instruments"]
 
 
 @pytest.mark.parametrize(

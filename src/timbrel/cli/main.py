@@ -17,6 +17,7 @@ from timbrel.errors import OutputError, TimbrelError
 COMMANDS = {
     "demo": "Do the main job from nothing: make sounds, check them, train, score, predict new "
     "ones.",
+    "data": "Fetch a known data set and check every file of it, or list those that are known.",
     "check": "Examine a data set: broken, odd, doubled and probably mislabelled recordings, each "
     "named.",
     "explore": "Draw a data set: class distribution, and per class waveform, spectrum, filter "

@@ -23,11 +23,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from timbrel.errors import DataError, InvalidArgument, OutputError
+from timbrel.errors import FULL, DataError, InvalidArgument, OutputError
+from timbrel.files import take_lock
 
 VERSION = 1
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass
@@ -220,19 +219,11 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 
 
 def _lock(file: int, path: Path) -> None:
-    """Keep other processes from writing, where the system has a way; the lock dies with us."""
-    try:
-        import fcntl
-    except ImportError:  # Windows.
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    """Keep other processes from writing."""
+    if not take_lock(file):
         raise InvalidArgument(
             f"Another timbrel tag is at work on '{path.parent}'. Wait for it to end."
-        ) from error
-    except OSError:
-        pass  # A file system without locks.
+        )
 
 
 def _cut_torn_line(file: int) -> int:

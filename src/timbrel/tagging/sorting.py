@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbrel.audio.reading import NO_FILE
-from timbrel.errors import OutputError
+from timbrel.errors import FULL, OutputError
 from timbrel.inference.prediction import Prediction
 from timbrel.tagging.acts import (
     can_rename,
@@ -28,7 +28,7 @@ from timbrel.tagging.acts import (
     sync,
 )
 from timbrel.tagging.delta import leads_back, make_delta
-from timbrel.tagging.journal import FULL, Journal, cannot_write
+from timbrel.tagging.journal import Journal, cannot_write
 from timbrel.tagging.labelling import Labeller, NotLabelled
 from timbrel.tagging.names import UNSURE, FreeNames, folder_names
 

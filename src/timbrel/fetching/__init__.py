@@ -1,0 +1,1 @@
+"""Known data sets from elsewhere: downloads that resume, archives that may be hostile."""

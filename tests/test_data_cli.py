@@ -1,0 +1,181 @@
+"""`timbrel data` as it is typed."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import interruptible
+from timbrel.cli import console
+from timbrel.cli.main import main
+from timbrel.dataset.known import KNOWN_DATA
+from tiny_known import SOME
+
+
+@pytest.fixture
+def call(capfd, site):
+    """Run `timbrel data …` where a server has a small data set; exit status, stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main(["data", *map(str, arguments)])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return stopped.value.code or 0, out, err
+
+    run.site = site
+    return run
+
+
+@pytest.mark.parametrize("arguments", [(), ("--list",)])
+def test_what_is_known_is_listed(call, arguments):
+    status, out, err = call(*arguments)
+    assert (status, err) == (0, "\nFetch one with: timbrel data NAME\n")
+    for known in KNOWN_DATA.values():
+        parts = (known.name, known.title, known.about, known.licence, known.home, known.version)
+        for part in (*parts, f"{known.recordings} recordings"):
+            assert part in out
+    assert "882 MB, checked by MD5" in out
+    assert call("-q", *arguments)[1:] == (out, "")
+
+
+def test_a_data_set_is_fetched(call):
+    status, out, err = call("instruments")
+    assert status == 0
+    assert out == (
+        "instruments: 40 recordings, every one checked by SHA-256; fetched.\n"
+        "Labels     instruments/instruments.csv\n"
+        "Recordings instruments/wavfiles\n"
+        "Licence    CC0\n"
+        "           H\n"
+        "           Who made it, and what to name: instruments/ATTRIBUTION.txt\n"
+    )
+    assert err == (
+        f"From {call.site.url}/all.tar.gz …\n"
+        "Train on it with: timbrel train instruments/instruments.csv --audio instruments/wavfiles\n"
+    )
+    status, out, err = call("instruments", "--quiet")
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        "instruments: 40 recordings, every one checked by SHA-256; all of it was there already.\n"
+    )
+
+
+def test_what_was_mended_and_what_was_left_alone_is_said(call):
+    call("instruments", "-o", "my data")
+    Path("my data", SOME).write_bytes(b"damaged")
+    Path("my data/instruments.csv").unlink()
+    for name in "abcde":
+        Path("my data", name).touch()
+    status, out, err = call("instruments", "-o", "my data")
+    assert status == 0
+    assert (
+        "; 39 files were there already, 2 were fetched, 1 of them because it was damaged.\n" in out
+    )
+    assert "Not of this data set, and left alone: a, b, c and 2 more.\n" in err
+    assert "timbrel train 'my data/instruments.csv' --audio 'my data/wavfiles'\n" in err
+
+
+def test_labels_that_are_kept_are_warned_of(call):
+    call("instruments")
+    Path("instruments/instruments.csv").write_text("mine")
+    status, _, err = call("instruments", "-q")
+    assert status == 0
+    assert err == (
+        "Warning: instruments/instruments.csv held other labels; they are kept as "
+        "instruments.csv.1.kept.\n"
+    )
+
+
+def test_sources_are_asked_one_after_the_other(call):
+    url = call.site.url
+    status, _, err = call("instruments", "--source", "none", "--source", f"{url}/raw/")
+    assert status == 0
+    assert err.startswith(f"From none …\nFrom {url}/raw/ …\n")
+
+
+def test_what_goes_wrong_on_the_way_is_said(call):
+    url = f"{call.site.url}/all.tar.gz"
+    call.site.pages["/all.tar.gz"].breaks = [1000]
+    status, _, err = call("instruments")
+    assert status == 0
+    assert err.startswith(
+        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Asking again in 1 s.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "`name` must be one of instruments, digits, esc50. Got 'nonsense'."),
+        (["instruments", "-o", "file"], "`--output` must be a folder. 'file' is a file."),
+        (["instruments", "--source", "ftp://a/b"], "`--source` must be a folder, an archive"),
+        (["instruments", "--source", "no.zip"], "no.zip: there is no such file or folder. Try"),
+        (["instruments", "--source", "file"], "mirror that has it with `--source`."),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_status_2(call, arguments, said):
+    Path("file").touch()
+    status, out, err = call(*arguments)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("Error: ")
+    assert said in err
+    assert os.listdir() == ["file"]
+
+
+def test_bars_are_moved(call, monkeypatch):
+    moved = []
+
+    class Bars(console.NoBars):
+        def add_task(self, description, **fields):
+            moved.append((description, fields["note"]))
+            return len(moved)
+
+    monkeypatch.setattr(console.Terminal, "progress", lambda self: Bars())
+    call("instruments")
+    call("instruments")
+    assert moved == [("fetching", "MB"), ("unpacking", "files"), ("checking", "files")]
+
+
+# The program, with the data set of the tests in place of the real one; it stops amid an archive.
+STALLING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from timbrel.dataset import known
+from timbrel.fetching import download
+from dataclasses import replace
+real = known.KNOWN_DATA["digits"]
+source = known.Source(sys.argv.pop(1))
+known.KNOWN_DATA["digits"] = replace(real, sources=(source,))
+usual = download._write
+def write(file, chunk):
+    usual(file, chunk)
+    print("written", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+download._write = write
+from timbrel.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_keeps_what_came(site):
+    url = site.put("/digits.tar.gz", b"\x1f\x8b" + bytes(1_000_000))
+    command = interruptible(url, "data", "digits")
+    command[2] = STALLING
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True) as process:
+        lines = [process.stderr.readline() for _ in range(2)]
+        assert lines == [f"From {url} …\n", "written\n"]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    kept = Path(".digits.partial")
+    assert err == (
+        f"Interrupted. What came is kept in {kept.absolute()}; the same command goes on from "
+        "here.\n"
+    )
+    assert not Path("digits").exists()
+    assert sum(file.stat().st_size for file in kept.glob("*.part")) > 0
