@@ -30,6 +30,7 @@ else (progress, warnings, what went wrong) to stderr, so that results can be pip
 # Where more is said of a command.
 MORE = {
     "demo": "[Quick start](../quick-start.md)",
+    "data": "[Known data sets](data.md)",
     "check": "[What `timbrel check` finds](check.md)",
     "explore": "[The tutorial, step by step](../guides/tutorial.md)",
     "summary": "[Recipes](../concepts/recipes.md)",

@@ -77,7 +77,7 @@ class KnownData:
 
     @property
     def attribution(self) -> str:
-        """Who made it, the licence, and how it was checked: text to lie beside the recordings."""
+        """Text to lie beside the recordings: who made them, the licence, how they were checked."""
         return _package("known_attribution", f"{self.name}.txt").read_text(encoding="utf-8")
 
     @property
