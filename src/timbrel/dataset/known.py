@@ -77,7 +77,7 @@ class KnownData:
 
     @property
     def attribution(self) -> str:
-        """Text to lie beside the recordings: who made them, the licence, how they were checked."""
+        """Text to lie beside the recordings, of makers, licence and how they were checked."""
         return _package("known_attribution", f"{self.name}.txt").read_text(encoding="utf-8")
 
     @property
