@@ -6,8 +6,9 @@ networks then hear `elsewhere`, which nothing is trained on; the figures there a
 theirs. The answer for a file is the mean over its consecutive windows, uncalibrated. *Unknown* is
 told by the highest probability: of the oboes and bassoons of `elsewhere`; of sounds that are made
 up (`timbrel.evaluation.sanity`), from the files of the fold; and with `--unknown` of two classes
-out of ten that five further networks were trained without. Seconds are those of one training, with
-everything prepared.
+out of ten that five further networks were trained without. In brackets stands what the same
+networks reach without the temperature that is a distance (`timbrel.networks.distance`). Seconds are
+those of one training, with everything prepared.
 
     python benchmarks/variants.py [--variant NAME …] [--seeds 1] [--unknown]
 """
@@ -167,15 +168,28 @@ def data_for(
 
 def answers(fitted: Fitted, pictures: list[np.ndarray]) -> np.ndarray:
     """Mean probabilities of each recording by each classifier; `(classifiers, recordings, n)`."""
-    low, high = fitted.scale
-    together = (np.concatenate(pictures) - np.float32(low)) / np.float32(high - low)
     fixed, learning = parts(fitted.network)
     model = fitted.network if fixed is None else keras.Model(fixed.input, learning(fixed.output))
-    windows = model.predict(together, batch_size=128, verbose=0).reshape(len(together), -1)
-    file = np.repeat(np.arange(len(pictures)), [len(part) for part in pictures])
-    found = file_means(windows, file)
+    found = means(model, fitted, pictures)
     classes = fitted.network.output_shape[1]
     return found.reshape(len(found), -1, classes).swapaxes(0, 1)
+
+
+def means(model: keras.Model, fitted: Fitted, pictures: list[np.ndarray]) -> np.ndarray:
+    """What a model says of pictures, mean of each recording; `(recordings, values)`."""
+    low, high = fitted.scale
+    together = (np.concatenate(pictures) - np.float32(low)) / np.float32(high - low)
+    windows = model.predict(together, batch_size=128, verbose=0).reshape(len(together), -1)
+    file = np.repeat(np.arange(len(pictures)), [len(part) for part in pictures])
+    return file_means(windows, file)
+
+
+def areas(fitted: Fitted, known: list[np.ndarray], unknown: list[np.ndarray]) -> list[float]:
+    """How well known recordings are told from unknown: by what the network says, and by the mean of
+    its classifiers, which know of no distance."""
+    said = [means(fitted.network, fitted, pictures) for pictures in (known, unknown)]
+    plain = [answers(fitted, pictures).mean(axis=0) for pictures in (known, unknown)]
+    return [area(*said), area(*plain)]
 
 
 def area(known: np.ndarray, unknown: np.ndarray) -> float:
@@ -197,14 +211,17 @@ def measure(recipe: Recipe, *, seed: int = 0, unknown: bool = False) -> dict:
         seconds.append(time.perf_counter() - started)
         own = answers(fitted, [data.known[number] for number in aside])
         far = answers(fitted, data.elsewhere).mean(axis=0)
-        made_up = answers(fitted, data.sounds).mean(axis=0)
+        near, strange = (
+            [data.elsewhere[place] for place in np.flatnonzero(data.stranger == kind)]
+            for kind in (False, True)
+        )
         found.append(
             {
                 "right": own.mean(axis=0).argmax(axis=1) == target[aside],
                 "views": (own.argmax(axis=2) == target[aside]).mean(axis=1),
                 "elsewhere": (far[~data.stranger].argmax(axis=1) == there).mean(),
-                "auroc_elsewhere": area(far[~data.stranger], far[data.stranger]),
-                "auroc_made_up": area(own.mean(axis=0), made_up),
+                "auroc_elsewhere": areas(fitted, near, strange),
+                "auroc_made_up": areas(fitted, [data.known[n] for n in aside], data.sounds),
             }
         )
     right = np.concatenate([one["right"] for one in found])
@@ -235,36 +252,37 @@ def only(data: Data, learn: np.ndarray, labels: Sequence[str] | None = None) -> 
     return (examples.restrict(labels) if labels else examples).split(aside)[0]
 
 
-def left_out(recipe: Recipe, what: tuple[Data, np.ndarray, list], seed: int) -> float:
+def left_out(recipe: Recipe, what: tuple[Data, np.ndarray, list], seed: int) -> list[float]:
     """How well classes that a network was trained without are told from those it knows."""
     data, target, folds = what
     labels = data.prepared.examples.labels
-    areas = []
+    found = []
     for number, part in enumerate(left_out_parts(labels)):
         out = np.isin(target, [labels.index(name) for name in part])
         learn, aside = folds[number % len(folds)]
         kept = [name for name in labels if name not in part]
         fitted = fit(only(data, learn[~out[learn]], kept), recipe, seed=seed)
         known, unknown = aside[~out[aside]], np.concatenate([learn[out[learn]], aside[out[aside]]])
-        asked = answers(fitted, [data.known[place] for place in [*known, *unknown]]).mean(axis=0)
-        areas.append(area(asked[: len(known)], asked[len(known) :]))
-    return float(np.mean(areas))
+        asked = ([data.known[place] for place in places] for places in (known, unknown))
+        found.append(areas(fitted, *asked))
+    return np.mean(found, axis=0).tolist()
 
 
 def row(name: str, seeds: list[dict], costs: dict) -> str:
     """A row of the table."""
     low, high = seeds[0]["ci95"]
-    mean = {
-        key: np.mean([one[key] for one in seeds])
-        for key in ("files", "elsewhere", "auroc_elsewhere", "auroc_made_up", "seconds")
+    mean = {key: np.mean([one[key] for one in seeds]) for key in ("files", "elsewhere", "seconds")}
+    told = {
+        key: "{:.2f} ({:.2f})".format(*np.mean([one[key] for one in seeds], axis=0))
+        for key in ("auroc_elsewhere", "auroc_made_up", "auroc_left_out")
+        if None not in [one[key] for one in seeds]
     }
-    left = [one["auroc_left_out"] for one in seeds]
     views = np.mean([one["views"] for one in seeds], axis=0)
     return (
         f"| {name} | {mean['files']:.1%} ({low:.0%}–{high:.0%}) | "
         f"{', '.join(f'{view:.1%}' for view in views) if len(views) > 1 else ''} | "
-        f"{mean['elsewhere']:.1%} | {mean['auroc_elsewhere']:.2f} | {mean['auroc_made_up']:.2f} | "
-        f"{'' if None in left else f'{np.mean(left):.2f}'} | {mean['seconds']:.0f} | "
+        f"{mean['elsewhere']:.1%} | {told['auroc_elsewhere']} | {told['auroc_made_up']} | "
+        f"{told.get('auroc_left_out', '')} | {mean['seconds']:.0f} | "
         f"{costs['parameters']:,} | {costs['network']:.0f}, {costs['front_end']:.0f} |"
     )
 
