@@ -16,6 +16,7 @@ from timbrel.errors import DecoderFailed, MissingExtra
 from timbrel.features.cache import FeatureCache
 from timbrel.workflows import check as workflow
 from timbrel.workflows import mislabelled
+from timbrel.workflows.observer import EvaluateObserver
 
 LABELS = ("hiss", "hum", "whistle")
 
@@ -319,7 +320,7 @@ def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
 def test_progress_is_told(tiny_data):
     told = []
 
-    class Watching(workflow.EvaluateObserver):
+    class Watching(EvaluateObserver):
         def progress(self, stage, done, total):
             told.append((stage, done, total))
 

@@ -191,7 +191,7 @@ def test_a_folder_without_recordings_is_said_to_hold_none(predictor, tiny_data, 
 def test_a_backslash_may_be_part_of_a_name(predictor, tiny_data, tmp_path):
     if os.sep == "/":
         odd = shutil.copy(tiny_data / "hum" / "0.wav", tmp_path / "a\\b.wav")
-        assert next(predict([odd], predictor)).predicted == "hum"
+        assert predict([odd], predictor)[0].predicted == "hum"
 
 
 def test_a_truncated_file_is_predicted_with_a_warning(predictor, tiny_data, tmp_path):

@@ -19,9 +19,9 @@ pytest.importorskip("jinja2", reason="the train extra is not installed")
 
 import base64
 
+from timbrel.audio.player import player_uri
 from timbrel.files import replacing
 from timbrel.networks.recipes import get_recipe
-from timbrel.report.audio import player_uri
 from timbrel.report.charts import linear_axis, pie, round_up
 from timbrel.report.mistakes import Mistake, mistake
 from timbrel.report.page import write_report

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from timbrel.report import wording
+from timbrel import wording
 
 
 @pytest.mark.parametrize(

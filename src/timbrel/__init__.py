@@ -54,6 +54,7 @@ _PUBLIC = {
     "fit": "timbrel.training.fit",
     "EventSettings": "timbrel.inference.events",
     "Prediction": "timbrel.inference.prediction",
+    "Predictions": "timbrel.inference.predictions",
     "Predictor": "timbrel.inference.predictor",
     "load": "timbrel.inference.predictor",
     "FetchObserver": "timbrel.fetching.collecting",

@@ -12,11 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
+from timbrel.wording import plain, plural
+
 # A cumulative sum over so few samples of full scale is exact to 1e-13 of the mean of a window.
 _BLOCK = 1 << 15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cleaned:
     """What cleaning kept of a waveform.
 
@@ -29,6 +31,10 @@ class Cleaned:
     waveform: np.ndarray
     runs: np.ndarray
     samples: int
+
+    def __repr__(self) -> str:
+        stretches = plural(len(self.runs), "stretch", "stretches")
+        return plain(f"Cleaned({len(self.waveform):,} of {self.samples:,} samples in {stretches})")
 
     def source_index(self, kept_index: np.ndarray | int) -> np.ndarray:
         """Sample of the original for a sample of `waveform`; int64, the shape of the input.

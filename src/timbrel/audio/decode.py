@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from timbrel.audio.reading import Reading
+from timbrel.wording import channels, duration, frequency, plain, plural
 
 # What libsndfile 1.2 reads; `find recordings in a folder` goes by these, whatever their case.
 EXTENSIONS = frozenset(
@@ -19,7 +20,7 @@ EXTENSIONS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decoded:
     """One recording as samples.
 
@@ -38,6 +39,19 @@ class Decoded:
     channels: int
     seconds: float
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        said = f", {plural(len(self.warnings), 'warning')}" if self.warnings else ""
+        return plain(f"Decoded({self._facts()}{said})")
+
+    def _facts(self) -> str:
+        source = f"{channels(self.channels)} at {frequency(self.source_rate)} in the file"
+        return f"{duration(self.seconds)} at {frequency(self.rate)}, {source}"
+
+    def _repr_html_(self) -> str:
+        from timbrel.audio.drawing import waveform_html
+
+        return waveform_html(self.waveform, self.rate, facts=self._facts(), warnings=self.warnings)
 
     @property
     def silent(self) -> bool:

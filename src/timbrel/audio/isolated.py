@@ -66,6 +66,10 @@ class IsolatedDecoder:
         self._busy: set[DecodeProcess] = set()
         self._watchdog: threading.Thread | None = None
 
+    def __repr__(self) -> str:
+        state = ", closed" if self._closed.is_set() else ""
+        return f"IsolatedDecoder(patience={self._patience:g}{state})"
+
     def decode(
         self,
         path: str | os.PathLike,

@@ -17,6 +17,7 @@ from timbrel.audio.pcm import Pcm
 from timbrel.audio.samples import LEAST_RATE, Inspection, Resampler
 from timbrel.audio.truncation import missing_bytes
 from timbrel.errors import AudioError
+from timbrel.wording import plain
 
 # Seconds, and frames at most, that are read at a time, and the length that libsndfile gives a file
 # that does not say it.
@@ -85,6 +86,10 @@ class Reading:
         self.source_rate = self.channels = 0
         self.seconds = 0.0
         self.warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        rate = "its own rate" if self.rate is None else f"{self.rate} Hz"
+        return plain(f"Reading({self._name!r} at {rate})")
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:

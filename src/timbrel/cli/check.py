@@ -13,11 +13,12 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from timbrel.cli.console import Quiet, StageBars, Terminal, Verbose, load_keras
+from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
 from timbrel.cli.options import Audio, CacheFolder, CleanThreshold, Data, NoCache, Seed
 from timbrel.cli.tables import plain_table
 from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.dataset.recording import Problem
+from timbrel.display.bars import StageBars
 from timbrel.files import replacing
 from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
 from timbrel.workflows.observer import TrainObserver

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbrel.display.bars import NoBars, rich_bars
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every warning.")]
@@ -82,64 +84,7 @@ class Terminal:
         """A progress bar on stderr, nothing where stderr is not a terminal or quiet was asked."""
         if self.quiet or not (sys.stderr and sys.stderr.isatty()):
             return NoBars()
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        return Progress(
-            TextColumn("{task.description:>10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=self.err,
-            transient=True,
-        )
-
-
-class NoBars:
-    """What takes the place of progress bars where none are shown."""
-
-    def __enter__(self) -> NoBars:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def add_task(self, description: str, **fields: object) -> TaskID:
-        """Take a task that nobody watches."""
-        return 0
-
-    def remove_task(self, task_id: TaskID) -> None:
-        """Forget it."""
-
-    def advance(self, task_id: TaskID) -> None:
-        """Move no bar."""
-
-    def update(self, task_id: TaskID, **fields: object) -> None:
-        """Move no bar."""
-
-
-class StageBars:
-    """A bar for each stage of some work.
-
-    Args:
-        bars: where they are shown.
-    """
-
-    def __init__(self, bars: Progress | NoBars) -> None:
-        self._bars = bars
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-
-    def move(self, stage: str, done: int, total: int, *, note: str = "") -> None:
-        """Move the bar of a stage, which stands once for each note, such as a model's name."""
-        if (stage, note) not in self._tasks:
-            self._tasks[stage, note] = self._bars.add_task(stage, total=total, note=note)
-        self._bars.update(self._tasks[stage, note], completed=done, total=total)
+        return rich_bars(self.err)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, StageBars, Terminal, Verbose, load_keras
+from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
 from timbrel.cli.options import (
     Audio,
     BatchSize,
@@ -27,6 +27,7 @@ from timbrel.cli.tables import (
     honesty_text,
     models_table,
 )
+from timbrel.display.bars import StageBars
 from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE

@@ -11,12 +11,13 @@ import numpy as np
 
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DataError, InvalidArgument, MissingExtra
+from timbrel.wording import plain, plural
 
 FOLDS = 5
 BY_GROUP = "group"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Folds:
     """Which fold holds each recording out.
 
@@ -34,6 +35,12 @@ class Folds:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        held = int((self.number >= 0).sum())
+        whole = "whole groups" if self.grouped else "groups split"
+        said = f"{plural(len(self), 'fold')} of {plural(held, 'recording')}, {whole}"
+        return plain(f"Folds({said})")
 
 
 def check_folds(folds: int | str | None) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from timbrel.wording import first_names, plain, plural
+
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
-# Names that a sentence lists.
-_FEW = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """One labelled recording, or a stretch of one.
 
@@ -36,6 +36,11 @@ class Recording:
     start: float | None = None
     end: float | None = None
 
+    def __repr__(self) -> str:
+        more = {"group": self.group if self.group != self.path else None, "fold": self.fold}
+        said = "".join(f", {key} {value!r}" for key, value in more.items() if value is not None)
+        return plain(f"Recording({self.name!r}: {self.label!r}{said})")
+
     @property
     def none_of_these(self) -> bool:
         """Whether it is an example of no class."""
@@ -53,11 +58,6 @@ class Recording:
     def name(self) -> str:
         """The path, and the stretch where there is one."""
         return f"{self.path} [{self.times}]" if self.times else self.path
-
-
-def first_names(names: Sequence[str]) -> str:
-    """The first few of some names, for a sentence."""
-    return ", ".join(names[:_FEW]) + (", …" if names[_FEW:] else "")
 
 
 def _seconds(value: float) -> str:
@@ -80,7 +80,7 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Labelled recordings.
 
@@ -95,6 +95,18 @@ class Dataset:
     recordings: tuple[Recording, ...]
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        labels = self.labels
+        what = f"{plural(len(self.recordings), 'recording')}, "
+        what += f"{plural(len(labels), 'class', 'classes')}: {first_names(labels)}"
+        left = f"; {plural(len(self.problems), 'row')} not usable" if self.problems else ""
+        return plain(f"Dataset({self.source!r}: {what}{left})")
+
+    def _repr_html_(self) -> str:
+        from timbrel.dataset.drawing import dataset_html
+
+        return dataset_html(self)
 
     @property
     def labels(self) -> list[str]:

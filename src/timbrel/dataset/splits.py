@@ -18,9 +18,10 @@ from timbrel.dataset.folds import (
 )
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DataError
+from timbrel.wording import plain, plural
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HoldOut:
     """Which recordings are kept for the score.
 
@@ -33,6 +34,13 @@ class HoldOut:
     held_out: np.ndarray
     notes: tuple[str, ...] = ()
     grouped: bool = True
+
+    def __repr__(self) -> str:
+        whole = "whole groups" if self.grouped else "groups split"
+        return plain(
+            f"HoldOut({int(self.held_out.sum())} of {plural(len(self.held_out), 'recording')}, "
+            f"{whole})"
+        )
 
 
 def hold_out(

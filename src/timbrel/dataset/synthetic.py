@@ -11,13 +11,14 @@ import csv
 import io
 import os
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from timbrel.display.bars import Steps, telling_steps
 from timbrel.errors import InvalidArgument, MissingExtra, OutputError
 from timbrel.files import write_bytes
 
@@ -31,7 +32,7 @@ def make_synthetic(
     recordings: int = 30,
     seed: int = 0,
     rate: int = 44_100,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | bool | None = None,
 ) -> Path:
     """Write the synthesised data set to `folder`: ten labels, `recordings` recordings of each.
 
@@ -49,7 +50,8 @@ def make_synthetic(
         recordings: Recordings of each label, 1 or more.
         seed: Seed of the set, 0 or more.
         rate: Sampling rate in Hz, 8,000-192,000.
-        progress: Called after each recording with the number written so far and the total.
+        progress: True for a bar, or called after each recording with the number written so far
+            and the total.
 
     Returns:
         The path of `recordings.csv`.
@@ -68,19 +70,32 @@ def make_synthetic(
     folder = Path(folder)
     table = folder / "recordings.csv"
     _clear(table)
-    rows = [("path", "label")]
-    for index, (label, voice) in enumerate(VOICES.items()):
-        for number in range(1, recordings + 1):
-            rng = np.random.default_rng([seed, index, number])
-            path = f"recordings/{label.lower().replace(' ', '-')}_{number:02d}.wav"
-            write_bytes(folder / path, _wav(record(rng, voice(rng, rate), rate), rate))
-            rows.append((path, label))
-            if progress is not None:
-                progress(len(rows) - 1, len(VOICES) * recordings)
+    rows = _write_recordings(folder, VOICES, (recordings, seed, rate), progress=progress)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_bytes(table, text.getvalue().encode())
     return table
+
+
+def _write_recordings(
+    folder: Path,
+    voices: Mapping[str, Callable[[np.random.Generator, int], NDArray[np.float32]]],
+    how: tuple[int, int, int],
+    *,
+    progress: Steps | bool | None,
+) -> list[tuple[str, str]]:
+    """Write so many recordings of each voice; the rows of the CSV."""
+    recordings, seed, rate = how
+    rows = [("path", "label")]
+    with telling_steps(progress, "making") as tell:
+        for index, (label, voice) in enumerate(voices.items()):
+            for number in range(1, recordings + 1):
+                rng = np.random.default_rng([seed, index, number])
+                path = f"recordings/{label.lower().replace(' ', '-')}_{number:02d}.wav"
+                write_bytes(folder / path, _wav(record(rng, voice(rng, rate), rate), rate))
+                rows.append((path, label))
+                tell(len(rows) - 1, len(voices) * recordings)
+    return rows
 
 
 def record(rng: np.random.Generator, dry: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

@@ -63,6 +63,9 @@ class FeatureCache:
     def __init__(self, folder: str | os.PathLike | None) -> None:
         self.folder = None if folder is None else Path(folder)
 
+    def __repr__(self) -> str:
+        return f"FeatureCache({None if self.folder is None else str(self.folder)!r})"
+
     @staticmethod
     def key(**parts: object) -> str:
         """Key of what is computed from `parts` (JSON data): a hexadecimal SHA-256."""

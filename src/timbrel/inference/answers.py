@@ -11,6 +11,7 @@ import numpy as np
 from timbrel.inference.events import EventSettings, find_events
 from timbrel.inference.hearing import Heard
 from timbrel.inference.prediction import UNKNOWN, Prediction
+from timbrel.inference.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Answers:
         mean = heard.probabilities[heard.counted].mean(axis=0, dtype=np.float64)
         return self.of_probabilities(name, mean, **facts)
 
-    def of_windows(self, name: str, heard: Heard) -> Sequence[Prediction]:
+    def of_windows(self, name: str, heard: Heard) -> Predictions:
         """The answer for each window, made when it is asked for: there may be a million."""
 
         def answer(number: int) -> Prediction:
@@ -50,11 +51,12 @@ class Answers:
             probabilities = heard.probabilities[number].astype(np.float64)
             return self.of_probabilities(name, probabilities, **facts)
 
-        return _Made(answer, len(heard.start))
+        return Predictions(_Made(answer, len(heard.start)))
 
-    def of_events(self, name: str, heard: Heard, settings: EventSettings) -> Sequence[Prediction]:
+    def of_events(self, name: str, heard: Heard, settings: EventSettings) -> Predictions:
         """The answer for each event: the mean over its windows; all events are accepted."""
-        return [
+        events = find_events(heard, settings, threshold=self.threshold)
+        return Predictions(
             self.of_probabilities(
                 name,
                 heard.probabilities[event.windows].mean(axis=0, dtype=np.float64),
@@ -64,8 +66,8 @@ class Answers:
                 start=event.start,
                 end=event.end,
             )
-            for event in find_events(heard, settings, threshold=self.threshold)
-        ]
+            for event in events
+        )
 
     def of_probabilities(
         self,
@@ -122,8 +124,9 @@ class _Made(Sequence[Prediction]):
     @overload
     def __getitem__(self, index: int) -> Prediction: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Prediction]: ...
-    def __getitem__(self, index: int | slice) -> Prediction | list[Prediction]:
+    def __getitem__(self, index: slice) -> _Made: ...
+    def __getitem__(self, index: int | slice) -> Prediction | _Made:
+        numbers = range(self._count)[index]
         if isinstance(index, slice):
-            return [self._make(number) for number in range(self._count)[index]]
-        return self._make(range(self._count)[index])
+            return _Made(lambda number: self._make(numbers[number]), len(numbers))
+        return self._make(numbers)

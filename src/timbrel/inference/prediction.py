@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from timbrel.wording import percent, plain
+
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The answer for one recording, window or event; every writer uses these fields.
 
@@ -37,6 +39,29 @@ class Prediction:
     start: float | None = None
     end: float | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return plain(f"Prediction({self.path!r}{self._times()}: {self._said()})")
+
+    def _times(self) -> str:
+        if self.start is None or self.end is None:
+            return ""
+        return f", {self.start:.2f}–{self.end:.2f} s"
+
+    def _said(self) -> str:
+        if self.error is not None:
+            return f"not usable, {self.error}"
+        if self.label is None:
+            return "no event"
+        if self.predicted is None:
+            return f"{self.label}, silence"
+        guess = "" if self.accepted else f", most probably {self.predicted}"
+        return f"{self.label}{guess} {percent(self.probability)}"
+
+    def _repr_html_(self) -> str:
+        from timbrel.inference.drawing import prediction_html
+
+        return prediction_html(self)
 
     def to_dict(self) -> dict:
         """Return all fields as JSON data; those that are empty are None."""

@@ -23,9 +23,11 @@ from timbrel.inference.events import EventSettings
 from timbrel.inference.hearing import Heard, Recording, Waveform, hear, hear_elsewhere
 from timbrel.inference.listening import Listener
 from timbrel.inference.prediction import Prediction
+from timbrel.inference.predictions import Predictions
 from timbrel.model.directory import LoadedModel, load_model
 from timbrel.model.metadata import windowing_of
 from timbrel.parallel import in_order
+from timbrel.wording import first_names, plain
 
 LEVELS = ("file", "window", "event")
 
@@ -62,9 +64,9 @@ class Predictor:
         self._answers = Answers(self.labels, self.threshold, min(top, len(self.labels)))
 
     def __repr__(self) -> str:
-        return (
+        return plain(
             f"Predictor({self.metadata['recipe']['name']}, {len(self.labels)} classes: "
-            f"{', '.join(self.labels)})"
+            f"{first_names(self.labels)})"
         )
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
@@ -85,13 +87,13 @@ class Predictor:
         """
         return self._answers.of_recording(*self._heard(sound, rate))
 
-    def predict_windows(self, sound: Sound, rate: int | None = None) -> Sequence[Prediction]:
+    def predict_windows(self, sound: Sound, rate: int | None = None) -> Predictions:
         """Classify every window of one recording; arguments and errors as for `predict`."""
         return self._answers.of_windows(*self._heard(sound, rate))
 
     def predict_events(
         self, sound: Sound, rate: int | None = None, *, events: EventSettings | None = None
-    ) -> Sequence[Prediction]:
+    ) -> Predictions:
         """Find the events of one recording: consecutive windows of one class, merged.
 
         Args:

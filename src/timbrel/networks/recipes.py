@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from timbrel.audio.windows import Windowing
 from timbrel.errors import InvalidArgument
+from timbrel.wording import duration, frequency, plain
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ _LEAST_COPIES = 3
 _LEAST_WINDOWS = 3000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """A front end, a network and a training schedule.
 
@@ -213,6 +214,14 @@ class Recipe:
     epochs: int | None = 10
     batch_size: int = 32
     schedule: Schedule | None = None
+
+    def __repr__(self) -> str:
+        windowing, picture = self.windowing, type(self.front_end).__name__.removesuffix("Settings")
+        seconds = duration(windowing.window / windowing.rate)
+        return plain(
+            f"Recipe({self.name!r}: {type(self.network).__name__} on {picture} of {seconds} at "
+            f"{frequency(windowing.rate)})"
+        )
 
     def epochs_for(self, recordings: int) -> int:
         """Number of epochs where there are this many recordings to learn from."""

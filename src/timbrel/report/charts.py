@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.report.wording import percent, shorten, signed
+from timbrel.wording import percent, shorten, signed
 
 UNITS = 1000
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from timbrel.errors import InvalidArgument
 from timbrel.report.pages import chart
-from timbrel.report.wording import count, ems, percent, shorten_all
+from timbrel.wording import count, ems, percent, shorten_all
 
 # So many classes fit a screen; larger matrices scroll in a box of their own.
 _LARGE = 36

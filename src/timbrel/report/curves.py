@@ -20,7 +20,7 @@ from timbrel.files import replacing
 from timbrel.report.backend import Figure
 from timbrel.report.charts import Axis, Path, Plot, line, linear_axis, percent_axis, round_up
 from timbrel.report.pages import chart
-from timbrel.report.wording import known, percent, plural, shorten
+from timbrel.wording import known, percent, plural, shorten
 
 if TYPE_CHECKING:
     # The module that defines it imports Keras, which nothing here needs.

@@ -27,7 +27,7 @@ from timbrel.report.pictures import (
     spectrum_plot,
     waveform_plots,
 )
-from timbrel.report.wording import count, duration, signed
+from timbrel.wording import count, duration, signed
 
 # A page of more than this many classes is one that no one reads; the rest is in the table.
 PICTURED_CLASSES = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from timbrel.report.wording import duration, frequency, known, number, percent, plural
+from timbrel.wording import duration, frequency, known, number, percent, plural
 
 # Share of recordings that are groups of their own from which on all are taken as independent.
 _INDEPENDENT = 0.9

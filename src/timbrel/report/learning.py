@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from timbrel.report.charts import Axis, Path, Plot, dots, line, linear_axis, percent_axis, whiskers
-from timbrel.report.wording import count, known, percent
+from timbrel.wording import count, known, percent
 
 _RISES = 8
 # A gain below this, with all its doubt, is not worth the recording.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from timbrel.audio.player import player_uri
 from timbrel.features.spectrum import area_filters, htk_mel
-from timbrel.report.audio import player_uri
 from timbrel.report.charts import Axis, Plot, time_axis
 from timbrel.report.pictures import heat_uri
-from timbrel.report.wording import duration, frequency
+from timbrel.wording import duration, frequency
 
 # A page with more players than this grows too heavy to be sent to anyone.
 MISTAKES = 12

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from timbrel.files import replacing, write_text
 from timbrel.networks.recipes import RECIPES
@@ -15,7 +14,8 @@ from timbrel.report.learning import learning_curve_of
 from timbrel.report.mistakes import MISTAKES, Mistake
 from timbrel.report.pages import render
 from timbrel.report.reliability import reliability_of
-from timbrel.report.wording import known, number, percent
+from timbrel.report.scores import ends, interval, strip
+from timbrel.wording import number, percent
 
 __all__ = ["Mistake", "report_page", "write_report"]
 
@@ -44,26 +44,6 @@ _METRICS = (
         1,
     ),
 )
-
-
-@dataclass(frozen=True)
-class StripRow:
-    """One score on a scale from 0 to 100 %.
-
-    Attributes:
-        name: what it is of.
-        share: the score, 0 to 1.
-        low, high: its 95 % interval, or None.
-        note: what to make of it.
-        main: whether it is the score that counts.
-    """
-
-    name: str
-    share: float
-    low: float | None
-    high: float | None
-    note: str
-    main: bool = False
 
 
 def write_report(
@@ -107,7 +87,7 @@ def report_page(
 ) -> str:
     """Return the report as HTML; takes what `write_report` takes."""
     counted = Counted.of(evaluation)
-    low, high = _interval(evaluation["file"], "accuracy")
+    low, high = interval(evaluation["file"], "accuracy")
     excluded = evaluation.get("excluded") or []
     values = {
         "title": recipe_name(evaluation, model),
@@ -116,7 +96,7 @@ def report_page(
         "accuracy": evaluation["file"]["accuracy"],
         "low": low,
         "high": high,
-        "strip": _strip(evaluation, counted),
+        "strip": strip(evaluation, counted),
         "notes": list((evaluation.get("protocol") or {}).get("notes") or ())[:_MOST_NAMED],
         "metrics": _metrics(evaluation),
         "curves": curves_svg(history) if history else "",
@@ -133,8 +113,8 @@ def report_page(
         "leaky": (evaluation.get("random_split") or {}).get("window_accuracy"),
         "window_accuracy": (evaluation.get("window") or {}).get("accuracy"),
         "gap": evaluation.get("gap"),
-        "gap_ends": _ends(evaluation, "gap_ci95"),
-        "leaky_ends": _ends(evaluation.get("random_split") or {}),
+        "gap_ends": ends(evaluation, "gap_ci95"),
+        "leaky_ends": ends(evaluation.get("random_split") or {}),
         "facts": fact_rows(evaluation, model, counted),
         "refit": bool(model.get("refit")),
         **_classes(evaluation, counted),
@@ -165,39 +145,6 @@ def _classes(evaluation: Mapping, counted: Counted) -> dict:
     }
 
 
-def _interval(score: Mapping, key: str) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of a metric; None twice where there is none."""
-    return _ends(score.get("ci95") or {}, key)
-
-
-def _ends(holder: Mapping, key: str = "ci95") -> tuple[float | None, float | None]:
-    """Return both ends of an interval that lies under a key; None twice where there is none."""
-    ends = holder.get(key) or (None, None)
-    return (ends[0], ends[1]) if known(ends[0]) and known(ends[1]) else (None, None)
-
-
-def _strip(evaluation: Mapping, counted: Counted) -> list[StripRow]:
-    """Accuracies side by side: the honest one, what flatters it, and what needs no model."""
-    rows = [
-        ("Files", evaluation["file"], "the score: one answer for each recording", True),
-        ("Windows", evaluation["window"], "one answer for each short piece", False),
-    ]
-    strip = [
-        StripRow(name, score["accuracy"], *_interval(score, "accuracy"), note, main)
-        for name, score, note, main in rows
-        if score and known(score.get("accuracy"))
-    ]
-    leaky = evaluation.get("random_split") or {}
-    if known(leaky.get("window_accuracy")):
-        note = "pieces of a recording on both sides"
-        strip.append(StripRow("Leaky split", leaky["window_accuracy"], *_ends(leaky), note))
-    if counted.answers:
-        largest = max(row["files"] for row in evaluation["per_class"])
-        note = "always answering with the most common class"
-        strip.append(StripRow("No model", largest / counted.answers, None, None, note))
-    return strip
-
-
 def _metrics(evaluation: Mapping) -> list[dict]:
     """Return rows of the table of scores, as text."""
     rows = []
@@ -205,7 +152,7 @@ def _metrics(evaluation: Mapping) -> list[dict]:
         cells = []
         for score in (evaluation["file"], evaluation["window"]):
             write = percent if share else number
-            low, high = _interval(score or {}, key)
+            low, high = interval(score or {}, key)
             between = "" if low is None else f"{write(low, digits)} to {write(high, digits)}"
             cells.append((write((score or {}).get(key), digits), between))
         rows.append({"name": name, "meaning": meaning, "cells": cells})

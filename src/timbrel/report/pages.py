@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from timbrel.report import wording
+from timbrel import wording
 from timbrel.report.backend import jinja2
 
 _FILTERS = (

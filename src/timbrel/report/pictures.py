@@ -25,7 +25,7 @@ from timbrel.report.charts import (
     round_up,
     time_axis,
 )
-from timbrel.report.wording import duration
+from timbrel.wording import duration
 
 # How much of the kept sound is pictured, and how much the spectrum is taken from.
 PICTURE_SECONDS = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from timbrel.evaluation.intervals import wilson
 from timbrel.evaluation.reliability import ReliabilityBin, reliability
 from timbrel.report.charts import Axis, Mark, Path, Plot, dots, percent_axis, whiskers
-from timbrel.report.wording import known, percent, plural
+from timbrel.wording import known, percent, plural
 
 
 @dataclass(frozen=True)

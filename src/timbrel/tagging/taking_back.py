@@ -15,9 +15,10 @@ from timbrel.tagging.journal import Journal, State, read_lines, read_state, sett
 from timbrel.tagging.names import STAGING
 from timbrel.tagging.sorted_library import bring_to_order, clear
 from timbrel.tagging.sorting import reason
+from timbrel.wording import plain, plural
 
 
-@dataclass
+@dataclass(repr=False)
 class TakenBack:
     """What came of taking a library back.
 
@@ -30,6 +31,10 @@ class TakenBack:
     count: int = 0
     left: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        left = f", {len(self.left)} left alone" if self.left else ""
+        return plain(f"TakenBack({plural(self.count, 'file')}{left})")
 
 
 def take_library_back(

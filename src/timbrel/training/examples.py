@@ -10,9 +10,10 @@ import numpy as np
 
 from timbrel.errors import InvalidArgument
 from timbrel.training.weights import balanced_class_weight
+from timbrel.wording import first_names, plain, plural
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NoneOfThese:
     """Pictures of sounds that belong to no class, to learn from.
 
@@ -27,6 +28,9 @@ class NoneOfThese:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def __repr__(self) -> str:
+        return f"NoneOfThese(pictures {self.pictures.shape})"
+
     def select(self, chosen: np.ndarray) -> NoneOfThese:
         """Return the pictures at a mask or at positions."""
         return NoneOfThese(self.pictures[chosen], self.beside[chosen])
@@ -40,7 +44,7 @@ class NoneOfThese:
         return self.select(~(held_out[self.beside] & (self.beside >= 0)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examples:
     """Drawn windows as pictures, ready for `fit`.
 
@@ -66,6 +70,14 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def __repr__(self) -> str:
+        recordings = plural(len(np.unique(self.recording)), "recording")
+        classes = plural(len(self.labels), "class", "classes")
+        return plain(
+            f"Examples(X {self.pictures.shape}, y ({len(self)}, {len(self.labels)}): windows of "
+            f"{recordings}, {classes}: {first_names(self.labels)})"
+        )
 
     @property
     def value_range(self) -> tuple[float, float]:

@@ -49,7 +49,7 @@ class Listener:
     on_copies: Callable[[int, int], None] = lambda done, total: None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fitted:
     """A trained network.
 
@@ -66,6 +66,14 @@ class Fitted:
     history: list[dict]
     policy: str
     stopped: bool = False
+
+    def __repr__(self) -> str:
+        last = self.history[-1] if self.history else {}
+        figures = ", ".join(
+            f"{key} {last[key]:.3f}" for key in HISTORY_KEYS[1:5] if last.get(key) is not None
+        )
+        epochs = f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
+        return f"Fitted({self.network.name!r}, {epochs}{f': {figures}' if figures else ''})"
 
 
 def compile_network(model: keras.Model, optimizer: str | keras.Optimizer = "adam") -> keras.Model:

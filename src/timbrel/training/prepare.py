@@ -14,6 +14,7 @@ from timbrel.audio.windows import Windowing, cleaning_warnings, keep, windows_at
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, near_duplicates
 from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.manifest import Dataset, Problem, Recording
+from timbrel.display.bars import Stages, telling_stages
 from timbrel.errors import AudioError, DataError, DecoderFailed, OutputError
 from timbrel.features.backend import keras
 from timbrel.features.cache import FeatureCache, default_folder
@@ -23,6 +24,7 @@ from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
 from timbrel.training.examples import Examples
+from timbrel.wording import plain, plural
 
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
 _CACHE_VERSION = 5
@@ -40,10 +42,8 @@ _LITTLE_KEPT = 0.2
 _MANY_EMPTIED = 0.1
 _SUGGESTED_SHARE = 0.1
 
-Progress = Callable[[str, int, int], None]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """What reading and cleaning found, recording by recording.
 
@@ -65,6 +65,10 @@ class Audit:
     copies: tuple[Problem, ...]
     problems: tuple[Problem, ...]
 
+    def __repr__(self) -> str:
+        kept = f"{self.kept.sum():.1f} s of {self.seconds.sum():.1f} s kept"
+        return plain(f"Audit({kept}, {plural(len(self.problems), 'problem')})")
+
     def cleaning_note(self, threshold: float | None) -> str | None:
         """Say so where cleaning took so much that its threshold looks wrong; else None."""
         if threshold is None or len(self.seconds) == 0:
@@ -82,7 +86,7 @@ class Audit:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prepared:
     """A data set as pictures.
 
@@ -105,6 +109,9 @@ class Prepared:
     recipe: Recipe
     cached: bool
 
+    def __repr__(self) -> str:
+        return f"Prepared({self.recipe.name!r}: {self.examples!r}; {self.audit!r})"
+
 
 def prepare(
     dataset: Dataset,
@@ -112,7 +119,7 @@ def prepare(
     *,
     seed: int = 0,
     cache: FeatureCache | None = None,
-    progress: Progress | None = None,
+    progress: Stages | bool | None = None,
 ) -> Prepared:
     """Read, clean and cut a data set and compute its pictures.
 
@@ -122,7 +129,7 @@ def prepare(
         seed: of the drawing of windows.
         cache: where pictures are kept; the platform's cache folder by default. What a decoder
             that crashed or hung left out is not kept: it is tried again the next time.
-        progress: called with the stage, and what is done of how much.
+        progress: True for bars, or called with the stage, and what is done of how much.
 
     Raises:
         DataError: fewer than two classes have a recording that can be used.
@@ -130,7 +137,6 @@ def prepare(
     """
     recipe = get_recipe(recipe)
     cache = FeatureCache(default_folder()) if cache is None else cache
-    tell = progress or (lambda stage, done, total: None)
     recordings = [item for item in dataset.recordings if not item.none_of_these]
     sums = recording_sha256(recordings)
     recordings, repeated = join_duplicates(recordings, sums)
@@ -140,7 +146,8 @@ def prepare(
         arrays = None
     cached, more = arrays is not None, ()
     if arrays is None:
-        arrays, lasting = _compute(recordings, recipe, (seed, tell))
+        with telling_stages(progress) as tell:
+            arrays, lasting = _compute(recordings, recipe, (seed, tell))
         try:
             if lasting:
                 cache.put(key, arrays)
@@ -176,7 +183,7 @@ def _most_windows(recipe: Recipe, recordings: int) -> int:
 
 
 def _compute(
-    recordings: list[Recording], recipe: Recipe, how: tuple[int, Progress]
+    recordings: list[Recording], recipe: Recipe, how: tuple[int, Stages]
 ) -> tuple[dict[str, np.ndarray], bool]:
     """All that is cached, as arrays, and whether another time would find the same.
 
@@ -235,7 +242,7 @@ class _Read:
 def _read_all(
     recordings: list[Recording],
     windowing: Windowing,
-    how: tuple[IsolatedDecoder, WaveformSpool, Progress],
+    how: tuple[IsolatedDecoder, WaveformSpool, Stages],
 ) -> _Read:
     decoder, spool, tell = how
     read = _Read()
@@ -325,7 +332,7 @@ def pictures_of(
     spool: WaveformSpool,
     how: tuple[keras.Model, Callable[[np.ndarray], np.ndarray]],
     what: tuple[np.ndarray, np.ndarray],
-    tell: Progress = lambda stage, done, total: None,
+    tell: Stages = lambda stage, done, total: None,
 ) -> np.ndarray:
     """What a front end makes of windows.
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.dataset.duplicates import Fingerprint, fingerprint, samples_sha256
-from timbrel.dataset.recording import Problem, Recording, first_names
+from timbrel.dataset.recording import Problem, Recording
 from timbrel.errors import AudioError
 from timbrel.inference.hearing import Waveform, hear
 from timbrel.inference.predictor import Predictor
 from timbrel.parallel import in_order
+from timbrel.wording import first_names
 
 
 @dataclass

@@ -23,15 +23,19 @@ from timbrel.dataset.findings import KINDS, Finding
 from timbrel.dataset.fingerprint import join_groups
 from timbrel.dataset.hearing import Description, Heard, hear
 from timbrel.dataset.manifest import Dataset, Recording, read_dataset
+from timbrel.display.html import block, note, text, title
 from timbrel.errors import AudioError, MissingExtra
 from timbrel.features.cache import FeatureCache
 from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
+from timbrel.report.cards import finding_parts
+from timbrel.wording import duration, plain
 from timbrel.workflows.mislabelled import judge, judge_by_recipe
-from timbrel.workflows.observer import EvaluateObserver, TrainObserver
+from timbrel.workflows.observer import TrainObserver
+from timbrel.workflows.watched import watched
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """One recording as `check` found it.
 
@@ -44,6 +48,11 @@ class Checked:
     recording: Recording
     usable: bool
     heard: Heard | None
+
+    def __repr__(self) -> str:
+        usable = "usable" if self.usable else "not usable"
+        seconds = "" if self.heard is None else f", {duration(self.heard.seconds)}"
+        return plain(f"Checked({self.recording.name!r}: {usable}{seconds})")
 
     def to_dict(self) -> dict:
         """Return the recording as JSON data; null for what is not known."""
@@ -65,7 +74,7 @@ class Checked:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CheckResult:
     """What `check` found.
 
@@ -81,6 +90,16 @@ class CheckResult:
     recipe: str
     recordings: tuple[Checked, ...]
     findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        return plain(f"CheckResult({self.source!r}: {self.conclusion.removesuffix('.')})")
+
+    def _repr_html_(self) -> str:
+        return block(
+            title(text(self.conclusion)),
+            note(text(self.source), f"checked for {text(self.recipe)}"),
+            *finding_parts(self.findings, KINDS),
+        )
 
     @property
     def unusable(self) -> list[Finding]:
@@ -129,6 +148,7 @@ def check(
     deep: bool = False,
     seed: int = 0,
     cache: FeatureCache | None = None,
+    progress: bool = False,
     observer: TrainObserver | None = None,
 ) -> CheckResult:
     """Look for whatever is wrong or odd about a data set; nothing is changed.
@@ -145,8 +165,10 @@ def check(
             model of statistics of each recording. Takes as long as `evaluate`.
         seed: of what learns to tell wrong labels.
         cache: with `deep`, where features are kept.
-        observer: told how it goes: `progress` with the stages "reading", "comparing", "judging";
-            with `deep` an `EvaluateObserver`, told all that an evaluation tells.
+        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
+        observer: told how it goes, in place of bars: `progress` with the stages "reading",
+            "comparing", "judging"; with `deep` an `EvaluateObserver`, told all that an evaluation
+            tells.
 
     Raises:
         DataError: the data set cannot be read, or names no recording of a class; with `deep`, it
@@ -156,8 +178,18 @@ def check(
         MissingExtra: `deep` without what training needs.
     """
     recipe = get_recipe(recipe)
-    observer = observer or EvaluateObserver()
     dataset = read_dataset(data, audio)
+    with watched(observer, progress) as watching:
+        return _check(dataset, recipe, (deep, seed, cache), watching)
+
+
+def _check(
+    dataset: Dataset,
+    recipe: Recipe,
+    how: tuple[bool, int, FeatureCache | None],
+    observer: TrainObserver,
+) -> CheckResult:
+    deep, seed, cache = how
     told = list(_hear_each(dataset, recipe.windowing, observer))
     pairs = near_duplicates(
         [item.known and item.known.fingerprint for item in told],

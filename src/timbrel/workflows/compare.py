@@ -17,15 +17,18 @@ from timbrel.dataset.fingerprint import (
     recording_sha256,
 )
 from timbrel.dataset.manifest import Problem, Recording, read_dataset, targets
+from timbrel.display.bars import Stages, telling_stages
+from timbrel.display.html import block, named, sentences, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.intervals import difference_interval
 from timbrel.evaluation.record import Scored, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.inference.predictor import Predictor, load
+from timbrel.report.cards import model_rows, score_parts, score_text
+from timbrel.wording import plain
 from timbrel.workflows.asked import Asked, ask, left_out_note
 
-Progress = Callable[[str, int, int], None]
 # Models by what the user named.
 _Panel = list[tuple[str, Predictor]]
 _Answers = list[tuple[tuple[str, Predictor], Asked]]
@@ -33,7 +36,7 @@ _Answers = list[tuple[tuple[str, Predictor], Asked]]
 _ONE_GROUP = "both count as one group"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Finished models, scored on the same recordings.
 
@@ -49,13 +52,25 @@ class Comparison:
     notes: tuple[str, ...]
     problems: tuple[Problem, ...]
 
+    def __repr__(self) -> str:
+        pairs = zip(self.models, self.evaluations, strict=True)
+        said = "; ".join(f"{model!r}: {score_text(found)}" for model, found in pairs)
+        return plain(f"Comparison({said})")
+
+    def _repr_html_(self) -> str:
+        if len(self.models) == 1:
+            parts = [title(named(self.models[0])), *score_parts(self.evaluations[0])]
+        else:
+            parts = [model_rows(self.models, self.evaluations), sentences(self.notes)]
+        return block(*parts, sentences(self.problems))
+
 
 def evaluate_models(
     data: str | os.PathLike,
     models: Sequence[str | os.PathLike],
     *,
     audio: str | os.PathLike | None = None,
-    progress: Progress | None = None,
+    progress: Stages | bool | None = None,
 ) -> Comparison:
     """Score finished models on labelled recordings, without training.
 
@@ -69,8 +84,8 @@ def evaluate_models(
         data: a folder or a CSV, as for `read_dataset`.
         models: model directories, or their `model.onnx`.
         audio: folder that the CSV's paths are relative to.
-        progress: called with what the user named of the model that is asked, or "comparing", and
-            what is done of how much.
+        progress: True for bars, or called with what the user named of the model that is asked, or
+            "comparing", and what is done of how much.
 
     Raises:
         DataError: no recording is left to score on.
@@ -80,7 +95,17 @@ def evaluate_models(
     """
     if not models:
         raise InvalidArgument("`models` must name at least one model. Got none.")
-    tell = progress or (lambda stage, done, total: None)
+    with telling_stages(progress) as tell:
+        return _compare(data, models, audio, tell=tell)
+
+
+def _compare(
+    data: str | os.PathLike,
+    models: Sequence[str | os.PathLike],
+    audio: str | os.PathLike | None,
+    *,
+    tell: Stages,
+) -> Comparison:
     panel = [(os.fspath(model), load(model)) for model in models]
     dataset = read_dataset(data, audio)
     sums = recording_sha256(dataset.recordings)

@@ -14,19 +14,22 @@ from timbrel.errors import InvalidArgument
 from timbrel.features.cache import FeatureCache
 from timbrel.files import write_bytes
 from timbrel.inference.prediction import Prediction
+from timbrel.inference.predictions import Predictions
 from timbrel.inference.predictor import load
 from timbrel.inference.writers import write_predictions
+from timbrel.wording import plain, plural
 from timbrel.workflows.check import CheckResult, check
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.predict import predict
 from timbrel.workflows.train import TrainResult, train
+from timbrel.workflows.watched import watched
 
 RECORDINGS = 30
 # Set apart from the seeds that people choose, so that the new sounds are none of the old.
 _NEW_SEED = 1_000_003
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DemoResult:
     """What the demo made.
 
@@ -44,6 +47,16 @@ class DemoResult:
     predictions: list[tuple[str, Prediction]]
     table: Path
 
+    def __repr__(self) -> str:
+        right = sum(label == item.predicted for label, item in self.predictions)
+        heard = f"{right} of {plural(len(self.predictions), 'new sound')} heard right"
+        return plain(f"DemoResult({str(self.data.parent.parent)!r}: {heard}; {self.trained!r})")
+
+    def _repr_html_(self) -> str:
+        # What was made is what there is to look at, the new sounds first.
+        answers = Predictions(item for _, item in self.predictions)
+        return f"{answers._repr_html_()}{self.trained._repr_html_()}"
+
 
 def demo(
     output: str | os.PathLike = "timbrel-demo",
@@ -52,6 +65,7 @@ def demo(
     epochs: int | None = None,
     seed: int = 0,
     cache: FeatureCache | None = None,
+    progress: bool = False,
     observer: TrainObserver | None = None,
     say: Callable[[str], None] | None = None,
 ) -> DemoResult:
@@ -63,19 +77,33 @@ def demo(
         epochs: in place of the recipe's.
         seed: of the sounds and of the training.
         cache: where features are kept.
-        observer: told how it goes.
+        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
+        observer: told how it goes, in place of bars.
         say: given a sentence before each step.
 
     Raises:
         InvalidArgument: the folder holds something else.
     """
-    observer, say = observer or TrainObserver(), say or (lambda sentence: None)
     folder = Path(output)
-    data, new = folder / "data", folder / "new-sounds"
-    if folder.is_dir() and any(folder.iterdir()) and not (data / "recordings").is_dir():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "data/recordings").is_dir():
         raise InvalidArgument(
             f"'{folder}' exists and was not made by timbrel demo. Choose another folder with -o."
         )
+    with watched(observer, progress) as told:
+        how = {"epochs": epochs, "seed": seed, "cache": cache}
+        return _demo(folder, recordings, how, watching=(told, say or (lambda sentence: None)))
+
+
+def _demo(
+    folder: Path,
+    recordings: int,
+    how: dict,
+    *,
+    watching: tuple[TrainObserver, Callable[[str], None]],
+) -> DemoResult:
+    """Make the demo; `how` are arguments of `train`."""
+    (observer, say), seed = watching, how["seed"]
+    data, new = folder / "data", folder / "new-sounds"
     say(f"Making {recordings} recordings of each of ten instrument-like classes in {data} …")
     table = make_synthetic(
         data,
@@ -87,12 +115,10 @@ def demo(
     checked = check(table, seed=seed, observer=observer)
     say(checked.conclusion + (f" (timbrel check {table})" if checked.findings else ""))
     say("Training on them, with whole recordings held out for the score …")
-    trained = train(
-        table, folder / "model", epochs=epochs, seed=seed, cache=cache, observer=observer
-    )
+    trained = train(table, folder / "model", **how, observer=observer)
     say(f"Making one new sound of each class in {new}, and predicting them …")
     make_synthetic(new, recordings=1, seed=_NEW_SEED + seed)
-    predictions = list(predict([new], load(trained.path)))
+    predictions = predict([new], load(trained.path))
     written = folder / "predictions.csv"
     _write(predictions, written)
     labels = _labels(new / "recordings.csv")
@@ -100,7 +126,7 @@ def demo(
     return DemoResult(table, checked, trained, pairs, written)
 
 
-def _write(predictions: list[Prediction], path: Path) -> None:
+def _write(predictions: Predictions, path: Path) -> None:
     text = io.StringIO()
     write_predictions(predictions, text, form="csv")
     write_bytes(path, text.getvalue().encode(errors="surrogateescape"))

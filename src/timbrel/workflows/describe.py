@@ -16,7 +16,6 @@ import numpy as np
 from timbrel.audio.decode import decode
 from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Recording
-from timbrel.dataset.recording import first_names
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
@@ -29,6 +28,7 @@ from timbrel.report.mistakes import Mistake, mistake, surest_mistakes
 from timbrel.report.page import write_report
 from timbrel.training.fit import HISTORY_KEYS, Fitted
 from timbrel.training.prepare import Prepared
+from timbrel.wording import first_names
 from timbrel.workflows.held_out import Aside
 from timbrel.workflows.none_of_these import Others
 

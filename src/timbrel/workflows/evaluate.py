@@ -10,11 +10,14 @@ import numpy as np
 
 from timbrel.dataset.folds import Folds, check_folds, deal_folds
 from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.display.html import block, sentences
 from timbrel.errors import InvalidArgument
 from timbrel.evaluation.record import evaluation_record
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.report.cards import score_parts, score_text
 from timbrel.training.prepare import Prepared, prepare
+from timbrel.wording import plain
 from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
 from timbrel.workflows.describe import Times, data_facts, data_notes
 from timbrel.workflows.growing import SHARES, learning_curve
@@ -22,9 +25,10 @@ from timbrel.workflows.left_out import check_classes, leave_classes_out, left_ou
 from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
 from timbrel.workflows.observer import EvaluateObserver
 from timbrel.workflows.runner import Runner
+from timbrel.workflows.watched import watched
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EvaluateResult:
     """What `evaluate` found.
 
@@ -39,6 +43,13 @@ class EvaluateResult:
     prepared: Prepared
     history: list[dict]
     problems: tuple[Problem, ...]
+
+    def __repr__(self) -> str:
+        evaluation = self.evaluation
+        return plain(f"EvaluateResult({evaluation['recipe']}: {score_text(evaluation)})")
+
+    def _repr_html_(self) -> str:
+        return block(*score_parts(self.evaluation), sentences(self.problems))
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ def evaluate(
     learning_curve: bool = False,
     resume: bool = False,
     cache: FeatureCache | None = None,
+    progress: bool = False,
     observer: EvaluateObserver | None = None,
 ) -> EvaluateResult:
     """Score a recipe on a data set by cross-validation over whole groups.
@@ -112,7 +124,8 @@ def evaluate(
         learning_curve: also train on growing parts of each fold's training part.
         resume: go on with what an interrupted evaluation of the same has finished.
         cache: where features, and finished folds until all are, are kept.
-        observer: told how it goes.
+        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
+        observer: told how it goes, in place of bars.
 
     Raises:
         TimbrelError: see its sub-classes; the message says what to do.
@@ -122,33 +135,62 @@ def evaluate(
     if not 0 <= seed < 2**32 - repeats:
         raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
     check_folds(folds)
-    observer = observer or EvaluateObserver()
-    cache = FeatureCache(default_folder()) if cache is None else cache
-    times = Times()
     chosen = get_recipe(recipe).adjusted(
         epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
     )
-    dataset = read_dataset(data, audio)
+    how = _How(
+        folds=folds,
+        repeats=repeats,
+        seed=seed,
+        unknown=unknown,
+        curve=learning_curve,
+        resume=resume,
+        cache=FeatureCache(default_folder()) if cache is None else cache,
+    )
+    with watched(observer, progress) as told:
+        return _prepare_and_evaluate(read_dataset(data, audio), chosen, how, observer=told)
+
+
+@dataclass(frozen=True)
+class _How:
+    """How it is evaluated; the arguments of `evaluate`."""
+
+    folds: int | str | None
+    repeats: int
+    seed: int
+    unknown: bool
+    curve: bool
+    resume: bool
+    cache: FeatureCache
+
+
+def _prepare_and_evaluate(
+    dataset: Dataset, recipe: Recipe, how: _How, *, observer: EvaluateObserver
+) -> EvaluateResult:
+    seed, times = how.seed, Times()
     observer.dataset(dataset)
     with times.measure("prepare"):
-        prepared = prepare(dataset, chosen, seed=seed, cache=cache, progress=observer.progress)
+        prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
         others = hear_none_of_these(dataset, prepared, seed=seed, progress=observer.progress)
     with contextlib.closing(others):
         observer.prepared(prepared)
-        if unknown:
+        if how.unknown:
             check_classes(prepared)
         others.tell(observer.note)
         plan = _Plan(
             dataset=dataset,
             prepared=learning_from(prepared, others.examples()),
-            rounds=[deal_folds(prepared.recordings, folds, seed=seed + n) for n in range(repeats)],
+            rounds=[
+                deal_folds(prepared.recordings, how.folds, seed=seed + turn)
+                for turn in range(how.repeats)
+            ],
             seed=seed,
             others=others,
-            unknown=unknown,
-            curve=learning_curve,
+            unknown=how.unknown,
+            curve=how.curve,
         )
         observer.planned(plan.networks, tuple(plan.notes))
-        runner = Runner(plan.prepared, cache, resume=resume, observer=observer)
+        runner = Runner(plan.prepared, how.cache, resume=how.resume, observer=observer)
         return _evaluate(plan, runner, times)
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from timbrel.audio.clean import Cleaned
 from timbrel.audio.decode import Decoded
 from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.player import playable_rate, player_uri
 from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.manifest import Problem, Recording, read_dataset
+from timbrel.display.bars import Steps, telling_steps
 from timbrel.errors import AudioError, DataError, InvalidArgument
 from timbrel.files import replacing, write_text
 from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
-from timbrel.report.audio import playable_rate, player_uri
 from timbrel.report.explore import (
     PICTURED_CLASSES,
     Example,
@@ -27,6 +28,7 @@ from timbrel.report.explore import (
     explore_page,
     picture_example,
 )
+from timbrel.wording import duration, plain, plural
 
 # Sound on one page, at about 8 kB a second (12 kB in the page): 4 MB at most.
 _PAGE_SECONDS = 360.0
@@ -34,7 +36,7 @@ _LONGEST_PLAYER = 5.0
 _SHORTEST_PLAYER = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExploreResult:
     """What `explore` found.
 
@@ -54,6 +56,10 @@ class ExploreResult:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        what = f"{plural(self.recordings, 'recording')}, {duration(self.seconds)}"
+        return plain(f"ExploreResult({str(self.path)!r}: {what})")
+
 
 def explore(
     data: str | os.PathLike,
@@ -62,7 +68,7 @@ def explore(
     audio: str | os.PathLike | None = None,
     recipe: str | Recipe = TUTORIAL_RECIPE,
     players: int = 3,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | bool | None = None,
 ) -> ExploreResult:
     """Write a page with the facts and pictures of a data set.
 
@@ -72,7 +78,7 @@ def explore(
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: gives the sample rate, the cleaning and the settings of the pictures.
         players: recordings of each class that can be played; fewer where classes are many.
-        progress: called with the number of recordings read so far and of all.
+        progress: True for a bar, or called with the number of recordings read so far and of all.
 
     Raises:
         DataError: the data set cannot be read, or none of its recordings can be used.
@@ -86,7 +92,8 @@ def explore(
     dataset = read_dataset(data, audio)
     with replacing(output) as temporary, IsolatedDecoder() as decoder:
         hear = _Hearing(recipe.windowing, decoder)
-        facts, problems = _read_all(dataset.recordings, hear, progress)
+        with telling_steps(progress, "reading") as tell:
+            facts, problems = _read_all(dataset.recordings, hear, tell)
         problems = (*dataset.problems, *problems)
         missing = sorted(set(dataset.labels) - {item.recording.label for item in facts})
         if missing == dataset.labels:
@@ -154,15 +161,14 @@ class _Hearing:
 def _read_all(
     recordings: Sequence[Recording],
     hear: _Hearing,
-    progress: Callable[[int, int], None] | None,
+    tell: Steps,
 ) -> tuple[tuple[RecordingFacts, ...], list[Problem]]:
     """Read and clean every recording, in threads; their samples are not kept."""
     facts, problems = [], []
     found = in_order(lambda item: _facts(item, hear), recordings, stop=hear.decoder.close)
     for number, item in enumerate(found, 1):
         (facts if isinstance(item, RecordingFacts) else problems).append(item)
-        if progress is not None:
-            progress(number, len(recordings))
+        tell(number, len(recordings))
     return tuple(facts), problems
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
+from timbrel.display.html import block
 from timbrel.model.directory import GRAPH, load_model
+from timbrel.wording import first_names, plain, plural
 
 EVALUATION = "evaluation.json"
 
@@ -19,7 +21,7 @@ _SANITY = {"sound": str, "label": str, "passed": bool}
 _PER_CLASS = {"label", "files", "precision", "recall", "f1", "ci95"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelInfo:
     """What a model is. What an older model does not say of itself is None.
 
@@ -65,6 +67,15 @@ class ModelInfo:
     provenance: dict
     notes: tuple[str, ...]
     evaluation: dict | None
+
+    def __repr__(self) -> str:
+        what = f"{self.recipe['name']}, {plural(len(self.labels), 'class', 'classes')}: "
+        return plain(f"ModelInfo({self.model!r}, {what}{first_names(self.labels)})")
+
+    def _repr_html_(self) -> str:
+        from timbrel.report.cards import model_parts
+
+        return block(*model_parts(self.to_dict()))
 
     def to_dict(self) -> dict:
         """Return everything as JSON data."""

@@ -16,6 +16,7 @@ from timbrel.dataset.duplicates import Fingerprint, near_duplicates
 from timbrel.dataset.fingerprint import join_copies, join_duplicates, recording_sha256
 from timbrel.dataset.folds import own_folds
 from timbrel.dataset.manifest import Dataset, Problem, Recording
+from timbrel.display.bars import Stages
 from timbrel.errors import AudioError
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe
@@ -25,7 +26,6 @@ from timbrel.training.examples import NoneOfThese
 from timbrel.training.prepare import (
     MOST_WINDOWS,
     Prepared,
-    Progress,
     hear_recording,
     pictures_of,
     transform_of,
@@ -134,7 +134,7 @@ def hear_none_of_these(
     prepared: Prepared,
     *,
     seed: int = 0,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Stages = lambda stage, done, total: None,
 ) -> Others:
     """Decode and clean the examples of none of these, and deal them.
 
@@ -173,7 +173,7 @@ class _Read:
     problems: list[Problem] = field(default_factory=list)
 
 
-def _read(dataset: Dataset, prepared: Prepared, how: tuple[WaveformSpool, Progress]) -> _Read:
+def _read(dataset: Dataset, prepared: Prepared, how: tuple[WaveformSpool, Stages]) -> _Read:
     (spool, tell), windowing = how, prepared.recipe.windowing
     known = dict(zip(prepared.sound_sha256, prepared.recordings, strict=True))
     items = [item for item in dataset.recordings if item.none_of_these]

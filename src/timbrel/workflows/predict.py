@@ -15,10 +15,12 @@ from typing import BinaryIO
 
 from timbrel.audio.pcm import Pcm, check_headerless
 from timbrel.audio.reading import A_FOLDER
+from timbrel.display.bars import telling_steps
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import with_slashes
 from timbrel.inference.events import EventSettings
 from timbrel.inference.prediction import Prediction
+from timbrel.inference.predictions import Predictions
 from timbrel.inference.predictor import Predictor, load
 
 STDIN = "-"
@@ -78,20 +80,34 @@ def predict(
     *,
     level: str = "file",
     events: EventSettings | None = None,
-) -> Iterator[Prediction]:
+    progress: bool = False,
+) -> Predictions:
     """Classify files and folders, in order.
 
     A recording that cannot be used, and a folder that holds none, give a prediction with `error`.
+    All are heard before the answers are returned; `Predictor.predict_many` gives those for each
+    file as soon as it is heard.
 
     Args:
         paths: files, folders and patterns, or a single one.
         predictor: what `timbrel.load` gave, or a model directory or its `model.onnx`.
         level: "file", "window" or "event".
         events: what makes an event.
+        progress: show a bar as the work goes on, in a notebook's cell or on a terminal's stderr.
+
+    Raises:
+        DecoderError: the processes that decode cannot be started.
+        InvalidArgument: there is no such level, or stdin is among the paths.
+        ModelError: the model cannot be read.
     """
     predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
-    found = predict_each(expand(paths), predictor, level=level, events=events)
-    return (item for item in chain.from_iterable(found) if item.label or item.error)
+    files, answers = expand(paths), []
+    with telling_steps(progress, "predicting") as tell:
+        found = predict_each(files, predictor, level=level, events=events)
+        for done, items in enumerate(found, 1):
+            answers += (item for item in items if item.label or item.error)
+            tell(done, len(files))
+    return Predictions(answers)
 
 
 def predict_each(

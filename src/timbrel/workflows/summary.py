@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from timbrel.display.html import bar, block, note, table, text, title
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.networks.summary import (
@@ -14,9 +15,10 @@ from timbrel.networks.summary import (
     untrained,
 )
 from timbrel.report.curves import network_picture
+from timbrel.wording import plain, plural
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """A network layer by layer.
 
@@ -33,6 +35,30 @@ class Summary:
     rows: list[LayerRow]
     parameters: int
     front_end: int
+
+    def __repr__(self) -> str:
+        return plain(
+            f"Summary({self.recipe.name!r}: input {self.input_shape}, "
+            f"{plural(len(self.rows), 'layer')}, {plural(self.parameters, 'parameter')})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{text(row.name)} ({text(row.kind)})",
+                str(row.output_shape),
+                f"{row.parameters:,}",
+                bar(row.share),
+                f"{row.multiply_adds:,}" if row.multiply_adds else "",
+            )
+            for row in self.rows
+        ]
+        head = ("layer", "output", "parameters", "share of them", "multiply-adds")
+        return block(
+            title(f"{text(self.recipe.name)}: {plural(self.parameters, 'parameter')}"),
+            note(f"input {self.input_shape}"),
+            table(head, rows, numbers=(2, 4)),
+        )
 
     @property
     def windows_a_second(self) -> float:

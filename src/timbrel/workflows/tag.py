@@ -7,11 +7,14 @@ import hashlib
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timbrel.dataset.manifest import find_recordings
+from timbrel.display.bars import NoBars, NotebookBars, Steps, progress_bars, telling_steps
+from timbrel.display.html import bar, block, named, note, sentences, table, text, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
@@ -22,6 +25,11 @@ from timbrel.tagging.names import JOURNAL, UNSURE
 from timbrel.tagging.sorted_library import Library, look_at, opened, write_table
 from timbrel.tagging.sorting import MODES, Placed, Places, Sorter
 from timbrel.tagging.taking_back import TakenBack, take_library_back
+from timbrel.wording import plain, plural
+from timbrel.workflows.watched import check_one
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _A_LINK = "it is a symbolic link, and links are not moved; copying copies what it leads to"
 
@@ -39,7 +47,7 @@ class TagObserver:
         """A file was placed (or would be), or could not be used."""
 
 
-@dataclass
+@dataclass(repr=False)
 class TagResult:
     """What came of sorting a library.
 
@@ -58,6 +66,36 @@ class TagResult:
     notes: list[str] = field(default_factory=list)
     journal: Path | None = None
     table: Path | None = None
+
+    def __repr__(self) -> str:
+        would = "would be " if self.journal is None else ""
+        said = f"{plural(self.placed, 'file')} {would}placed"
+        counts = {"unsure": self.unsure, "not usable": len(self.failed), "before": self.before}
+        said += "".join(f", {count} {what}" for what, count in counts.items() if count)
+        return plain(f"TagResult({said})")
+
+    def _repr_html_(self) -> str:
+        head = "file would be placed", "files would be placed"
+        if self.journal is not None:
+            head = "file placed", "files placed"
+        most = max(self.counts.values(), default=1)
+        rows = [
+            (named(folder), bar(count / most, "other" if folder == UNSURE else ""), f"{count:,}")
+            for folder, count in sorted(self.counts.items())
+        ]
+        return block(
+            title(plural(self.placed, *head)),
+            note(f"{self.before:,} were placed before" if self.before else ""),
+            table(("folder", "files", ""), rows, numbers=(2,)) if rows else "",
+            note(
+                *(
+                    ["Taken back with", text(f"timbrel.undo_tag({str(self.journal)!r})")]
+                    if self.journal
+                    else []
+                )
+            ),
+            sentences([*(f"{path}: {why}" for path, why in self.failed), *self.notes]),
+        )
 
     @property
     def placed(self) -> int:
@@ -90,6 +128,7 @@ def tag(
     write_tags: bool = False,
     threshold: float | None = None,
     dry_run: bool = False,
+    progress: bool = False,
     observer: TagObserver | None = None,
 ) -> TagResult:
     """Sort the recordings of a folder into a folder for each class.
@@ -108,7 +147,8 @@ def tag(
         write_tags: write the label into the metadata of the copied or moved files, as the genre.
         threshold: probability from which a class is accepted; the model's own by default.
         dry_run: touch nothing, and tell the observer what would be done.
-        observer: told of every file.
+        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
+        observer: told of every file, in place of bars.
 
     Raises:
         InvalidArgument: a parameter breaks its rule, or the folders lie in each other's way.
@@ -140,12 +180,43 @@ def tag(
         "keep_folders": keep_folders,
         "write_tags": write_tags,
     }
-    job = _Job(source, out, predictor, observer or TagObserver(), run)
-    if dry_run:
-        return job.preview(places)
-    job.count()
-    with opened(out, run) as library:
-        return job.sort(library, places, labeller)
+    with _watched(observer, progress) as told:
+        job = _Job(source, out, predictor, told, run)
+        if dry_run:
+            return job.preview(places)
+        job.count()
+        with opened(out, run) as library:
+            return job.sort(library, places, labeller)
+
+
+class _BarObserver(TagObserver):
+    """Moves a bar by one for each file."""
+
+    def __init__(self, bars: Progress | NotebookBars | NoBars) -> None:
+        self._bars = bars
+
+    def found(self, count: int) -> None:
+        """Begin the bar."""
+        self._task = self._bars.add_task("sorting", total=count, note="")
+
+    def passed(self, path: str) -> None:
+        """Count a file of an earlier run."""
+        self._bars.advance(self._task)
+
+    def placed(self, item: Placed) -> None:
+        """Count a file."""
+        self._bars.advance(self._task)
+
+
+@contextlib.contextmanager
+def _watched(observer: TagObserver | None, progress: bool) -> Iterator[TagObserver]:
+    """Who is told of every file."""
+    check_one(observer, progress)
+    if not progress:
+        yield observer or TagObserver()
+        return
+    with progress_bars() as bars:
+        yield _BarObserver(bars)
 
 
 @dataclass
@@ -234,9 +305,7 @@ class _Job:
                     yield path, replace(answer, path=name)
 
 
-def undo_tag(
-    journal: str | os.PathLike, progress: Callable[[int, int], None] | None = None
-) -> TakenBack:
+def undo_tag(journal: str | os.PathLike, progress: Steps | bool | None = None) -> TakenBack:
     """Take back what `tag` did: files that were moved return, links and copies are removed.
 
     What was changed since, or whose old place is taken, is named and left alone; then the journal
@@ -244,7 +313,7 @@ def undo_tag(
 
     Args:
         journal: `timbrel-tag.jsonl`, or the folder in which it lies.
-        progress: called after each file with the number so far and the total.
+        progress: True for a bar, or called after each file with the number so far and the total.
 
     Raises:
         DataError: there is no such journal.
@@ -253,7 +322,8 @@ def undo_tag(
     """
     path = Path(os.path.realpath(journal))
     path = path / JOURNAL if path.is_dir() else path
-    return take_library_back(path, progress or (lambda done, total: None))
+    with telling_steps(progress, "taking back") as tell:
+        return take_library_back(path, tell)
 
 
 def _predictor(model: str | os.PathLike | Predictor, threshold: float | None) -> Predictor:

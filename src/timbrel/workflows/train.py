@@ -13,9 +13,10 @@ import numpy as np
 
 from timbrel.dataset.fingerprint import dataset_sha256
 from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.display.html import block, note, sentences, text
 from timbrel.errors import InvalidArgument
 from timbrel.evaluation.calibration import calibrate
-from timbrel.evaluation.sanity import sanity_round
+from timbrel.evaluation.sanity import sanity_round, sanity_text
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import Predictor
 from timbrel.model.directory import CHECKPOINT, LoadedModel, check_output, write_model
@@ -28,11 +29,13 @@ from timbrel.model.export import (
 )
 from timbrel.model.runtime import Session
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
+from timbrel.report.cards import score_parts, score_text
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared, prepare
+from timbrel.wording import plain
 from timbrel.workflows.describe import (
     Outcome,
     Times,
@@ -45,11 +48,12 @@ from timbrel.workflows.held_out import Aside, hear_aside
 from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.parts import Parts, split_parts
+from timbrel.workflows.watched import watched
 
 _PHASES = ("scored", "refit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainResult:
     """What `train` made.
 
@@ -65,6 +69,20 @@ class TrainResult:
     metadata: dict
     problems: tuple[Problem, ...]
 
+    def __repr__(self) -> str:
+        recipe = self.metadata["recipe"]["name"]
+        return plain(f"TrainResult({str(self.path)!r}, {recipe}: {score_text(self.evaluation)})")
+
+    def _repr_html_(self) -> str:
+        where = f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"
+        sanity = sanity_text(self.metadata["sanity"])
+        return block(
+            *score_parts(self.evaluation),
+            note(text(sanity)),
+            note(*where),
+            sentences(self.problems),
+        )
+
 
 def train(
     data: str | os.PathLike,
@@ -79,6 +97,7 @@ def train(
     resume: bool = False,
     refit: bool = False,
     cache: FeatureCache | None = None,
+    progress: bool = False,
     observer: TrainObserver | None = None,
 ) -> TrainResult:
     """Train a model on labelled recordings and score it on recordings that it never heard.
@@ -98,14 +117,14 @@ def train(
         resume: go on from the checkpoint of an interrupted training.
         refit: train once more, on everything, after scoring.
         cache: where features are kept; the platform's cache folder by default.
-        observer: told how it goes.
+        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
+        observer: told how it goes, in place of bars.
 
     Raises:
         TimbrelError: see its sub-classes; the message says what to do.
     """
     if not 0 <= seed < 2**32:
         raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
-    observer = observer or TrainObserver()
     times = Times()
     chosen = get_recipe(recipe).adjusted(
         epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
@@ -114,7 +133,9 @@ def train(
     existed = Path(output).exists()
     folder = check_output(output)
     try:
-        return _train(dataset, folder, (chosen, seed, times), _How(resume, refit, cache, observer))
+        with watched(observer, progress) as told:
+            how = _How(resume, refit, cache, told)
+            return _train(dataset, folder, (chosen, seed, times), how)
     finally:
         if not existed and not any(folder.iterdir()):
             folder.rmdir()

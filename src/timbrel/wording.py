@@ -10,6 +10,8 @@ from unicodedata import category, east_asian_width
 # Between a number and its unit: no line break.
 _SPACE = "\u00a0"
 _NOTHING = "–"
+# Names that a sentence lists.
+_FEW = 5
 # Between the parts of an emoji.
 _JOINER = "\u200d"
 
@@ -65,9 +67,22 @@ def channels(number_of_channels: int) -> str:
     return {1: "mono", 2: "stereo"}.get(number_of_channels, f"{number_of_channels} channels")
 
 
-def plural(number_of: float, word: str) -> str:
-    """Write a count and its noun, with an s where there is not one of it."""
-    return f"{count(number_of)}{_SPACE}{word}{'' if round(number_of) == 1 else 's'}"
+def plural(number_of: float, word: str, words: str | None = None) -> str:
+    """Write a count and its noun, with an s, or as `words` says, where there is not one of it."""
+    noun = word if round(number_of) == 1 else words or f"{word}s"
+    return f"{count(number_of)}{_SPACE}{noun}"
+
+
+def plain(text: str) -> str:
+    """Leave only what can be printed, for a repr: names of files may hold anything."""
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in text
+    )
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first few of some names, for a sentence."""
+    return ", ".join(names[:_FEW]) + (", …" if names[_FEW:] else "")
 
 
 def shorten(text: str, length: int) -> str:

@@ -1,0 +1,1 @@
+"""What a notebook or a terminal shows: HTML of objects, and bars of progress."""

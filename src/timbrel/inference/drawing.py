@@ -1,0 +1,159 @@
+"""Predictions as HTML: what a notebook shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from timbrel.display.html import bar, block, named, note, sentences, table, tag, text, title
+from timbrel.display.timeline import Span, clock, timeline
+from timbrel.inference.prediction import Prediction
+from timbrel.wording import duration, percent, plural, shorten
+
+# Rows of a table, timelines one below the other, and stretches of one.
+_ROWS = 20
+_TIMELINES = 6
+_STRETCHES = 2000
+_LONG_PATH = 44
+_LONG_LABEL = 48
+
+
+def prediction_html(item: Prediction) -> str:
+    """The answer, how sure it is, and the most probable classes."""
+    parts = [_heading(item), note(_path(item.path), _when(item), *_length(item))]
+    if item.error is None and item.predicted is not None and not item.accepted:
+        guess = f"{_label(item.predicted)} is most probable, but {percent(item.probability)}"
+        parts.append(f'<p class="small">{guess} is too little to vouch for it.</p>')
+    if item.top:
+        parts.append(
+            table(
+                ("class", "probability", ""),
+                [
+                    (_label(label), bar(share, _kind(item, place)), percent(share))
+                    for place, (label, share) in enumerate(item.top)
+                ],
+                numbers=(2,),
+            )
+        )
+    return block(*parts, sentences(item.warnings))
+
+
+def _heading(item: Prediction) -> str:
+    if item.error is not None:
+        return title("Could not be used") + f"<p>{text(item.error)}</p>"
+    if item.label is None:
+        return title("No event was found")
+    if item.predicted is None:
+        return title(f"{_label(item.label)} {tag('silence')}")
+    return title(f"{_label(item.label)} {_verdict(item)}")
+
+
+def predictions_html(items: Sequence[Prediction]) -> str:
+    """A timeline of each recording where times are known, and a table."""
+    if not items:
+        return block(note("No predictions."))
+    shown = items[:_ROWS]
+    parts = [_timelines(items)] if items[0].start is not None or len(items) > 1 else []
+    parts.append(_table(shown))
+    if len(items) > len(shown):
+        parts.append(note(f"… and {len(items) - len(shown):,} more"))
+    return block(*parts)
+
+
+def _timelines(items: Sequence[Prediction]) -> str:
+    """The first few recordings of which stretches are known."""
+    # A long recording has windows by the thousand, too many to see, and each takes time to make.
+    every = -(-len(items) // _STRETCHES)
+    recordings: dict[str, list[Prediction]] = {}
+    for item in items[::every]:
+        if item.start is not None and item.end is not None and item.label is not None:
+            recordings.setdefault(item.path, []).append(item)
+    parts = [
+        _timeline(path, found, alone=len(recordings) == 1)
+        for path, found in list(recordings.items())[:_TIMELINES]
+    ]
+    if len(recordings) > _TIMELINES:
+        parts.append(note(f"… and {plural(len(recordings) - _TIMELINES, 'more recording')}"))
+    if every > 1 and parts:
+        parts.append(note(f"One of {every} is drawn."))
+    return "".join(parts)
+
+
+def _timeline(path: str, found: Sequence[Prediction], *, alone: bool) -> str:
+    seconds = max([found[0].seconds or 0.0, *(item.end for item in found)])
+    if not seconds > 0:
+        return ""
+    spans = [
+        Span(item.start, item.end, item.label, item.probability, bool(item.accepted))
+        for item in found
+    ]
+    named = path or "the waveform"
+    head = f"<p>{_path(path)}</p>" if path or not alone else ""
+    return head + timeline(spans, seconds, what=f"What is heard in {named}, and when.")
+
+
+def _table(items: Sequence[Prediction]) -> str:
+    """A row a prediction; columns only for what there is."""
+    timed = any(item.start is not None for item in items)
+    several = len({item.path for item in items}) > 1 or not timed
+    # A table of windows names its recording above the timeline.
+    head = [*(["recording"] if several else []), *(["time"] if timed else [])]
+    rows = []
+    for item in items:
+        first = [*([_path(item.path)] if several else []), *([_when(item)] if timed else [])]
+        rows.append([*first, *_cells(item)])
+    return table([*head, "answer", "probability", "", "next"], rows, numbers=(len(head) + 2,))
+
+
+def _cells(item: Prediction) -> tuple[str, ...]:
+    if item.error is not None:
+        return (f"{tag('not usable', 'no')} {text(item.error)}",)
+    if item.label is None:
+        return ('<span class="soft">no event</span>',)
+    if item.predicted is None:
+        return (f"{tag(item.label)} silence",)
+    drawn = bar(item.probability, "" if item.accepted else "other")
+    if not item.accepted:
+        perhaps = f'<span class="soft">perhaps {_label(item.predicted)}</span>'
+        return tag(item.label), drawn, percent(item.probability), perhaps
+    following = "".join(f"{_label(label)} {percent(share)}" for label, share in item.top[1:2])
+    return (
+        _label(item.label),
+        drawn,
+        percent(item.probability),
+        f'<span class="soft">{following}</span>',
+    )
+
+
+def _verdict(item: Prediction) -> str:
+    return tag("accepted", "yes") if item.accepted else tag("not accepted", "no")
+
+
+def _kind(item: Prediction, place: int) -> str:
+    return "" if item.accepted and place == 0 else "other"
+
+
+def _label(label: str) -> str:
+    short = shorten(label, _LONG_LABEL)
+    return named(label) if short == label else f'<span title="{text(label)}">{named(short)}</span>'
+
+
+def _path(path: str) -> str:
+    """A path, of which the end tells most."""
+    if len(path) <= _LONG_PATH:
+        return named(path)
+    return f'<span title="{text(path)}">{named("…" + path[1 - _LONG_PATH :])}</span>'
+
+
+def _when(item: Prediction) -> str:
+    if item.start is None or item.end is None:
+        return ""
+    seconds = item.seconds or item.end
+    if seconds < 90:
+        return f"{item.start:.2f}–{clock(item.end, seconds)}"
+    return f"{clock(item.start, seconds)}–{clock(item.end, seconds)}"
+
+
+def _length(item: Prediction) -> tuple[str, ...]:
+    if item.seconds is None:
+        return ()
+    return (f"{duration(item.seconds)} long",)

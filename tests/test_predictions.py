@@ -1,0 +1,247 @@
+"""Several predictions: a sequence like any other, and what a notebook shows of them."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from timbrel import Prediction, Predictions
+from timbrel.inference.answers import _Made
+
+HOSTILE = "<script>alert('x')</script>&\"'\udcff\x1b[31m\u202egnp.wav"
+
+
+def said(path="a.wav", label="Bell", probability=0.9, **more):
+    accepted = more.pop("accepted", True)
+    return Prediction(
+        path=path,
+        label=label if accepted else "unknown",
+        predicted=label,
+        probability=probability,
+        accepted=accepted,
+        top=((label, probability), ("Flute", 0.05)),
+        **{"seconds": 9.0, **more},
+    )
+
+
+ITEMS = [
+    said(),
+    said("b.wav", "Flute", 0.3, accepted=False),
+    Prediction("c.wav", label="unknown", accepted=False, seconds=1.0),
+    Prediction("d.wav", error="the file is empty (0 bytes)"),
+    Prediction("e.wav", seconds=2.0),
+]
+
+
+def windows(count):
+    """Windows that are made when they are asked for, and how many were."""
+    asked = []
+
+    def make(number):
+        asked.append(number)
+        return said(label="AB"[number // 3 % 2], start=1.0 * number, end=number + 2.0, seconds=None)
+
+    return Predictions(_Made(make, count)), asked
+
+
+def shown(thing):
+    """What a notebook is given, parsed: it is well-formed, and asks for nothing."""
+    page = thing._repr_html_()
+    page.encode()
+    tree = ElementTree.fromstring(page)
+    assert tree.get("class") == "timbrel"
+    for item in tree.iter():
+        assert item.tag not in {"script", "link", "iframe", "img", "object"}
+        for name, value in item.attrib.items():
+            assert not name.startswith("on")
+            assert name not in {"src", "href"} or value.startswith("data:")
+    tree.remove(tree.find("style"))
+    return tree
+
+
+def words(thing):
+    return " ".join(" ".join(shown(thing).itertext()).replace("\xa0", " ").split())
+
+
+def rows(thing):
+    return [
+        [" ".join("".join(cell.itertext()).replace("\xa0", " ").split()) for cell in row]
+        for row in shown(thing).iterfind(".//tbody/tr")
+    ]
+
+
+def test_a_sequence_like_any_other():
+    items = Predictions(ITEMS)
+    assert (len(items), items[1], items[-1]) == (5, ITEMS[1], ITEMS[-1])
+    assert items == ITEMS
+    assert items == ITEMS
+    assert items == tuple(ITEMS)
+    assert items != ITEMS[:-1]
+    assert items != ITEMS[::-1]
+    assert items != "abcde"
+    assert items[1:3] == ITEMS[1:3]
+    assert isinstance(items[1:3], Predictions)
+    assert items[:2] + items[2:] == ITEMS
+    assert items[:2] + ITEMS[2:] == ITEMS
+    assert ITEMS[3] in items
+    assert list(reversed(items)) == ITEMS[::-1]
+    assert not Predictions()
+    assert Predictions(iter(ITEMS)) == ITEMS
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(items)
+    with pytest.raises(IndexError):
+        _ = items[5]
+    with pytest.raises(TypeError):
+        _ = items + "abc"
+
+
+def test_windows_are_made_when_they_are_asked_for():
+    items, asked = windows(1_000_000)
+    part = items[999_000::-3]
+    assert asked == []
+    assert (len(part), part[0].start, part[-1].start) == (333_001, 999_000, 0)
+    assert part[1:3] == [items[998_997], items[998_994]]
+    with pytest.raises(IndexError):
+        _ = part[333_001]
+
+
+def test_a_long_recording_is_drawn_from_some_of_its_windows():
+    items, asked = windows(1_000_000)
+    assert repr(items) == "<1,000,000 predictions>"
+    page = words(items)
+    assert len(asked) < 5000
+    assert "One of 500 is drawn" in page
+    assert "… and 999,980 more" in page
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (ITEMS[0], "Prediction('a.wav': Bell 90.0 %)"),
+        (ITEMS[1], "Prediction('b.wav': unknown, most probably Flute 30.0 %)"),
+        (ITEMS[2], "Prediction('c.wav': unknown, silence)"),
+        (ITEMS[3], "Prediction('d.wav': not usable, the file is empty (0 bytes))"),
+        (ITEMS[4], "Prediction('e.wav': no event)"),
+        (said(start=1.5, end=4.25), "Prediction('a.wav', 1.50–4.25 s: Bell 90.0 %)"),
+    ],
+)
+def test_repr_is_a_short_sentence(item, text):
+    assert repr(item) == text
+
+
+def test_repr_of_several_counts_the_answers():
+    assert repr(Predictions()) == "<0 predictions>"
+    assert repr(Predictions(ITEMS[:1])) == "<1 prediction: 1 Bell>"
+    assert repr(Predictions([*ITEMS, ITEMS[0]])) == (
+        "<6 predictions: 2 Bell, 2 unknown, 1 not usable, 1 without an event>"
+    )
+    many = Predictions(said(label=f"{number}" * 99) for number in range(9))
+    assert len(repr(many)) < 300
+
+
+def test_a_prediction_draws_itself():
+    page = words(ITEMS[0])
+    assert page.startswith("Bell accepted a.wav · 9.0 s long")
+    assert rows(ITEMS[0]) == [["Bell", "", "90.0 %"], ["Flute", "", "5.0 %"]]
+    bars = [item.get("style") for item in shown(ITEMS[0]).iterfind(".//b")]
+    assert bars == ["width:90.0%", "width:5.0%"]
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (ITEMS[1], "unknown not accepted b.wav · 9.0 s long Flute is most probable, but 30.0 %"),
+        (ITEMS[2], "unknown silence c.wav · 1.0 s long"),
+        (ITEMS[3], "Could not be used the file is empty (0 bytes) d.wav"),
+        (ITEMS[4], "No event was found e.wav · 2.0 s long"),
+        (said(start=1.5, end=4.25), "Bell accepted a.wav · 1.50–4.25 s"),
+        (
+            said(start=3661.0, end=3670.0, seconds=7300.0),
+            "a.wav · 1:01:01–1:01:10 · 2 h 1 min long",
+        ),
+        (said(path="", warnings=("it is odd",)), "Bell accepted 9.0 s long"),
+    ],
+)
+def test_whatever_was_answered_is_said(item, text):
+    assert text in words(item)
+    assert all(warning in words(item) for warning in item.warnings)
+
+
+def test_a_table_of_recordings():
+    assert rows(Predictions(ITEMS)) == [
+        ["a.wav", "Bell", "", "90.0 %", "Flute 5.0 %"],
+        ["b.wav", "unknown", "", "30.0 %", "perhaps Flute"],
+        ["c.wav", "unknown silence"],
+        ["d.wav", "not usable the file is empty (0 bytes)"],
+        ["e.wav", "no event"],
+    ]
+    assert shown(Predictions(ITEMS)).find(".//*[@role='img']") is None
+    assert words(Predictions()) == "No predictions."
+    assert len(rows(Predictions(ITEMS * 99))) == 20
+
+
+def test_a_timeline_joins_windows_that_say_the_same():
+    items, _ = windows(6)
+    line = shown(items).find(".//*[@role='img']")
+    assert line.get("aria-label") == "What is heard in a.wav, and when."
+    tracks = line.findall("span[@class='track']")
+    assert [item.text for item in line.iterfind("span[@class='name']/bdi")] == ["A", "B"]
+    # 0–4 s and 3–7 s of 7 s; the last window ends there.
+    spans = [[mark.get("style").split(";opacity")[0] for mark in track] for track in tracks]
+    assert spans == [["left:0.00%;width:57.14%"], ["left:42.86%;width:57.14%"]]
+    assert tracks[0][0].get("title").replace("\xa0", " ") == "0.00 s to 4.00 s: A, 90.0 %"
+    ticks = ["".join(item.itertext()) for item in line[-1]]
+    assert [text.replace("\xa0", " ") for text in ticks] == [
+        *("0 s", "2 s", "4 s", "6 s"),
+    ]
+
+
+def test_what_is_unknown_comes_last_and_hollow():
+    items = Predictions(
+        [
+            said(accepted=False, start=0.0, end=1.0),
+            said(start=1.0, end=2.0),
+            said(label="Flute", start=300.0, end=301.0, seconds=600.0),
+        ]
+    )
+    line = shown(items).find(".//*[@role='img']")
+    names = [item.text for item in line.iterfind("span[@class='name']/bdi")]
+    kinds = [item.get("class") for item in line if "track" in item.get("class")]
+    assert (names, kinds) == (["Bell", "Flute", "unknown"], ["track", "track", "track other"])
+
+
+def test_many_recordings_and_labels_stay_a_page():
+    items = Predictions(
+        said(f"{take}.wav", f"class {label}", start=1.0 * label, end=label + 1.0, seconds=50.0)
+        for take in range(20)
+        for label in range(40)
+    )
+    page = shown(items)
+    lines = page.findall(".//*[@role='img']")
+    assert len(lines) == 6
+    assert [len(line.findall("span[@class='name']")) for line in lines] == [12] * 6
+    assert lines[0].findall("span[@class='name']")[-1][0].text == "others"
+    assert "… and 14 more recordings" in words(items)
+    assert len(items._repr_html_()) < 100_000
+
+
+def test_names_and_labels_are_never_markup():
+    items = Predictions(
+        [
+            said(HOSTILE, HOSTILE, start=0.0, end=1.0, warnings=(HOSTILE,)),
+            Prediction(HOSTILE, error=HOSTILE),
+            said(HOSTILE * 9, HOSTILE * 9, accepted=False),
+        ]
+    )
+    for thing in (*items, items):
+        page = thing._repr_html_()
+        assert "<script" not in page
+        assert not {"\udcff", "\x1b", "\u202e"} & set(page)
+        assert "alert('x')" in words(thing)
+        assert repr(thing).isprintable()
+
+
+def test_times_that_make_no_sense_are_drawn_all_the_same():
+    times = [(5.0, 2.0), (-1.0, 99.0), (0.0, 0.0)]
+    items = Predictions(said(start=start, end=end) for start, end in times)
+    assert shown(items).find(".//*[@role='img']") is not None
+    assert shown(Predictions([said(start=0.0, end=0.0, seconds=0.0)])) is not None
