@@ -158,7 +158,7 @@ def test_a_prediction_draws_itself():
             said(start=3661.0, end=3670.0, seconds=7300.0),
             "a.wav · 1:01:01–1:01:10 · 2 h 1 min long",
         ),
-        (said(path="", warnings=("it is odd",)), "Bell accepted 9.0 s long"),
+        (said(path="", warnings=("it is odd",)), "Bell accepted waveform · 9.0 s long"),
     ],
 )
 def test_whatever_was_answered_is_said(item, text):

@@ -45,8 +45,8 @@ class Decoded:
         return plain(f"Decoded({self._facts()}{said})")
 
     def _facts(self) -> str:
-        source = f"{channels(self.channels)} at {frequency(self.source_rate)} in the file"
-        return f"{duration(self.seconds)} at {frequency(self.rate)}, {source}"
+        source = f"the file: {channels(self.channels)}, {frequency(self.source_rate)}"
+        return f"{duration(self.seconds)} at {frequency(self.rate)}; {source}"
 
     def _repr_html_(self) -> str:
         from timbrel.audio.drawing import waveform_html

@@ -14,14 +14,14 @@ from timbrel.wording import duration, percent
 # The picture in units of its canvas, and columns in it.
 _WIDTH, _HEIGHT = 640, 96
 _COLUMNS = 320
-# Seconds that can be played: about 120 kB of a notebook.
-_PLAYED = 15.0
+# Seconds that can be played: about 80 kB of a notebook.
+_PLAYED = 10.0
 
 
 def waveform_html(
     waveform: np.ndarray, rate: int, *, facts: str, warnings: Sequence[str] = ()
 ) -> str:
-    """Draw a waveform by its lowest and highest samples, over a player of its first 15 s.
+    """Draw a waveform by its lowest and highest samples, over a player of its first 10 s.
 
     Args:
         waveform: float `(samples,)`, nominally in [−1, 1].

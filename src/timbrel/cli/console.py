@@ -7,10 +7,8 @@ import contextlib
 import gc
 import importlib.util
 import logging
-import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbrel.display.bars import NoBars, rich_bars
+from timbrel.display.greetings import held_back_stderr
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,16 +95,12 @@ def _console(*, stderr: bool) -> Console:
 
 
 def load_keras(terminal: Terminal) -> None:
-    """Import Keras without its backend's greetings.
-
-    They are printed by native code before any setting is read, so the only way is to hold back the
-    file descriptor while the import runs. If it fails, they are shown.
-    """
+    """Import Keras without its backend's greetings, which are shown if that fails."""
     if "timbrel.features.backend" in sys.modules:
         return
     if terminal.err.is_terminal:
         terminal.say("Loading Keras …")
-    with interrupted_at_once(), _held_back_stderr(), _uncollected():
+    with interrupted_at_once(), held_back_stderr(), _uncollected():
         importlib.import_module("timbrel.features.backend")
         # What is trained is exported through TensorFlow, whatever Keras runs on.
         if importlib.util.find_spec("tensorflow"):
@@ -147,24 +142,3 @@ def interrupted_at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-@contextlib.contextmanager
-def _held_back_stderr() -> Iterator[None]:
-    sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # There is no stderr to hold back.
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except ImportError:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -86,9 +86,9 @@ def _timeline(path: str, found: Sequence[Prediction], *, alone: bool) -> str:
         Span(item.start, item.end, item.label, item.probability, bool(item.accepted))
         for item in found
     ]
-    named = path or "the waveform"
-    head = f"<p>{_path(path)}</p>" if path or not alone else ""
-    return head + timeline(spans, seconds, what=f"What is heard in {named}, and when.")
+    head = "" if alone and not path else f"<p>{_path(path)}</p>"
+    what = f"What is heard in {path or 'the waveform'}, and when."
+    return head + timeline(spans, seconds, what=what)
 
 
 def _table(items: Sequence[Prediction]) -> str:
@@ -139,6 +139,8 @@ def _label(label: str) -> str:
 
 def _path(path: str) -> str:
     """A path, of which the end tells most."""
+    if not path:
+        return "waveform"
     if len(path) <= _LONG_PATH:
         return named(path)
     return f'<span title="{text(path)}">{named("…" + path[1 - _LONG_PATH :])}</span>'

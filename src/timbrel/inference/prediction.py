@@ -41,7 +41,8 @@ class Prediction:
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return plain(f"Prediction({self.path!r}{self._times()}: {self._said()})")
+        what = repr(self.path) if self.path else "waveform"
+        return plain(f"Prediction({what}{self._times()}: {self._said()})")
 
     def _times(self) -> str:
         if self.start is None or self.end is None:
