@@ -49,14 +49,18 @@ def _heading(item: Prediction) -> str:
 
 def predictions_html(items: Sequence[Prediction]) -> str:
     """A timeline of each recording where times are known, and a table."""
+    return block(*predictions_parts(items))
+
+
+def predictions_parts(items: Sequence[Prediction]) -> list[str]:
+    """The same, to stand beside something else."""
     if not items:
-        return block(note("No predictions."))
+        return [note("No predictions.")]
     shown = items[:_ROWS]
-    parts = [_timelines(items)] if items[0].start is not None or len(items) > 1 else []
-    parts.append(_table(shown))
+    parts = [_timelines(items), _table(shown)]
     if len(items) > len(shown):
         parts.append(note(f"… and {len(items) - len(shown):,} more"))
-    return block(*parts)
+    return parts
 
 
 def _timelines(items: Sequence[Prediction]) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from timbrel.dataset.manifest import read_dataset
 from timbrel.dataset.synthetic import make_synthetic
+from timbrel.display.html import block
 from timbrel.errors import InvalidArgument
 from timbrel.features.cache import FeatureCache
 from timbrel.files import write_bytes
+from timbrel.inference.drawing import predictions_parts
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictions import Predictions
 from timbrel.inference.predictor import load
@@ -53,9 +55,8 @@ class DemoResult:
         return plain(f"DemoResult({str(self.data.parent.parent)!r}: {heard}; {self.trained!r})")
 
     def _repr_html_(self) -> str:
-        # What was made is what there is to look at, the new sounds first.
-        answers = Predictions(item for _, item in self.predictions)
-        return f"{answers._repr_html_()}{self.trained._repr_html_()}"
+        answers = [item for _, item in self.predictions]
+        return block(*predictions_parts(answers), *self.trained.html_parts())
 
 
 def demo(

@@ -74,14 +74,18 @@ class TrainResult:
         return plain(f"TrainResult({str(self.path)!r}, {recipe}: {score_text(self.evaluation)})")
 
     def _repr_html_(self) -> str:
+        return block(*self.html_parts())
+
+    def html_parts(self) -> list[str]:
+        """What a notebook shows of it, to stand beside something else."""
         where = f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"
         sanity = sanity_text(self.metadata["sanity"])
-        return block(
+        return [
             *score_parts(self.evaluation),
             note(text(sanity)),
             note(*where),
             sentences(self.problems),
-        )
+        ]
 
 
 def train(
