@@ -38,6 +38,8 @@ def figures(evaluation: dict) -> dict:
         "gap": evaluation["gap"],
         "gap_ci95": evaluation["gap_ci95"],
         "calibration": evaluation["calibration"],
+        "labels": evaluation["labels"],
+        "confusion": evaluation["confusion"],
         "recall": {row["label"]: row["recall"] for row in evaluation["per_class"]},
         "data_set": evaluation["data"],
         "protocol": evaluation["protocol"],

@@ -35,7 +35,7 @@ timbrel.decode("sounds/recordings/bell_03.wav", None)
 
 # %% [markdown]
 # `check` reads every recording and names what is broken, odd, doubled or probably mislabelled.
-# Nothing is changed. A few of the hi-hats are quiet and short, as hi-hats are.
+# Nothing is changed. Here it names a few hits of drums that are quiet and short, as such hits are.
 
 # %%
 timbrel.check(data, progress=True)
@@ -99,7 +99,7 @@ model.predict(noise, 32_000)
 # %% [markdown]
 # ## What is heard, and when
 #
-# A longer recording: six of the new sounds, two seconds of near silence before each.
+# A longer recording: six of the new sounds, four seconds of near silence before each.
 
 # %%
 names = ["bell", "bass-string", "snare-drum", "flute", "clarinet", "saxophone"]
@@ -107,13 +107,13 @@ rng = np.random.default_rng(1)
 pieces = []
 for name in names:
     sound = timbrel.decode(f"new-sounds/recordings/{name}_01.wav", 44_100).waveform
-    pieces += [rng.normal(scale=1e-4, size=2 * 44_100), sound]
+    pieces += [rng.normal(scale=1e-4, size=4 * 44_100), sound]
 soundfile.write("evening.wav", np.concatenate(pieces), 44_100)
 timbrel.decode("evening.wav", None)
 
 # %% [markdown]
-# Windows of three seconds, one every second and a half, merged to events that begin and end with
-# their sound:
+# Windows of three seconds, one every second and a half, are merged to events. Silence that is
+# longer than a window divides two sounds, and an event begins and ends with its sound.
 
 # %%
 model.predict_events("evening.wav")
