@@ -11,7 +11,7 @@ CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: install demo test test-quick test-release docs lint format bench clean
+.PHONY: install demo test test-quick test-release docs lint format bench gallery clean
 
 install: $(STAMP)
 
@@ -65,6 +65,11 @@ bench: install
 	$(BIN)/python benchmarks/long_recordings.py -m out/models/statistics-cnn
 	$(BIN)/python benchmarks/latency.py -m out/models/statistics-cnn
 	$(BIN)/python benchmarks/startup.py --models out/models
+
+# The confusion matrices are drawn from the results of benchmarks/honesty.py, which `make bench` runs.
+gallery: install $(CHROMIUM)
+	$(BIN)/python docs/notebook.py
+	$(BIN)/python docs/pictures.py
 
 $(CHROMIUM):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \

@@ -62,9 +62,7 @@ def run(folder: Path, command: str) -> str:
 def terminal(folder: Path, commands: tuple[str, ...], picture: str) -> None:
     """Render what commands print as SVG, without the web font that rich asks for."""
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115
-    for number, command in enumerate(commands):
-        if number:
-            console.print()
+    for command in commands:
         console.print(Text(f"$ {command}", style="bold green"))
         console.print(Text.from_ansi(run(folder, command)))
     svg = console.export_svg(title="timbrel")
@@ -122,16 +120,18 @@ def classes(page: Path, picture: str) -> None:
     """Photograph the first class of an exploration."""
     with chromium(width=1280, height=900) as shown:
         shown.goto(page.as_uri())
-        shown.locator(".class").first.screenshot(path=PICTURES / f"{picture}.png")
+        box = shown.locator(".class").first.bounding_box()
+        clip = {"x": 56, "y": box["y"], "width": 1168, "height": box["height"] + 20}
+        shown.screenshot(path=PICTURES / f"{picture}.png", clip=clip, full_page=True)
 
 
 def notebook(picture: str, *, scheme: str, cells: tuple[str, str]) -> None:
     """Photograph the executed notebook, from the cell with one text to that with another."""
-    with chromium(width=980, height=900, scheme=scheme) as shown:
+    with chromium(width=1060, height=900, scheme=scheme) as shown:
         shown.set_content(notebook_page(scheme))
         boxes = [shown.locator(".jp-Cell", has_text=text).first.bounding_box() for text in cells]
         top, bottom = boxes[0]["y"], boxes[1]["y"] + boxes[1]["height"]
-        clip = {"x": 0, "y": top - 8, "width": 980, "height": bottom - top + 16}
+        clip = {"x": 0, "y": top - 8, "width": 1060, "height": bottom - top + 16}
         shown.screenshot(path=PICTURES / f"{picture}.png", clip=clip, full_page=True)
 
 
