@@ -8,8 +8,9 @@ import pytest
 
 import timbrel
 from timbrel import InvalidArgument
-from timbrel.display import bars
-from timbrel.display.bars import NoBars, NotebookBars, progress_bars
+from timbrel.display import cell as cells
+from timbrel.display.bars import NoBars, progress_bars
+from timbrel.display.cell import NotebookBars
 from timbrel.workflows.observer import TrainObserver
 from timbrel.workflows.watched import BarsObserver
 
@@ -36,7 +37,7 @@ def cell(monkeypatch):
 
     module = types.SimpleNamespace(HTML=lambda page: page, display=display)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
-    monkeypatch.setattr(bars, "time", Clock())
+    monkeypatch.setattr(cells, "time", Clock())
     monkeypatch.setattr("rich.console.Console.is_jupyter", True, raising=False)
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     return pages
@@ -94,7 +95,7 @@ def test_a_cell_says_that_work_was_stopped(cell):
 
 
 def test_what_is_done_at_once_shows_nothing(cell, monkeypatch):
-    monkeypatch.setattr(bars, "time", types.SimpleNamespace(monotonic=lambda: 1.0))
+    monkeypatch.setattr(cells, "time", types.SimpleNamespace(monotonic=lambda: 1.0))
     with progress_bars() as shown:
         shown.update(shown.add_task("reading", total=4), completed=4)
     assert cell == []

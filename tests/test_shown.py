@@ -184,6 +184,7 @@ def test_findings_say_what_to_do():
     )
     item = Recording("a.wav", Path("x"), "Bell", "a.wav")
     result = CheckResult("data", "tutorial-cnn", (Checked(item, False, None),) * 30, findings)
+    assert repr(findings[0]) == "Finding('0.wav': silent, Every sample is zero.)"
     said = words(result)
     assert said.startswith("30 recordings, 0 of them usable; nothing odd was found. data")
     assert "Every sample is zero: 30" in said
@@ -253,3 +254,4 @@ def test_names_from_outside_are_never_markup(tiny_training, prepared):
         assert "alert('x')" in words(thing)
         assert repr(thing).isprintable()
     assert repr(item).isprintable()
+    assert repr(finding).isprintable()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from timbrel.wording import plain, shorten
+
 # What each kind means, the ones that make a recording unusable first, then in the order in which
 # they are told. The names are stable; docs/reference/check.md explains them.
 UNUSABLE = {
@@ -37,7 +39,7 @@ ODD = {
 KINDS = UNUSABLE | ODD
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """One thing that is wrong or odd.
 
@@ -52,6 +54,9 @@ class Finding:
     kind: str
     message: str
     action: str
+
+    def __repr__(self) -> str:
+        return plain(f"Finding({self.path!r}: {self.kind}, {shorten(self.message, 120)})")
 
     @property
     def unusable(self) -> bool:

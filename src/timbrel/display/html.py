@@ -46,7 +46,6 @@ border:1px solid currentColor;opacity:.85;white-space:nowrap}}
 {_ME} .tag.yes{{background:rgba(51,137,207,.2);border-color:var(--blue);opacity:1}}
 {_ME} .tag.no{{background:rgba(210,105,30,.2);border-color:var(--orange);opacity:1}}
 {_ME} ul{{margin:4px 0 6px;padding-left:18px}}
-{_ME} details summary{{cursor:pointer}}
 {_ME} audio{{display:block;height:36px;width:100%;max-width:420px;margin-top:6px}}
 {_ME} .line{{display:grid;grid-template-columns:minmax(70px,max-content) 1fr;gap:3px 12px;
 align-items:center;margin:8px 0 4px;font-size:13px}}

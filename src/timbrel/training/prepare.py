@@ -24,7 +24,6 @@ from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
 from timbrel.training.examples import Examples
-from timbrel.wording import plain, plural
 
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
 _CACHE_VERSION = 5
@@ -66,8 +65,7 @@ class Audit:
     problems: tuple[Problem, ...]
 
     def __repr__(self) -> str:
-        kept = f"{self.kept.sum():.1f} s of {self.seconds.sum():.1f} s kept"
-        return plain(f"Audit({kept}, {plural(len(self.problems), 'problem')})")
+        return f"Audit({self.kept.sum():.1f} s of {self.seconds.sum():.1f} s kept)"
 
     def cleaning_note(self, threshold: float | None) -> str | None:
         """Say so where cleaning took so much that its threshold looks wrong; else None."""

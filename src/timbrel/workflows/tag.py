@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timbrel.dataset.manifest import find_recordings
-from timbrel.display.bars import NoBars, NotebookBars, Steps, progress_bars, telling_steps
+from timbrel.display.bars import NoBars, Steps, progress_bars, telling_steps
 from timbrel.display.html import bar, block, named, note, sentences, table, text, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.files import with_slashes
@@ -30,6 +30,8 @@ from timbrel.workflows.watched import check_one
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from timbrel.display.cell import NotebookBars
 
 _A_LINK = "it is a symbolic link, and links are not moved; copying copies what it leads to"
 

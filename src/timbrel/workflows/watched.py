@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from timbrel.display.bars import NoBars, NotebookBars, progress_bars
+from timbrel.display.bars import NoBars, progress_bars
 from timbrel.errors import InvalidArgument
 from timbrel.workflows.observer import EvaluateObserver, TrainObserver
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from timbrel.display.cell import NotebookBars
 
 
 class BarsObserver(EvaluateObserver):
