@@ -80,7 +80,7 @@ def test_a_long_recording_is_drawn_from_some_of_its_windows():
     assert repr(items) == "<1,000,000 predictions>"
     page = words(items)
     assert len(asked) < 5000
-    assert "One of 500 is drawn" in page
+    assert "One of 1000 is drawn" in page
     assert "… and 999,980 more" in page
 
 
@@ -164,6 +164,33 @@ def test_a_timeline_joins_windows_that_say_the_same():
     assert [text.replace("\xa0", " ") for text in ticks] == [
         *("0 s", "2 s", "4 s", "6 s"),
     ]
+
+
+def test_what_is_drawn_of_a_long_recording_stands_for_what_is_not():
+    """Ten minutes of one class, ten of another, and so on, in windows that touch."""
+
+    def make(number):
+        label = "AB"[number // 600 % 2]
+        return said(label=label, start=1.0 * number, end=number + 1.0, seconds=36_000.0)
+
+    line = shown(Predictions(_Made(make, 36_000))).find(".//*[@role='img']")
+    tracks = line.findall("span[@class='track']")
+    assert [len(track) for track in tracks] == [30, 30]
+    wide = {mark.get("style").split(";")[1] for track in tracks for mark in track}
+    # 600 s of 36,000 s, to 36 s.
+    assert {float(text.removeprefix("width:").removesuffix("%")) for text in wide} <= {
+        *(1.6, 1.7),
+    }
+
+
+def test_events_that_stand_alone_are_not_drawn_longer():
+    def make(number):
+        return said(start=10.0 * number, end=10.0 * number + 1, seconds=50_000.0)
+
+    line = shown(Predictions(_Made(make, 5000))).find(".//*[@role='img']")
+    marks = line.findall("span[@class='track']/i")
+    assert len(marks) == 1000
+    assert {mark.get("style").split(";")[1] for mark in marks} == {"width:0.00%"}
 
 
 def test_what_is_unknown_comes_last_and_hollow():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from timbrel.display.html import bar, block, named, note, sentences, table, tag, text, title
 from timbrel.display.timeline import Span, clock, timeline
@@ -12,7 +13,7 @@ from timbrel.wording import duration, percent, plural, shorten
 # Rows of a table, timelines one below the other, and stretches of one.
 _ROWS = 20
 _TIMELINES = 6
-_STRETCHES = 2000
+_STRETCHES = 1000
 _LONG_PATH = 44
 _LONG_LABEL = 48
 
@@ -68,7 +69,7 @@ def _timelines(items: Sequence[Prediction]) -> str:
     # A long recording has windows by the thousand, too many to see, and each takes time to make.
     every = -(-len(items) // _STRETCHES)
     recordings: dict[str, list[Prediction]] = {}
-    for item in items[::every]:
+    for item in items if every == 1 else _some(items, every):
         if item.start is not None and item.end is not None and item.label is not None:
             recordings.setdefault(item.path, []).append(item)
     parts = [
@@ -80,6 +81,22 @@ def _timelines(items: Sequence[Prediction]) -> str:
     if every > 1 and parts:
         parts.append(note(f"One of {every} is drawn."))
     return "".join(parts)
+
+
+def _some(items: Sequence[Prediction], every: int) -> Iterator[Prediction]:
+    """One of so many; where the one after it follows at once, it stands for all up to the next."""
+    for place in range(0, len(items), every):
+        item, *following = items[place : place + 2]
+        until = items[min(place + every, len(items) - 1)]
+        goes_on = until.path == item.path and until.start is not None
+        if following and goes_on and _touch(item, following[0]):
+            item = replace(item, end=max(item.end, until.start))
+        yield item
+
+
+def _touch(one: Prediction, other: Prediction) -> bool:
+    times = one.end, other.start
+    return one.path == other.path and None not in times and times[1] <= times[0] + 1e-6
 
 
 def _timeline(path: str, found: Sequence[Prediction], *, alone: bool) -> str:

@@ -80,6 +80,7 @@ class TagResult:
         head = "file would be placed", "files would be placed"
         if self.journal is not None:
             head = "file placed", "files placed"
+        undo = text(f"timbrel.undo_tag({str(self.journal)!r})")
         most = max(self.counts.values(), default=1)
         rows = [
             (named(folder), bar(count / most, "other" if folder == UNSURE else ""), f"{count:,}")
@@ -89,13 +90,7 @@ class TagResult:
             title(plural(self.placed, *head)),
             note(f"{self.before:,} were placed before" if self.before else ""),
             table(("folder", "files", ""), rows, numbers=(2,)) if rows else "",
-            note(
-                *(
-                    ["Taken back with", text(f"timbrel.undo_tag({str(self.journal)!r})")]
-                    if self.journal
-                    else []
-                )
-            ),
+            note(f"Taken back by {undo}" if self.journal else ""),
             sentences([*(f"{path}: {why}" for path, why in self.failed), *self.notes]),
         )
 
