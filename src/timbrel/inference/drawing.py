@@ -171,9 +171,8 @@ def _when(item: Prediction) -> str:
     if item.start is None or item.end is None:
         return ""
     seconds = item.seconds or item.end
-    if seconds < 90:
-        return f"{item.start:.2f}–{clock(item.end, seconds)}"
-    return f"{clock(item.start, seconds)}–{clock(item.end, seconds)}"
+    start = f"{item.start:.2f}" if seconds < 90 else clock(item.start, seconds)
+    return f'<span class="n">{start}–{clock(item.end, seconds)}</span>'
 
 
 def _length(item: Prediction) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""What native libraries print when they are imported stays out of notebooks."""
+
+import subprocess
+import sys
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_a_notebook_is_not_greeted():
+    code = (
+        "import sys, types\n"
+        "sys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+        "import timbrel.features.backend\n"
+        "print('keras' in sys.modules, file=sys.stderr)"
+    )
+    assert run(code).stderr == "True\n"
+
+
+def test_a_greeting_is_shown_where_the_import_fails():
+    code = (
+        "import os\n"
+        "from timbrel.display.greetings import held_back_stderr\n"
+        "try:\n"
+        "    with held_back_stderr():\n"
+        "        os.write(2, b'what went wrong\\n')\n"
+        "        raise ImportError\n"
+        "except ImportError:\n"
+        "    os.write(2, b'after it\\n')\n"
+    )
+    assert run(code).stderr == "what went wrong\nafter it\n"
+
+
+def test_what_is_no_import_error_is_not_held_up():
+    code = (
+        "import os\n"
+        "from timbrel.display.greetings import held_back_stderr\n"
+        "with held_back_stderr():\n"
+        "    os.write(2, b'hello\\n')\n"
+        "os.write(2, b'after it\\n')\n"
+    )
+    assert run(code).stderr == "after it\n"
+
+
+def test_without_stderr_nothing_is_held_back():
+    code = (
+        "import os, sys\n"
+        "os.close(2)\n"
+        "sys.stderr = None\n"
+        "from timbrel.display.greetings import held_back_stderr\n"
+        "with held_back_stderr():\n"
+        "    print('done')\n"
+    )
+    assert run(code).stdout == "done\n"
