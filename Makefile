@@ -6,7 +6,7 @@ STAMP := .venv/installed
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.
 CHROMIUM := /usr/bin/chromium
 
-CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions
+CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions docs/notebooks
 
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
