@@ -4,7 +4,7 @@ For every interpreter that is given, fresh environments get the wheel with the l
 pyproject.toml allows (constraints-minimum.txt) and with the newest that there are, each of them
 twice: what predicting needs and nothing else, and what training and all other extras need. The
 tests that fit are run there against the wheel as it is installed: those of predicting, on a model
-that this environment trains, and all tests that are not slow.
+that this environment trains, and all others; the slow ones are left out.
 
 What the packages named in pyproject.toml need themselves is as new as it may be, at both ends.
 
@@ -35,6 +35,15 @@ PAGE = ROOT / "docs" / "reference" / "versions.md"
 INSIDE = ROOT / "benchmarks" / "environment.py"
 
 ENDS = ("minimum", "newest")
+# What users install, and how it is called here. torch was not run.
+PARTS = {
+    "core": "Predicting",
+    "train": "Training",
+    "parquet": "Parquet",
+    "tags": "Tags",
+    "live": "Live",
+    "jax": "JAX beside TensorFlow",
+}
 # Extras, and tests with the options of pytest, by what they are for.
 EXTRAS = {"predicting": "", "training": "[all,jax]"}
 _INSTALLED = {"predicting": "core", "training": "core, all extras, JAX"}
@@ -52,6 +61,7 @@ TESTS = {
     ),
     "training": (
         *("tests", "--ignore=tests/release"),
+        *(f"--ignore=tests/test_{name}.py" for name in ALONE),
         # These look at the code, and at what this script wrote, wherever they run.
         "--ignore=tests/contracts/test_packaging.py",
         *("--deselect", "tests/contracts/test_house.py::test_imports_point_downward"),
@@ -154,23 +164,28 @@ def requirements() -> dict[str, list[str]]:
 
 def lowest() -> list[str]:
     """The lines of constraints-minimum.txt: the lower bounds of all that users install."""
-    extras = ("core", "train", "parquet", "tags", "live", "jax")
-    asked = itertools.chain.from_iterable(requirements()[name] for name in extras)
+    asked = itertools.chain.from_iterable(required().values())
     return [line.replace(">=", "==", 1) for line in asked]
+
+
+def required() -> dict[str, list[str]]:
+    """What is required of all that users install and that is run here, by extra."""
+    everything = requirements()
+    return {name: everything[name] for name in PARTS}
 
 
 def save(row: dict) -> None:
     """Add what was run to what was run before, and to the page that tells of it."""
-    required = {name: requirements()[name] for name in ("core", "train")}
+    bounds = required()
     kept = []
     if SAVED.is_file():
         before = json.loads(SAVED.read_text(encoding="utf-8"))
-        if before["requirements"] == required:
+        if before["requirements"] == bounds:
             kept = [run for run in before["runs"] if _leg(run) != _leg(row)]
     runs = sorted([*kept, row], key=_leg)
-    text = json.dumps({"requirements": required, "runs": runs}, indent=1) + "\n"
+    text = json.dumps({"requirements": bounds, "runs": runs}, indent=1) + "\n"
     SAVED.write_text(text, encoding="utf-8")
-    PAGE.write_text(page(runs, required), encoding="utf-8")
+    PAGE.write_text(page(runs, bounds), encoding="utf-8")
 
 
 def _leg(run: dict) -> tuple:
@@ -178,7 +193,7 @@ def _leg(run: dict) -> tuple:
     return [*map(int, run["python"].split("."))], run["end"], run["purpose"]
 
 
-def page(runs: list[dict], required: dict[str, list[str]]) -> str:
+def page(runs: list[dict], bounds: dict[str, list[str]]) -> str:
     """The page of the versions that were run, as Markdown."""
     systems = ", ".join(sorted({f"{run['system']} ({run['libc']})" for run in runs}))
     lines = [
@@ -198,8 +213,8 @@ def page(runs: list[dict], required: dict[str, list[str]]) -> str:
         for run in runs
     ]
     whole = [run for run in runs if run["purpose"] == "training"]
-    for name, title in (("core", "Predicting"), ("train", "Training")):
-        names = [re.split(r"[ ;<>=!~\[]", line)[0] for line in required[name]]
+    for name, title in PARTS.items():
+        names = [re.split(r"[ ;<>=!~\[]", line)[0] for line in bounds[name]]
         rows = {name: [run["packages"].get(name.lower()) for run in whole] for name in names}
         lines += ["", f"## {title}", "", *_table(whole, rows)]
     sizes = {
