@@ -1,36 +1,61 @@
 # Everything that is done with this project. `make install` runs first wherever it is needed.
+# Another Python has an environment of its own: `make test-release PYTHON=python3.13`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-BIN := .venv/bin
-STAMP := .venv/installed
+VENV := .venv$(if $(filter command,$(origin PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
 
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.
 CHROMIUM := /usr/bin/chromium
 
 CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions docs/notebooks
 
+# The shells whose completion is tested, where Debian's packages can be installed.
+SHELLS := /usr/bin/zsh /usr/bin/fish
+
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: install demo test test-quick test-release docs lint format bench gallery clean
+.PHONY: install demo test test-quick test-release test-minimum test-newest versions dist docs lint \
+	format bench gallery clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(STAMP)
 
 demo: install
 	$(BIN)/timbrel demo
 
-test: install $(CHROMIUM)
+test: install $(CHROMIUM) $(SHELLS)
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/release
 
 test-quick: install
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/release -m "not slow"
 
+# What is handed out, and predicting with the oldest versions that are allowed.
 test-release: install
 	$(BIN)/python -m pytest tests/release
+	$(BIN)/python benchmarks/versions.py --end minimum --for predicting
+
+# In fresh environments, with nothing but the lowest versions that pyproject.toml allows, and with
+# the newest that there are; takes minutes and, for training, 2 GB in out/.
+test-minimum: install
+	$(BIN)/python benchmarks/versions.py --end minimum
+
+test-newest: install
+	$(BIN)/python benchmarks/versions.py --end newest
+
+# Both, on every Python that is named, and docs/reference/versions.md from it:
+# `make versions PYTHONS="python3.11 python3.12 python3.13"`.
+PYTHONS ?= $(PYTHON)
+versions: install
+	$(BIN)/python benchmarks/versions.py --save $(addprefix --python ,$(PYTHONS))
+
+dist: install
+	$(BIN)/python -m build --outdir dist .
 
 # Every warning is an error: a link that leads nowhere, a heading that is not there, a type that is
 # not documented.
@@ -71,9 +96,9 @@ gallery: install $(CHROMIUM)
 	$(BIN)/python docs/notebook.py
 	$(BIN)/python docs/pictures.py
 
-$(CHROMIUM):
+$(CHROMIUM) $(SHELLS):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
-		(apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends $(notdir $@))
 
 clean:
-	rm -rf .venv build dist out timbrel-demo timbrel-model
+	rm -rf .venv .venv-* build dist out timbrel-demo timbrel-model

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -114,9 +115,38 @@ def untrained(_without_learning, monkeypatch):
 
 
 @pytest.fixture
-def tiny_model(tiny_training):
-    """The model directory of `tiny_training`; read only."""
-    return tiny_training.path
+def tiny_model(request):
+    """The model directory of `tiny_training`; read only.
+
+    Where only what predicting needs is installed, it was trained elsewhere on the same recordings:
+    TIMBREL_TINY_MODEL is its folder (see benchmarks/versions.py).
+    """
+    made = os.environ.get("TIMBREL_TINY_MODEL")
+    return Path(made) if made else request.getfixturevalue("tiny_training").path
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory):
+    """The folder with the sdist, and with the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("distributions")
+    command = [sys.executable, "-m", "build", "--outdir", folder, ROOT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sdist(distributions):
+    """What `make dist` writes."""
+    (found,) = distributions.glob("timbrel-*.tar.gz")
+    return found
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions):
+    """What `make dist` writes."""
+    (found,) = distributions.glob("timbrel-*-py3-none-any.whl")
+    return found
 
 
 def interruptible(*arguments):

@@ -538,6 +538,7 @@ def data_with_traps(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path, monkeypatch):
+    pytest.importorskip("keras", reason="the train extra is not installed")
     from timbrel.dataset.manifest import read_dataset
     from timbrel.training.prepare import prepare
 
@@ -558,6 +559,7 @@ def test_preparing_goes_on_without_the_file_that_crashes(data_with_traps, tmp_pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("unruly")
 def test_exploring_goes_on_without_the_file_that_crashes(data_with_traps, tmp_path):
+    pytest.importorskip("keras", reason="the train extra is not installed")
     from timbrel.workflows.explore import explore
 
     found = explore(data_with_traps, tmp_path / "explore.html")

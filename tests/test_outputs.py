@@ -1,5 +1,6 @@
 """Where predictions go: names, folders, what is replaced and what is not."""
 
+import importlib.util
 import os
 import stat
 import threading
@@ -12,6 +13,12 @@ from timbrel.errors import InvalidArgument, MissingExtra, OutputError
 from timbrel.inference.names import names_for, places
 from timbrel.inference.outputs import FORMATS, Layout, opened
 from timbrel.inference.prediction import Prediction
+
+WITH_PYARROW = pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="the parquet extra is not installed"
+)
+TEXT = [form for form in FORMATS if form != "parquet"]
+PARQUET = pytest.param("parquet", marks=WITH_PYARROW)
 
 
 def said(path, label="dog", **more):
@@ -122,7 +129,7 @@ def test_label_files_written_beside_recordings_are_read_with_them(tmp_path, form
         ("jsonl", ".jsonl"),
         ("audacity", ".txt"),
         ("raven", ".selections.txt"),
-        ("parquet", ".parquet"),
+        pytest.param("parquet", ".parquet", marks=WITH_PYARROW),
     ],
 )
 def test_a_folder_gets_a_file_for_each_recording(tmp_path, form, ending):
@@ -144,7 +151,7 @@ def test_each_file_appears_when_its_recording_is_done(tmp_path):
             assert (tmp_path / f"{name}.csv").read_text().count("\n") == 2
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*TEXT, PARQUET])
 def test_a_recording_that_was_left_halfway_has_no_file(tmp_path, form):
     with opened(f"{tmp_path}/", ["a.wav", "b.wav"], layout=Layout(form)) as output:
         output.begin("a.wav")
@@ -194,7 +201,7 @@ def test_a_file_appears_when_all_is_done(tmp_path):
     assert tree(tmp_path) == ["new/out.csv"]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*TEXT, PARQUET])
 def test_an_error_leaves_what_was_there(tmp_path, form):
     target = tmp_path / "out"
     target.write_text("before")
@@ -258,7 +265,7 @@ def test_a_named_pipe_is_written_to_and_stays_one(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*TEXT, PARQUET])
 @pytest.mark.parametrize("rows", [1, 20_000])
 def test_a_full_disk_is_one_sentence(form, rows):
     with pytest.raises(OutputError, match="Cannot write /dev/full: the disk is full"):
@@ -296,7 +303,7 @@ def test_parquet_wants_a_file_and_its_extra(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*TEXT, PARQUET])
 def test_nobody_collects_the_predictions(tmp_path, form):
     alive = weakref.WeakSet()
     most = 0

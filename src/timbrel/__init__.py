@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+__version__ = "0.1.0"
+
 _PUBLIC = {
     "AudioError": "timbrel.errors",
     "DataError": "timbrel.errors",
@@ -82,11 +84,6 @@ __all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> object:
-    if name == "__version__":
-        # Takes longer to import than the rest of this.
-        from importlib import metadata
-
-        return metadata.version("timbrel")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'timbrel' has no attribute '{name}'")
     return getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -4,18 +4,22 @@ import csv
 import io
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
 import soundfile
 import typer
 
+import timbrel
 from conftest import RATE, write_folder
 from timbrel.cli.main import app, main
+from timbrel.cli.versions import version_text
 
 
 @pytest.fixture
@@ -59,7 +63,16 @@ def test_every_command_and_every_option_says_what_it_is_for():
 def test_version(call):
     status, out, _ = call("--version")
     assert status == 0
-    assert re.fullmatch(r"timbrel \d+\.\d+\.\d+\S*\n", out)
+    lines = out.splitlines()
+    assert lines[0] == f"timbrel {timbrel.__version__}"
+    assert lines[1].startswith(f"Python {platform.python_version()} on ")
+    assert f"onnxruntime {metadata.version('onnxruntime')}" in lines[2]
+    assert {line.partition(":")[0] for line in lines[2:]} >= {"predicting", "train", "live"}
+
+
+def test_version_says_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr("timbrel.cli.versions._PACKAGES", {"train": ("no-such-package",)})
+    assert version_text().endswith("\ntrain: not installed")
 
 
 def test_summary_shows_layers_and_parameters(call, tmp_path):

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,42 @@ TRAIN_ONLY = {
     "keras", "tensorflow", "sklearn", "scipy", "onnx", "tf2onnx", "matplotlib", "jinja2", "pandas",
     "pyarrow",
 }  # fmt: skip
+
+
+def test_every_module_without_its_extra_says_which():
+    """Whatever is imported where only predicting is installed: it works, or names its extra."""
+    modules = sorted(
+        found.name
+        for found in pkgutil.walk_packages(timbrel.__path__, "timbrel.")
+        # The program itself, and what make_synthetic alone imports, and answers for.
+        if found.name not in ("timbrel.__main__", "timbrel.dataset.synthesis")
+    )
+    assert len(modules) > 100
+    code = BLOCK.format(blocked={*TRAIN_ONLY, "mutagen", "sounddevice", "jax"}) + (
+        "import importlib\n"
+        "from timbrel.errors import MissingExtra\n"
+        f"for name in {modules!r}:\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except MissingExtra as error:\n"
+        "        assert 'pip install \"timbrel[train]\"' in str(error), (name, error)\n"
+        "    else:\n"
+        "        print(name)\n"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    needless = {"timbrel.cli.main", "timbrel.workflows.predict", "timbrel.workflows.compare"}
+    assert needless <= set(done.stdout.split())
+
+
+def test_finished_models_are_scored_without_keras(tiny_model, tiny_data):
+    code = BLOCK.format(blocked=TRAIN_ONLY) + (
+        "from timbrel.cli.main import main\n"
+        f"main(['evaluate', {str(tiny_data)!r}, '-m', {str(tiny_model)!r}])"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    assert "100.0%" in done.stdout
 
 
 def test_predicting_works_without_keras(tiny_model, tiny_data):

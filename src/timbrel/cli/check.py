@@ -14,7 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import Audio, CacheFolder, CleanThreshold, Data, NoCache, Seed
+from timbrel.cli.options import (
+    Audio,
+    CacheFolder,
+    CleanThreshold,
+    Data,
+    NoCache,
+    Seed,
+    recipe_names,
+)
 from timbrel.cli.tables import plain_table
 from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.dataset.recording import Problem
@@ -34,7 +42,13 @@ def check(
     data: Data,
     audio: Audio = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Whose window, rate and cleaning to check for.")
+        str,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="Whose window, rate and cleaning to check for.",
+            autocompletion=recipe_names,
+        ),
     ] = TUTORIAL_RECIPE,
     clean_threshold: CleanThreshold = None,
     deep: Annotated[

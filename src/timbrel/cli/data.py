@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrel.cli.console import NoBars, Quiet, StageBars, Terminal, Verbose
+from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.display.bars import NoBars, StageBars
 
 if TYPE_CHECKING:
     from rich.progress import Progress

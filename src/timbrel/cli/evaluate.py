@@ -18,6 +18,7 @@ from timbrel.cli.options import (
     Epochs,
     NoCache,
     Seed,
+    recipe_names,
 )
 from timbrel.cli.tables import (
     class_table,
@@ -38,7 +39,10 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write all figures to 
 def evaluate(
     data: Data,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", "-r", help="The recipe to train with.")
+        str | None,
+        typer.Option(
+            "--recipe", "-r", help="The recipe to train with.", autocompletion=recipe_names
+        ),
     ] = None,
     model: Annotated[
         list[Path] | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import Audio, CleanThreshold, Data
+from timbrel.cli.options import Audio, CleanThreshold, Data, recipe_names
 from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
 
 
@@ -19,7 +19,13 @@ def explore(
     ),
     audio: Audio = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Whose cleaning and front end to show.")
+        str,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="Whose cleaning and front end to show.",
+            autocompletion=recipe_names,
+        ),
     ] = TUTORIAL_RECIPE,
     clean_threshold: CleanThreshold = None,
     quiet: Quiet = False,

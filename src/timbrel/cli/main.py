@@ -46,9 +46,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from timbrel import __version__
+        from timbrel.cli.versions import version_text
 
-        typer.echo(f"timbrel {__version__}")
+        typer.echo(version_text())
         raise typer.Exit
 
 
@@ -56,7 +56,12 @@ def _version(wanted: bool) -> None:
 def root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print versions and exit.",
+        ),
     ] = False,
 ) -> None:
     """Turn a folder of labelled recordings into a small sound classifier you can trust."""

@@ -14,6 +14,14 @@ from timbrel.errors import InvalidArgument
 if TYPE_CHECKING:
     from timbrel.audio.pcm import Pcm
 
+
+def recipe_names(incomplete: str) -> list[str]:
+    """Recipes whose names begin so, for a shell that completes what is typed."""
+    from timbrel.networks.recipes import RECIPES
+
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
 Data = Annotated[
     Path,
     typer.Argument(
@@ -24,7 +32,10 @@ Data = Annotated[
 Audio = Annotated[
     Path | None, typer.Option("--audio", help="Folder that the CSV's paths are relative to.")
 ]
-RecipeName = Annotated[str, typer.Option("--recipe", "-r", help="The recipe to train with.")]
+RecipeName = Annotated[
+    str,
+    typer.Option("--recipe", "-r", help="The recipe to train with.", autocompletion=recipe_names),
+]
 Epochs = Annotated[
     int | None, typer.Option("--epochs", help="Passes over the data, instead of the recipe's.")
 ]

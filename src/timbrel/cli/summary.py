@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from timbrel.cli.console import Terminal, load_keras
+from timbrel.cli.options import recipe_names
 from timbrel.cli.tables import cost_text, network_table
 
 
 def summary(
-    recipe: Annotated[str, typer.Argument(help="A recipe, for instance tutorial-cnn.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe, for instance tutorial-cnn.", autocompletion=recipe_names),
+    ],
     classes: Annotated[int, typer.Option("--classes", help="Number of classes.")] = 10,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Draw it too: a .png or .svg.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+
+from timbrel.errors import MissingExtra
 
 _RANGE = (0.05, 20.0)
 
@@ -39,11 +40,19 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
     Returns:
         A temperature between 0.05 and 20; 1 where there is no file.
 
+    Raises:
+        MissingExtra: SciPy is not installed.
+
     Source: Guo et al. (2017), "On calibration of modern neural networks"; Platt (1999),
     "Probabilistic outputs for support vector machines", for the targets.
     """
     if len(target) == 0:
         return 1.0
+    # Finished models are scored without it.
+    try:
+        from scipy.optimize import minimize_scalar
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("train", "Calibrating a model") from error
     logits = np.log(np.maximum(windows.astype(np.float64), 1e-30))
     doubt = 1 / (len(target) + 2)
     wanted = np.full((len(target), windows.shape[1]), doubt / max(windows.shape[1] - 1, 1))

@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from timbrel.errors import MissingExtra
+from timbrel.evaluation.calibration import fit_temperature, tempered
 
 try:
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    # It needs SciPy.
-    from timbrel.evaluation.calibration import fit_temperature, tempered
 except ModuleNotFoundError as error:
     raise MissingExtra.of("train", "Looking for wrong labels") from error
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
-import scipy.sparse
 
+from timbrel.errors import MissingExtra
 from timbrel.features.backend import keras
 from timbrel.features.fourier import PowerSpectrum
 from timbrel.features.framing import FramedSpectrum
 from timbrel.features.spectrum import area_filters, frame_count
+
+try:
+    import scipy.fft
+    import scipy.sparse
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("train", "Training and feature extraction") from error
 
 ops = keras.ops
 

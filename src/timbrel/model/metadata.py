@@ -6,6 +6,7 @@ import platform
 
 import numpy as np
 
+from timbrel import __version__
 from timbrel.audio.windows import Windowing
 from timbrel.errors import ModelError
 
@@ -87,8 +88,8 @@ def versions() -> dict[str, str]:
     # Takes a while to import, and who predicts does not ask.
     from importlib import metadata as packages
 
-    found = {"python": platform.python_version()}
-    for name in ("timbrel", "numpy", "soundfile", "soxr", "keras", "onnxruntime"):
+    found = {"python": platform.python_version(), "timbrel": __version__}
+    for name in ("numpy", "soundfile", "soxr", "keras", "onnxruntime"):
         found[name] = packages.version(name)
     for name in ("tensorflow", "tensorflow-cpu", "torch", "jax"):
         try:

@@ -1,0 +1,94 @@
+"""What pyproject.toml promises is what was run."""
+
+import importlib.util
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import timbrel
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+RESULTS = json.loads((ROOT / "benchmarks/results/versions.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def versions():
+    """The module benchmarks/versions.py."""
+    found = importlib.util.spec_from_file_location("versions", ROOT / "benchmarks" / "versions.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_everything_that_users_install_has_a_lower_bound():
+    extras = PROJECT["optional-dependencies"]
+    for text in [*PROJECT["dependencies"], *(extras["train"]), *extras["parquet"], *extras["live"]]:
+        (bound,) = Requirement(text).specifier
+        assert bound.operator == ">=", text
+
+
+def test_the_lowest_versions_are_those_of_the_project(versions):
+    lines = (ROOT / "constraints-minimum.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == versions.lowest()
+
+
+def test_what_is_pinned_is_allowed():
+    pinned = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            name, _, version = line.partition("==")
+            pinned[name.lower().replace("_", "-")] = version
+    named = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]]
+    for need in map(Requirement, named):
+        if need.marker is None or need.marker.evaluate():
+            assert need.specifier.contains(pinned[need.name]), need
+
+
+def test_all_that_was_run_passed_and_was_complete(versions):
+    ran = {}
+    for run in RESULTS["runs"]:
+        assert run["passed"], (run["python"], run["end"], run["purpose"])
+        assert re.search(r"\b\d{3,} passed", run["tests"]), run["tests"]
+        ran.setdefault(run["python"], set()).add((run["end"], run["purpose"]))
+    for python, legs in ran.items():
+        assert legs == {(end, purpose) for end in versions.ENDS for purpose in versions.EXTRAS}, (
+            python
+        )
+
+
+def test_the_pythons_that_are_claimed_were_run():
+    ran = {run["python"].rpartition(".")[0] for run in RESULTS["runs"]}
+    claimed = re.findall(
+        r"^Programming Language :: Python :: (\d\.\d+)$",
+        "\n".join(PROJECT["classifiers"]),
+        flags=re.MULTILINE,
+    )
+    assert set(claimed) == ran
+    assert PROJECT["requires-python"] == f">={min(claimed, key=lambda text: int(text[2:]))}"
+
+
+def test_they_were_run_with_the_bounds_as_they_are(versions):
+    assert RESULTS["requirements"] == versions.required()
+    for run in RESULTS["runs"]:
+        if run["end"] == "minimum":
+            for text in PROJECT["dependencies"]:
+                need = Requirement(text)
+                (bound,) = need.specifier
+                assert Requirement(f"x=={bound.version}").specifier.contains(
+                    run["packages"][need.name]
+                ), (run["python"], text)
+
+
+def test_the_page_of_versions_says_what_was_run(versions):
+    page = (ROOT / "docs/reference/versions.md").read_text(encoding="utf-8")
+    assert page == versions.page(RESULTS["runs"], RESULTS["requirements"])
+
+
+def test_the_citation_names_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {timbrel.__version__}\n" in citation
