@@ -16,7 +16,7 @@ SHELLS := /usr/bin/zsh /usr/bin/fish
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: install demo test test-quick test-release test-minimum test-newest versions dist docs lint \
+.PHONY: install demo test test-quick test-release test-minimum test-newest versions dist docs instrument-model lint \
 	format bench gallery clean
 
 install: $(STAMP)
@@ -62,6 +62,10 @@ dist: install
 docs: install
 	$(BIN)/python -m sphinx -b html -W --keep-going -q -d out/doctrees docs out/docs
 	@echo out/docs/index.html
+
+# The model that comes with the package, its figures and its card; an hour or two.
+instrument-model: install
+	$(BIN)/python benchmarks/instrument_model.py
 
 lint: install
 	$(BIN)/ruff check $(CODE)

@@ -270,7 +270,6 @@ def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-"], "No model given; pass -m MODEL."),
         (["x.wav", "-m", "MODEL"], "for files there is timbrel predict"),
         (["-", "-m", "MODEL"], "no WAV header"),
         (["-m", "MODEL", "--pcm-rate", "8000"], "is for sound on stdin"),

@@ -104,7 +104,6 @@ def test_wrong_use_is_one_sentence(call, library, tmp_path, tiny_model):
     for arguments, sentence in (
         ([library], "timbrel tag DIR --to OUT"),
         (["--to", out], "timbrel tag DIR --to OUT"),
-        ([library, "--to", out], "No model given; pass -m MODEL."),
         ([library, "--to", out, "-m", tiny_model, "--copy", "--move"], "Got --copy and --move."),
         ([library, "--to", out, "-m", tiny_model, "--write-tags"], "`--write-tags` goes with"),
         ([library, "--to", library, "-m", tiny_model], "`--to` must be another folder"),

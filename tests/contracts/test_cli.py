@@ -269,7 +269,6 @@ def wrong_uses(tmp_path, tiny_model):
         (["summary", "tutorial-cnn", "--classes", "1"], "`--classes` must be at least 2. Got 1."),
         (["summary", "tutorial-cnn", "-o", tmp_path / "x.doc"], ".png"),
         (["explore", tmp_path / "nowhere"], "There is no file or folder"),
-        (["predict", "x.wav"], "No model given; pass -m MODEL."),
         (["predict", "x.wav", "-m", tmp_path / "no"], "There is no model"),
         (["predict", "x.wav", "-m", empty], "is not a Timbrel model"),
         (["predict", "x.wav", "-m", tiny_model, "--threshold", "2"], "between 0 and 1. Got 2.0"),

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def info(
-    model: Annotated[Path, typer.Argument(help="A model directory or its model.onnx.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A model directory or its model.onnx; the instrument model that is built in, by "
+            "default.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Say what a model is: classes, front end, honest scores, thresholds, where it comes from."""

@@ -20,7 +20,6 @@ from timbrel.cli.options import (
     PcmFormat,
     PcmRate,
     Threshold,
-    given,
     pcm_of,
     piped,
 )
@@ -71,7 +70,6 @@ def listen(
     if list_devices:
         _list_devices()
         return
-    model = given(model)
     if source not in (None, "-"):
         raise InvalidArgument(
             f"`listen` takes a microphone, or - for stdin. Got '{source}'; for files there is "

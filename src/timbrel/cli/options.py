@@ -46,7 +46,13 @@ Seed = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything that is random.")
 ]
 ModelPath = Annotated[
-    Path | None, typer.Option("--model", "-m", help="A model directory or its model.onnx.")
+    Path | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A model directory or its model.onnx, instead of the instrument model that is built "
+        "in.",
+    ),
 ]
 Threshold = Annotated[
     float | None,
@@ -81,13 +87,6 @@ PcmFormat = Annotated[
     PcmForm, typer.Option("--pcm-format", help="16-bit integers or 32-bit floats, little-endian.")
 ]
 PcmChannels = Annotated[int, typer.Option("--pcm-channels", help="Channels of raw PCM.")]
-
-
-def given(model: Path | None) -> Path:
-    """The model that was asked for."""
-    if model is None:
-        raise InvalidArgument("No model given; pass -m MODEL.")
-    return model
 
 
 def piped() -> BinaryIO:

@@ -21,7 +21,6 @@ from timbrel.cli.options import (
     PcmFormat,
     PcmRate,
     Threshold,
-    given,
     pcm_of,
     piped,
 )
@@ -101,7 +100,6 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Say what is heard in files, folders or stdin: one row a file, a window or an event."""
-    model = given(model)
     terminal = Terminal(quiet, verbose)
     # What is imported here in part cannot be told from what cannot be imported.
     with interrupted_at_once():

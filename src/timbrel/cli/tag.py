@@ -10,7 +10,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
-from timbrel.cli.options import ModelPath, Threshold, given
+from timbrel.cli.options import ModelPath, Threshold
 from timbrel.cli.tables import plain_table
 from timbrel.errors import InvalidArgument
 
@@ -71,7 +71,6 @@ def tag(
     mode = _mode(link=link, copy=copy, move=move)
     if folder is None or to is None:
         raise InvalidArgument("Say which folder to sort and where to: timbrel tag DIR --to OUT.")
-    model = given(model)
     from timbrel.tagging.names import JOURNAL
     from timbrel.workflows.tag import tag as workflow
 

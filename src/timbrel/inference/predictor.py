@@ -229,8 +229,16 @@ def _attempt(
     return say(name, heard)
 
 
-def load(model: str | os.PathLike, *, threshold: float | None = None, top: int = 5) -> Predictor:
-    """Load a model directory or its `model.onnx`, ready to predict.
+def load(
+    model: str | os.PathLike | None = None, *, threshold: float | None = None, top: int = 5
+) -> Predictor:
+    """Load a model, ready to predict.
+
+    Args:
+        model: a model directory or its `model.onnx`; by default the instrument model that comes
+            with the package.
+        threshold: probability from which a class is accepted; the model's own by default.
+        top: how many classes a prediction lists.
 
     Raises:
         ModelError: the model cannot be read.

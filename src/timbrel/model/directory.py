@@ -16,6 +16,8 @@ from timbrel.model.runtime import Session
 GRAPH = "model.onnx"
 DESCRIPTION = "model.json"
 CHECKPOINT = "checkpoint"
+# The model that comes with the package; `make instrument-model` made it.
+INSTRUMENTS = Path(__file__).with_name("instruments.onnx")
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ class LoadedModel:
     graph: bytes
 
 
-def load_model(model: str | os.PathLike, *, threads: int = 0) -> LoadedModel:
-    """Read a model directory or a `model.onnx` alone.
+def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> LoadedModel:
+    """Read a model directory or a `model.onnx` alone; by default the instrument model.
 
     Raises:
         ModelError: there is none, it is damaged, of a newer schema, or its parts do not belong
             together.
     """
+    model = INSTRUMENTS if model is None else model
     path = Path(model)
     if path.is_dir():
         return _load_directory(path, threads)

@@ -82,17 +82,18 @@ class ModelInfo:
         return asdict(self)
 
 
-def info(model: str | os.PathLike) -> ModelInfo:
+def info(model: str | os.PathLike | None = None) -> ModelInfo:
     """Read what a model says of itself; needs onnxruntime, not Keras.
 
     Args:
-        model: a model directory or its `model.onnx`.
+        model: a model directory or its `model.onnx`; by default the instrument model that comes
+            with the package.
 
     Raises:
         ModelError: the model cannot be read.
     """
     loaded = load_model(model, threads=1)
-    path, metadata = Path(model), loaded.metadata
+    path, metadata = Path(loaded.name), loaded.metadata
     recipe = metadata["recipe"]
     evaluation, doubt = _evaluation(path, metadata) if path.is_dir() else (None, ())
     scores, refit = _get(metadata, "scores", dict), _get(metadata, "refit", bool)

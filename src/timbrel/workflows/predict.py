@@ -76,7 +76,7 @@ def _inside(folder: Path) -> list[Path]:
 
 def predict(
     paths: Paths,
-    predictor: Predictor | str | os.PathLike,
+    predictor: Predictor | str | os.PathLike | None = None,
     *,
     level: str = "file",
     events: EventSettings | None = None,
@@ -90,7 +90,8 @@ def predict(
 
     Args:
         paths: files, folders and patterns, or a single one.
-        predictor: what `timbrel.load` gave, or a model directory or its `model.onnx`.
+        predictor: what `timbrel.load` gave, or a model directory or its `model.onnx`; by default
+            the instrument model that comes with the package.
         level: "file", "window" or "event".
         events: what makes an event.
         progress: show a bar as the work goes on, in a notebook's cell or on a terminal's stderr.

@@ -118,7 +118,7 @@ class TagResult:
 def tag(
     folder: str | os.PathLike,
     to: str | os.PathLike,
-    model: str | os.PathLike | Predictor,
+    model: str | os.PathLike | Predictor | None = None,
     *,
     mode: str = "link",
     keep_folders: bool = False,
@@ -137,7 +137,8 @@ def tag(
     Args:
         folder: what to sort; links to folders in it are not followed.
         to: where the class folders are made.
-        model: a model directory, its `model.onnx`, or what `timbrel.load` gave.
+        model: a model directory, its `model.onnx`, or what `timbrel.load` gave; by default the
+            instrument model that comes with the package.
         mode: "link" for symbolic links (relative where both folders lie on one disk), "copy", or
             "move".
         keep_folders: keep the sub-folders of `folder` below each class folder.
@@ -323,8 +324,8 @@ def undo_tag(journal: str | os.PathLike, progress: Steps | bool | None = None) -
         return take_library_back(path, tell)
 
 
-def _predictor(model: str | os.PathLike | Predictor, threshold: float | None) -> Predictor:
-    if isinstance(model, str | os.PathLike):
+def _predictor(model: str | os.PathLike | Predictor | None, threshold: float | None) -> Predictor:
+    if model is None or isinstance(model, str | os.PathLike):
         return load(model, threshold=threshold)
     if threshold is not None:
         raise InvalidArgument("`threshold` goes with a model's path; a loaded one has its own.")
