@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -49,27 +50,27 @@ def test_what_is_pinned_is_allowed():
             assert need.specifier.contains(pinned[need.name]), need
 
 
-def test_all_that_was_run_passed_and_was_complete(versions):
-    ran = {}
+def test_all_that_was_run_passed():
     for run in RESULTS["runs"]:
         assert run["passed"], (run["python"], run["end"], run["purpose"])
         assert re.search(r"\b\d{3,} passed", run["tests"]), run["tests"]
+
+
+def test_the_pythons_that_are_claimed_were_run(versions):
+    """At both ends, with and without what training needs; a part of that is not enough."""
+    ran = {}
+    for run in RESULTS["runs"]:
         ran.setdefault(run["python"], set()).add((run["end"], run["purpose"]))
-    for python, legs in ran.items():
-        assert legs == {(end, purpose) for end in versions.ENDS for purpose in versions.EXTRAS}, (
-            python
-        )
-
-
-def test_the_pythons_that_are_claimed_were_run():
-    ran = {run["python"].rpartition(".")[0] for run in RESULTS["runs"]}
+    wanted = set(product(versions.ENDS, versions.EXTRAS))
     claimed = re.findall(
         r"^Programming Language :: Python :: (\d\.\d+)$",
         "\n".join(PROJECT["classifiers"]),
         flags=re.MULTILINE,
     )
-    assert set(claimed) == ran
-    assert PROJECT["requires-python"] == f">={min(claimed, key=lambda text: int(text[2:]))}"
+    assert claimed == sorted(
+        {python.rpartition(".")[0] for python, legs in ran.items() if legs == wanted}
+    )
+    assert PROJECT["requires-python"] == f">={claimed[0]}"
 
 
 def test_they_were_run_with_the_bounds_as_they_are(versions):
