@@ -33,8 +33,8 @@ white-space:normal;max-width:420px}}
 {_ME} thead th span{{opacity:.74}}
 {_ME} tbody th{{font-weight:600;overflow-wrap:anywhere;min-width:90px}}
 {_ME} .n{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
-{_ME} .bar{{display:inline-block;position:relative;width:min(150px,24vw);height:10px;border-radius:2px;
-background:var(--wash);vertical-align:-1px}}
+{_ME} .bar{{display:inline-block;position:relative;width:min(150px,24vw);height:10px;
+border-radius:2px;background:var(--wash);vertical-align:-1px}}
 {_ME} .bar b{{position:absolute;left:0;top:0;bottom:0;border-radius:2px;background:var(--blue)}}
 {_ME} .bar.other b{{background:rgba(128,128,128,.7)}}
 {_ME} .bar i{{position:absolute;top:-3px;bottom:-3px;border:solid currentColor;
