@@ -16,7 +16,7 @@ copyright = "2026, The Timbrel developers"
 version = release = timbrel.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -26,6 +26,8 @@ extensions = [
     "waiting_sections",
 ]
 exclude_patterns = ["extensions"]
+# Notebooks are executed by docs/notebook.py; here they are only read.
+nb_execution_mode = "off"
 # Links to headings of pages, as GitHub makes them too; a heading that is not there is an error.
 myst_heading_anchors = 4
 # Programs in other languages may be unfinished, but none is left uncoloured by mistake.

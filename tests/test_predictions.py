@@ -150,6 +150,16 @@ def test_a_table_of_recordings():
     assert len(rows(Predictions(ITEMS * 99))) == 20
 
 
+def test_a_folder_that_all_share_is_named_once():
+    items = Predictions([said("field/north/a.wav"), said("field/north/b/a.wav")])
+    assert words(items).startswith("in field/north recording answer")
+    assert [row[0] for row in rows(items)] == ["a.wav", "b/a.wav"]
+    same = Predictions([said("field/north/a.wav")] * 2)
+    assert [row[0] for row in rows(same)] == ["field/north/a.wav"] * 2
+    apart = Predictions([said("/one/a.wav"), said("/two/a.wav")])
+    assert [row[0] for row in rows(apart)] == ["/one/a.wav", "/two/a.wav"]
+
+
 def test_a_timeline_joins_windows_that_say_the_same():
     items, _ = windows(6)
     line = shown(items).find(".//*[@role='img']")

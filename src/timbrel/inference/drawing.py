@@ -116,13 +116,30 @@ def _table(items: Sequence[Prediction]) -> str:
     """A row a prediction; columns only for what there is."""
     timed = any(item.start is not None for item in items)
     several = len({item.path for item in items}) > 1 or not timed
+    folder = _folder([item.path for item in items]) if several else ""
     # A table of windows names its recording above the timeline.
     head = [*(["recording"] if several else []), *(["time"] if timed else [])]
     rows = []
     for item in items:
-        first = [*([_path(item.path)] if several else []), *([_when(item)] if timed else [])]
+        path = _path(item.path.removeprefix(folder))
+        first = [*([path] if several else []), *([_when(item)] if timed else [])]
         rows.append([*first, *_cells(item)])
-    return table([*head, "answer", "probability", "", "next"], rows, numbers=(len(head) + 2,))
+    where = note(f"in {named(folder[:-1])}") if folder else ""
+    head += ["answer", "probability", "", "next"]
+    return where + table(head, rows, numbers=(len(head) - 2,))
+
+
+def _folder(paths: Sequence[str]) -> str:
+    """The folder that several paths share, with the slash behind it."""
+    if len(set(paths)) < 2:
+        return ""
+    shared = []
+    for names in zip(*(path.split("/")[:-1] for path in paths), strict=False):
+        if len(set(names)) > 1:
+            break
+        shared.append(names[0])
+    # Alone, the slash of all files says nothing.
+    return "/".join([*shared, ""]) if any(shared) else ""
 
 
 def _cells(item: Prediction) -> tuple[str, ...]:

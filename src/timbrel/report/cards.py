@@ -120,7 +120,11 @@ def finding_parts(findings: Sequence, kinds: Mapping[str, str]) -> list[str]:
     counts = Counter(item.kind for item in findings)
     said = [f"{text(kinds[kind])}: {count}" for kind, count in counts.items()]
     rows = [
-        (named(item.path), text(item.kind), f"{text(item.message)} {text(item.action)}")
+        (
+            named(item.path),
+            f'<span class="n">{text(item.kind)}</span>',
+            f"{text(item.message)} {text(item.action)}",
+        )
         for item in findings[:_ROWS]
     ]
     parts = [note(*said), table(("recording", "finding", "what, and what to do"), rows)]
