@@ -78,6 +78,15 @@ def test_windows_that_overlap_share_the_overlap():
     assert events(heard("ab", hop=1, window=4)) == [("a", 0, 2.5), ("b", 2.5, 5)]
 
 
+def test_what_reaches_a_limit_exactly_counts():
+    found = heard("a.")
+    sure = float(found.probabilities[0].max())
+    assert events(found, min_confidence=sure) == [("a", 0, 1)]
+    found.sounding[0] = (0.4, 0.7)
+    assert 0.7 - 0.4 < 0.3  # As floats have it.
+    assert events(found, min_length=0.3) == [("a", 0.4, 0.7)]
+
+
 def test_what_cleaning_cut_between_windows_is_a_gap():
     found = heard("aaa", start=[0, 1, 5])
     assert events(found) == [("a", 0, 2), ("a", 5, 6)]
@@ -90,7 +99,12 @@ def test_an_event_is_where_the_sound_is():
     found = heard("aa", hop=1.5, window=3)
     found.sounding[:] = [(2, 3), (2, 3)]
     assert events(found) == [("a", 2, 3)]
-    assert events(dataclasses.replace(found, silent=np.array([True, False]))) == [("a", 2.5, 3)]
+    # A window that belongs to no event takes nothing of it, if it has no sound of its own.
+    assert events(dataclasses.replace(found, silent=np.array([True, False]))) == [("a", 2, 3)]
+    assert events(dataclasses.replace(found, silent=np.array([False, True]))) == [("a", 2, 3)]
+    found.sounding[:] = [(1, 3), (2, 4)]
+    assert events(dataclasses.replace(found, silent=np.array([True, False]))) == [("a", 2.5, 4)]
+    assert events(dataclasses.replace(found, silent=np.array([False, True]))) == [("a", 1, 2.5)]
     # Two sounds with silence between them are two events, unless the gap is closed.
     found.sounding[:] = [(0.5, 1), (2.5, 4)]
     assert events(found) == [("a", 0.5, 1), ("a", 2.5, 4)]

@@ -113,6 +113,29 @@ def test_streams_that_cannot_be_taken_are_told():
             Pcm(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"fLaC", "FLAC"),
+        (b"OggS", "Ogg"),
+        (b"ID3\x03", "MP3"),
+        (b"RF64", "RF64"),
+        (b"FORM", "AIFF"),
+    ],
+)
+def test_sound_files_are_no_raw_pcm(start, kind):
+    with pytest.raises(InvalidArgument, match=rf"a sound file \({kind}\), not raw PCM"):
+        read_stream(io.BytesIO(start + bytes(100)), Pcm(RATE))
+
+
+def test_a_header_without_samples_is_told():
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(0), RATE, format="WAV", subtype="PCM_16")
+    _, pieces = read_stream(io.BytesIO(content.getvalue()[:45]), None)
+    with pytest.raises(AudioError, match="it holds no samples"):
+        list(pieces)
+
+
 @pytest.mark.parametrize("odd", [b"odd", b"even"])
 def test_what_a_wav_file_says_around_its_sound_is_not_sound(odd):
     """Chunks begin at even places; those after the sound are not part of it."""
@@ -173,6 +196,41 @@ def test_level_and_latency(tiny_model):
     assert all(live.latency > 0 for live in listen(pieces, RATE, predictor))
     (silent,) = {live.level for live in listen([np.zeros(RATE, np.float32)], RATE, predictor)}
     assert silent == -np.inf
+
+
+def test_the_level_is_that_of_all_channels_and_no_answer_is_early(tiny_model):
+    predictor = load(tiny_model)
+    waveform = np.float32(sound("hum", 1.0, np.random.default_rng(0)))
+    mono = [live.level for live in listen([waveform], RATE, predictor)]
+    both = np.stack([waveform, waveform], axis=1)
+    assert [live.level for live in listen([both], RATE, predictor)] == pytest.approx(mono)
+    # Resampled, the last window ends after the last sample.
+    odd = [np.float32(sound("hum", 0.33, np.random.default_rng(1)))[: RATE // 3 - 1]]
+    assert all(live.latency > 0 for live in listen(odd, 11_025, predictor))
+
+
+def test_every_silent_hop_says_so(tiny_model):
+    predictor = load(tiny_model)
+    hum = np.float32(sound("hum", 1.0, np.random.default_rng(0)))
+    silence = np.zeros(RATE, np.float32)
+    answers = list(predictor.listen([silence, hum, silence], RATE))
+    silent = [item.start for item in answers if item.predicted is None]
+    # A second is ten hops; cleaning keeps half of its envelope's window at each side of the sound.
+    assert silent == pytest.approx([*np.arange(9) / 10, *(2.1 + np.arange(9) / 10)], abs=0.11)
+    assert len(silent) in (18, 19)
+    (gone,) = {
+        len(list(predictor.listen([np.zeros(n * 1600, np.float32)], RATE))) - n for n in (1, 7)
+    }
+    assert gone == 0
+
+
+def test_a_listener_that_has_finished_takes_no_more(tiny_model):
+    listener = load(tiny_model).listener(RATE)
+    listener.push(np.zeros(RATE, np.float32))
+    listener.finish()
+    for again in (lambda: listener.push(np.zeros(10, np.float32)), listener.finish):
+        with pytest.raises(InvalidArgument, match="The stream has ended"):
+            again()
 
 
 def test_a_recording_as_pcm_gives_the_windows_that_predict_gives(tiny_model, tmp_path):

@@ -152,6 +152,26 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
         predictor.predict(np.append(np.ones(99), np.nan), RATE)
 
 
+@pytest.mark.parametrize("peak", [1e9, 1e30])
+def test_samples_that_are_no_sound_get_no_answer(predictor, tmp_path, peak):
+    waveform = peak * np.random.default_rng(0).normal(size=RATE)
+    soundfile.write(tmp_path / "x.wav", waveform, RATE, subtype="FLOAT")
+    for level in ("file", "window", "event"):
+        ((found,),) = predictor.predict_many([tmp_path / "x.wav"], level)
+        assert "where full scale is 1: that is no sound" in found.error
+        assert found.probability is None
+    for ask in (predictor.predict, lambda x, rate: list(predictor.listen([x], rate))):
+        with pytest.raises(AudioError, match="no sound"):
+            ask(np.float32(waveform), RATE)
+    loud = 1e6 * np.float32(sound("hum", 0.5, np.random.default_rng(0)))
+    assert 0 < predictor.predict(loud, RATE).probability <= 1
+
+
+def test_a_file_says_its_rate_itself(predictor, tiny_data):
+    with pytest.raises(InvalidArgument, match="a file says its own. Got 44100"):
+        predictor.predict(tiny_data / "hum" / "0.wav", 44_100)
+
+
 def test_a_bad_file_is_named_and_the_others_are_answered(predictor, tiny_data, tmp_path):
     bad = tmp_path / "notes.wav"
     bad.write_text("these are words")

@@ -1,5 +1,6 @@
 """Sorting a library when others are in the way: files, disks, permissions."""
 
+import csv
 import errno
 import json
 import os
@@ -208,3 +209,41 @@ def test_what_is_changed_while_it_is_moved_stays_as_it_is_now(library, out, monk
     assert "it changed while it was read" in dict(result.failed)[odd.as_posix()]
     assert odd.read_text() == "edited"
     assert not (out / "unsure" / "odd.wav").exists()
+
+
+def test_a_copy_that_is_not_what_was_read_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"sound")
+    right = acts.copy_whole(tmp_path / "a", tmp_path / "b")
+    assert right == acts.sha256_of(tmp_path / "a")
+    monkeypatch.setattr(acts, "sha256_of", lambda path: "0" * 64)
+    with pytest.raises(OSError, match="what was written is not what was read"):
+        acts.copy_whole(tmp_path / "a", tmp_path / "c")
+
+
+def test_going_on_never_removes_a_file_that_was_changed_meanwhile(tmp_path):
+    source, target = tmp_path / "kick.wav", tmp_path / "sorted.wav"
+    source.write_bytes(b"as it was")
+    digest = acts.copy_whole(source, target)
+    plan = {"kind": "replace", "sha256": digest, "original": digest}
+    source.write_bytes(b"edited while the program was not running")
+    assert not acts.happened(plan, source, target)
+    assert source.read_bytes() == b"edited while the program was not running"
+    assert not target.exists()
+    # And one that was not is removed, since its copy is whole.
+    plan["sha256"] = plan["original"] = acts.copy_whole(source, target)
+    assert acts.happened(plan, source, target)
+    assert not source.exists()
+    assert target.exists()
+
+
+def test_the_table_can_be_read_whatever_files_are_called(library, out):
+    names = ["cr\rx.wav", "byte\udcff.wav", 'quote",.wav']
+    for name in names:
+        (library / name).write_bytes((library / "a" / "odd.wav").read_bytes())
+    result = tag(library, out, Named(), mode="copy")
+    with open(out / "tags.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = {row["path"].rpartition("/")[2] for row in rows}
+    assert {"cr\rx.wav", "byte\\udcff.wav", 'quote",.wav'} <= found
+    assert len(rows) == result.placed + len(result.failed)
+    assert sum(bool(row["to"]) for row in rows) == result.placed

@@ -27,6 +27,17 @@ PCM_FORMATS = tuple(_FORMATS)
 _TAGS = {(1, 16): "s16le", (3, 32): "f32le"}
 _EXTENSIBLE = 0xFFFE
 
+# How files begin that are no raw PCM, and what to call them.
+_BEGINNINGS = {
+    "FLAC": b"fLaC",
+    "Ogg": b"OggS",
+    "MP3": (b"ID3\x02", b"ID3\x03", b"ID3\x04"),
+    "RF64": b"RF64",
+    "AIFF": b"FORM",
+    "AU": b".snd",
+    "CAF": b"caff",
+}
+
 # With more, libsndfile reads nothing.
 _MOST_CHANNELS = 1024
 
@@ -114,6 +125,7 @@ def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.nda
             "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
             "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
         )
+    check_headerless(start, pcm)
     most = max(round(_SECONDS_AT_ONCE * pcm.rate), 1) * pcm.frame_bytes
     contents = iter(lambda: _some(stream, most), b"")
     return pcm.rate, _pieces(chain([start], _first(contents, left)), pcm)
@@ -131,10 +143,17 @@ def check_headerless(start: bytes, pcm: Pcm | None) -> None:
         start: the first 12 bytes.
         pcm: what they are said to be.
     """
-    if pcm is not None and has_header(start):
+    if pcm is None:
+        return
+    if has_header(start):
         raise InvalidArgument(
             "What comes on stdin has a WAV header, which says what it is; leave out `pcm_rate`."
         )
+    for kind, beginning in _BEGINNINGS.items():
+        if start.startswith(beginning):
+            raise InvalidArgument(
+                f"What comes on stdin is a sound file ({kind}), not raw PCM; leave out `pcm_rate`."
+            )
 
 
 def _first(contents: Iterator[bytes], left: float) -> Iterator[bytes]:
@@ -147,13 +166,15 @@ def _first(contents: Iterator[bytes], left: float) -> Iterator[bytes]:
 
 
 def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
-    rest = b""
+    rest, nothing = b"", True
     for content in contents:
         rest += content
         whole = len(rest) - len(rest) % pcm.frame_bytes
         if whole:
             yield pcm.samples(rest[:whole])
-            rest = rest[whole:]
+            rest, nothing = rest[whole:], False
+    if nothing:
+        raise AudioError("-", "it holds no samples")
 
 
 def _some(stream: BinaryIO, most: int) -> bytes:
@@ -184,7 +205,9 @@ def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
                 (tag,) = struct.unpack_from("<H", content, 24)
             if (tag, bits) not in _TAGS:
                 raise AudioError(
-                    "-", f"its samples have {bits} bits; pipe 16-bit integers (arecord -f S16_LE)"
+                    "-",
+                    f"its samples have {bits} bits; pipe 16-bit integers (arecord -f S16_LE) or "
+                    "32-bit floats",
                 )
             try:
                 pcm = Pcm(rate, _TAGS[tag, bits], channels)

@@ -18,6 +18,10 @@ _QUALITY = "HQ"
 # Sample rates in Hz. Below there is no sound, only a wrong header; above, no recorder.
 LEAST_RATE, _MOST_RATE = 100, 10_000_000
 
+# Full scale is 1. Integers of 24 bits taken for floats stay below; from some times more on, the
+# power of a band is no float32 any more.
+_LOUDEST = 1e7
+
 # Parts of what is said of a recording by which a program can tell one cause from another.
 NOT_FINITE = "NaN or infinite"
 ABOVE_FULL_SCALE = "times full scale"
@@ -123,9 +127,17 @@ class Inspection:
     def check(self, name: str) -> None:
         """Raise AudioError, with the first place, where samples were NaN or infinite.
 
+        So it is where they are so large that their powers would be.
+
         Args:
             name: what to call the recording.
         """
+        if self._first is None and self.peak > _LOUDEST:
+            raise AudioError(
+                name,
+                f"its samples go up to {self.peak:.3g}, where full scale is 1: that is no sound; "
+                "export the recording again",
+            )
         if self._first is None:
             return
         raise AudioError(

@@ -13,6 +13,8 @@ from timbrel.inference.hearing import Heard
 
 # Times are multiples of a sample; what is shorter than half of one at 192 kHz is no gap.
 _NOTHING = 2e-6
+# Where sound begins and ends in a window is known to this many seconds.
+_PIECE = 0.02
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def find_events(heard: Heard, settings: EventSettings, *, threshold: float) -> l
 
     A window belongs to an event where its most probable class is probable enough and it is not
     silent. It is as long as there is sound in it, and where the sound of two windows overlaps, the
-    middle of the overlap is the border between them. Where silence, or what cleaning cut, is longer
+    middle of the overlap is the border between them, unless one of them belongs to no event and has
+    no sound of its own. Where silence, or what cleaning cut, is longer
     than `max_gap`, between two windows or in the middle of one that was cut, an event ends, and
     another may begin.
 
@@ -77,7 +80,7 @@ def find_events(heard: Heard, settings: EventSettings, *, threshold: float) -> l
     needed = settings.min_confidence if settings.min_confidence is not None else threshold
     best = heard.probabilities.argmax(axis=1)
     sure = (heard.probabilities.max(axis=1) >= needed) & ~heard.silent
-    window, start, end = _stretches(heard, np.flatnonzero(sure), settings.max_gap)
+    window, start, end = _stretches(heard, sure, settings.max_gap)
     apart = start[1:] - end[:-1] > settings.max_gap + _NOTHING
     apart |= best[window[1:]] != best[window[:-1]]
     edges = [0, *(np.flatnonzero(apart) + 1), len(window)] if len(window) else [0]
@@ -89,14 +92,15 @@ def find_events(heard: Heard, settings: EventSettings, *, threshold: float) -> l
 
 
 def _stretches(
-    heard: Heard, windows: np.ndarray, max_gap: float
+    heard: Heard, sure: np.ndarray, max_gap: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windows, or both parts of such as were cut in their middle.
+    """Windows that are sure, or both parts of such as were cut in their middle.
 
     Returns:
         The window of each stretch, int `(m,)`, and where it begins and ends, float64 `(m,)` both.
     """
-    start, end = _borders(heard)
+    windows = np.flatnonzero(sure)
+    start, end = _borders(heard, sure)
     # A border may lie within a cut.
     before, after = np.clip(heard.cut, start[:, np.newaxis], end[:, np.newaxis]).T
     parts = 1 + (after - before > max_gap + _NOTHING)
@@ -112,10 +116,13 @@ def _stretches(
     )
 
 
-def _borders(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
+def _borders(heard: Heard, sure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each window begins and ends once overlaps are shared by halves; float64 `(n,)`."""
     start, end = heard.sounding.T.copy()
     overlap = end[:-1] > start[1:]
+    # What is heard at the edge of a window, and not enough of it to be sure, is its neighbour's.
+    overlap &= sure[:-1] | (start[:-1] < start[1:] - _PIECE)
+    overlap &= sure[1:] | (end[1:] > end[:-1] + _PIECE)
     middle = (end[:-1] + start[1:]) / 2
     end[:-1][overlap] = middle[overlap]
     start[1:][overlap] = middle[overlap]

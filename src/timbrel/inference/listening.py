@@ -9,6 +9,7 @@ import numpy as np
 from timbrel.audio.samples import Inspection, Resampler, check_rate
 from timbrel.audio.stream import WindowStream
 from timbrel.audio.windows import Windowing, Windows, power
+from timbrel.errors import InvalidArgument
 from timbrel.inference.answers import Answers, silence
 from timbrel.inference.hearing import Answer, as_channels, is_silent
 from timbrel.inference.prediction import Prediction
@@ -41,6 +42,7 @@ class Listener:
         # Hops of the stream, counted from its beginning: the next one to be looked at, and up to
         # which one there is something to hear.
         self._hop = self._heard = 0
+        self._ended = False
 
     def push(self, piece: np.ndarray) -> list[Prediction]:
         """Take the next piece; return what has become known, in the order of time.
@@ -50,19 +52,26 @@ class Listener:
 
         Raises:
             AudioError: samples that are NaN or infinite.
-            InvalidArgument: not an array of floats.
+            InvalidArgument: not an array of floats, or the stream has ended.
         """
+        self._go_on()
         mono = self._found.mix(as_channels(piece))
         self._found.check(self._name)
         return self._say(self._stream.push(self._resampler.push(mono)))
 
     def finish(self) -> list[Prediction]:
         """Return the rest; nothing can be pushed after it."""
+        self._go_on()
+        self._ended = True
         found = self._say(self._stream.push(self._resampler.finish()))
         found += self._say(self._stream.finish())
         # Resampling rounds the length up to a whole sample.
         seconds = self._found.samples / self._rate
         return [replace(item, end=min(item.end, seconds)) for item in found]
+
+    def _go_on(self) -> None:
+        if self._ended:
+            raise InvalidArgument("The stream has ended; make a new listener for another one.")
 
     def _say(self, windows: Windows) -> list[Prediction]:
         silences = self._silences()

@@ -208,6 +208,10 @@ class Predictor:
             raise InvalidArgument(
                 f"`sound` must be a file or a NumPy array. Got {type(sound).__name__}."
             )
+        if rate is not None:
+            raise InvalidArgument(
+                f"`rate` goes with a waveform; a file says its own. Got {rate} and '{sound}'."
+            )
         return with_slashes(sound), self._hear(Reading(sound, self.windowing.rate))
 
     def _hear(

@@ -76,10 +76,10 @@ class CsvWriter(_Lines):
 
     def __init__(self, stream: TextIO, level: str) -> None:
         self._fields = _FIELDS if level == "file" else (_FIELDS[0], *_SPAN, *_FIELDS[1:])
-        super().__init__(stream, _csv_line(self._fields))
+        super().__init__(stream, csv_line(self._fields))
 
     def _line(self, prediction: Prediction) -> str:
-        return _csv_line([cell(getattr(prediction, name)) for name in self._fields])
+        return csv_line([cell(getattr(prediction, name)) for name in self._fields])
 
 
 class JsonWriter(_Lines):
@@ -198,7 +198,8 @@ class _Echo:
         return text
 
 
-def _csv_line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
+    """A line of CSV that is text, whatever the cells hold."""
     # With this end of line, cells that hold either half of it are quoted.
     line = csv.writer(_Echo, lineterminator="\r\n").writerow(cells)
     return as_text(line.removesuffix("\r\n")) + "\n"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from timbrel.errors import DataError, InvalidArgument, OutputError
-from timbrel.inference.writers import cell
+from timbrel.inference.writers import cell, csv_line
 from timbrel.tagging.acts import happened, sha256_of, sync
 from timbrel.tagging.journal import (
     VERSION,
@@ -159,10 +159,8 @@ def write_table(library: Library) -> Path:
     out, journal = library.out, library.journal
     partial = library.staging / TABLE
     try:
-        with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            writer.writerows(_rows(journal.path))
+        with open(partial, "w", encoding="utf-8", newline="") as stream:
+            stream.writelines(map(csv_line, chain([_COLUMNS], _rows(journal.path))))
             stream.flush()
             os.fsync(stream.fileno())
         target = out / _table_name(out, read_state(journal.path).tables)
