@@ -34,6 +34,12 @@ def test_it_predicts(core, tiny_model, tiny_data):
     assert ",hum," in out
 
 
+def test_it_brings_a_model(core, tiny_data):
+    out = core.timbrel("predict", tiny_data / "hum").stdout
+    assert len(out.splitlines()) == 9
+    assert "instrument" in core.timbrel("info").stdout.lower()
+
+
 def test_it_listens(core, tiny_model):
     sound = np.zeros(16_000, dtype="<i2").tobytes().decode()
     pcm = ("--pcm-rate", "16000", "-f", "jsonl")
