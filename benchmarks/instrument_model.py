@@ -29,7 +29,7 @@ import onnx
 
 from instrument_card import card
 from machine import RESULTS, facts, recordings
-from timbrel import evaluate, evaluate_models, load, train
+from timbrel import RECIPES, evaluate, evaluate_models, load, train
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import consecutive, keep
 from timbrel.dataset.manifest import read_dataset
@@ -63,12 +63,15 @@ EVERY, SEEDS = 10, 20
 def evaluated(work: Path) -> dict:
     """The cross-validation; taken up where it lies there."""
     place = work / "evaluation.json"
-    if not place.exists():
-        table, audio = recordings("instruments")
-        cache = FeatureCache(work / "cache")
-        found = evaluate(table, audio=audio, recipe=RECIPE, unknown=True, resume=True, cache=cache)
-        place.write_text(json.dumps(found.evaluation), encoding="utf-8")
-    return json.loads(place.read_text(encoding="utf-8"))
+    if place.exists():
+        found = json.loads(place.read_text(encoding="utf-8"))
+        _same(found["recipe"], RECIPE, place)
+        return found
+    table, audio = recordings("instruments")
+    cache = FeatureCache(work / "cache")
+    result = evaluate(table, audio=audio, recipe=RECIPE, unknown=True, resume=True, cache=cache)
+    place.write_text(json.dumps(result.evaluation), encoding="utf-8")
+    return result.evaluation
 
 
 def trained(work: Path) -> Path:
@@ -77,7 +80,14 @@ def trained(work: Path) -> Path:
     if not (model / "model.json").exists():
         table, audio = recordings("instruments")
         train(table, model, audio=audio, recipe=RECIPE, refit=True)
+    recipe = json.loads((model / "model.json").read_text(encoding="utf-8"))["recipe"]
+    _same(Recipe.from_dict(recipe), RECIPES[RECIPE], model)
     return model
+
+
+def _same(found: object, expected: object, place: Path) -> None:
+    if found != expected:
+        raise SystemExit(f"'{place}' is of another recipe; remove it.")
 
 
 def threshold_of(evaluation: dict, accept: float) -> float:
@@ -104,7 +114,7 @@ def finished(model: Path, evaluation: dict) -> bytes:
     described = {
         **{key: value for key, value in metadata.items() if key not in ("files", "sanity")},
         "temperature": temperature,
-        "thresholds": {"unknown": threshold_of(evaluation, ACCEPT)},
+        "thresholds": {"unknown": threshold_of(evaluation, ACCEPT), "accept": ACCEPT},
         "scores": {
             **{key: evaluation[key] for key in ("file", "window", "calibration", "unknown")},
             "held_out_files": len(evaluation["predictions"]),
@@ -115,6 +125,12 @@ def finished(model: Path, evaluation: dict) -> bytes:
     session = Session(graph, "the instrument model")
     loaded = LoadedModel("the instrument model", described, session, graph)
     described["sanity"] = sanity_round(Predictor(loaded))
+    protocol = described["scores"]["protocol"]
+    for name, row in made_up(Predictor(loaded)).items():
+        if row["accepted"]:
+            taken = ", ".join(label.replace("_", " ") for label in row["as"])
+            text = f"{name.capitalize()} is taken for {taken} in {row['accepted']:.0%} of draws."
+            protocol["notes"] = [*protocol["notes"], text]
     return with_metadata(graph, described)
 
 
@@ -153,6 +169,12 @@ def trade(predictor: Predictor, evaluation: dict) -> list[dict]:
             {
                 "threshold": threshold,
                 "right": sum(taken) / sum(row["label"] == row["predicted"] for _, row in own),
+                "answers": answered(sum(taken), len(taken), len(own)),
+                "answers_elsewhere": answered(
+                    int(((sure >= threshold) & right & ~stranger).sum()),
+                    int(((sure >= threshold) & ~stranger).sum()),
+                    int((~stranger).sum()),
+                ),
                 "right_of_accepted": float(np.mean(taken)),
                 "elsewhere_right": float((sure >= threshold)[right & ~stranger].mean()),
                 "elsewhere_wrong": float((sure >= threshold)[~right & ~stranger].mean()),
@@ -160,6 +182,31 @@ def trade(predictor: Predictor, evaluation: dict) -> list[dict]:
             }
         )
     return rows
+
+
+def answered(right: int, accepted: int, count: int) -> dict[str, float]:
+    """Shares of recordings whose `label` is right, wrong, and unknown."""
+    return {
+        "right": right / count,
+        "wrong": (accepted - right) / count,
+        "unknown": 1 - accepted / count,
+    }
+
+
+def band_limited(predictor: Predictor) -> dict:
+    """How recordings of its own classes fare at 8 kHz, every third of `elsewhere`."""
+    known = read_dataset(recordings("elsewhere")[0]).recordings
+    items = [item for item in known if not item.none_of_these][::3]
+    rates = {}
+    for rate in (predictor.windowing.rate, 8000):
+        answers = [predictor.predict(decode(item.file, rate).waveform, rate) for item in items]
+        named = zip(answers, items, strict=True)
+        rates[str(rate)] = {
+            "right": sum(answer.predicted == item.label for answer, item in named),
+            "accepted": sum(answer.accepted for answer in answers),
+            "sounds": len(items),
+        }
+    return rates
 
 
 def made_up(predictor: Predictor) -> dict[str, dict]:
@@ -204,6 +251,7 @@ def asked(model: Path) -> dict:
         },
         "speech": speech(predictor),
         "made_up": made_up(predictor),
+        "band_limited": band_limited(predictor),
     }
 
 

@@ -25,9 +25,10 @@ HEAD = """\
 
 The figures that Timbrel's documentation quotes are made by the scripts of the folder `benchmarks`.
 Each claims one thing and says how it is measured and what to beware of; this page is made of what
-the scripts say and of the results that are kept in `benchmarks/results`. `make bench` runs them
-all, which takes many hours on two cores; one alone is run as its section says, in the environment
-that `make install` makes.
+the scripts say and of the results that are kept in `benchmarks/results`. `make bench` runs them,
+which takes many hours on two cores (the model that comes with Timbrel is made and measured by `make
+instrument-model`, what runs on which versions by `make versions`); one alone is run as its section
+says, in the environment that `make install` makes.
 
 The recordings themselves are not part of Timbrel. `TIMBREL_SHARED` names a folder that holds them,
 in its folder `data`: the tutorial's 300 `instruments` of ten classes, 3000 spoken `digits` of six
@@ -224,9 +225,14 @@ def _variants(results: Results) -> Table:
             row["variant"],
             with_interval(first["files"], first["ci95"]),
             percent(first["elsewhere"]),
-            f"{first['auroc_elsewhere']:.2f}, {first['auroc_made_up']:.2f}",
+            ", ".join(f"{_told(first[name]):.2f}" for name in ("auroc_elsewhere", "auroc_made_up")),
             f"{first['seconds']:.0f}",
         ]
+
+
+def _told(area: float | list[float]) -> float:
+    """What the network reaches; what it would without its distance may stand behind it."""
+    return area[0] if isinstance(area, list) else area
 
 
 # Script: the results that it writes, and the table of them.

@@ -84,7 +84,7 @@ def test_everything_that_matters_is_shown(show, tiny_training):
         "MFCC picture of 0.1 s at 16,000 Hz, every 0.1 s",
         "where the envelope exceeds 0.005 of full scale",
         "503,715 parameters",
-        "5 recordings that it never heard",
+        "5 recordings, which it never heard",
         f"{file['accuracy']:.1%} (95 % interval {low:.0%} to {high:.0%})",
         f"temperature {tiny_training.metadata['temperature']:.3g}",
         f"below a probability of {tiny_training.metadata['thresholds']['unknown']:.3f}",

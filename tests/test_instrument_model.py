@@ -41,6 +41,10 @@ def test_it_says_of_itself_what_the_cross_validation_found(predictor):
     found, metadata = FIGURES["cross_validation"], predictor.metadata
     assert metadata["labels"] == found["labels"]
     assert metadata["refit"] is True
+    (row,) = (
+        r for r in FIGURES["thresholds"] if r["threshold"] == metadata["thresholds"]["unknown"]
+    )
+    assert row["right"] == pytest.approx(metadata["thresholds"]["accept"], abs=0.01)
     assert metadata["temperature"] == found["calibration"]["temperature"]
     assert metadata["scores"]["file"] == found["file"]
     assert metadata["scores"]["held_out_files"] == 300
@@ -51,16 +55,18 @@ def test_it_learned_from_the_known_recordings_and_from_no_others(predictor):
     sums = {line.split()[0] for line in KNOWN_DATA["instruments"].sums.splitlines()}
     learned = predictor.metadata["recordings"]
     assert len(learned) == 300
-    assert set(learned) <= sums
+    # The other sum is that of the table of labels.
+    assert len(sums - set(learned)) == 1
+    assert set(learned) < sums
 
 
 def test_silence_and_made_up_sounds_are_told_as_the_card_says(predictor):
     rate = predictor.windowing.rate
     for name, make in SOUNDS.items():
-        answers = [predictor.predict(make(rate, seed), rate) for seed in range(5)]
+        answers = [predictor.predict(make(rate, seed), rate) for seed in range(20)]
         said = FIGURES["made_up"][name]
-        if said["accepted"] == 0:
-            assert not any(answer.accepted for answer in answers), name
+        taken = sum(answer.accepted for answer in answers)
+        assert abs(taken - round(20 * said["accepted"])) <= SLACK * (said["accepted"] > 0), name
     assert FIGURES["made_up"]["digital silence"]["accepted"] == 0
 
 

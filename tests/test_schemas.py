@@ -92,7 +92,7 @@ def optional(name):
     """Keys that only some files have; `check` makes sure that there are some."""
     return {
         "evaluation.json": {"gap_ci95", "threshold", "learning_curve", "parts", "none_of_these"},
-        "model.json": {"files", "tensorflow", "tensorflow-cpu", "torch", "jax"},
+        "model.json": {"files", "accept", "tensorflow", "tensorflow-cpu", "torch", "jax"},
         "journal.json": {"text", "sha256", "original", "delta"},
     }.get(name, set())
 
@@ -102,7 +102,10 @@ def test_a_model(tiny_model):
     inside = dict(timbrel.load(tiny_model / "model.onnx").metadata)
     assert "files" not in inside
     others = [written | {"recipe": recipe.to_dict()} for recipe in timbrel.RECIPES.values()]
-    check("model.json", [written, inside, *json.loads(json.dumps(others))])
+    check(
+        "model.json",
+        [written, inside, dict(timbrel.load().metadata), *json.loads(json.dumps(others))],
+    )
 
 
 def test_an_evaluation_by_train(tiny_model):

@@ -41,7 +41,10 @@ def score_table(found: ModelInfo) -> Table:
     scores = found.scores or {}
     held_out, sanity = scores.get("held_out_files"), found.sanity
     some = isinstance(held_out, int) and held_out > 0
-    scored = f"{held_out:,} recordings that it never heard" if some else "nothing"
+    folds = (scores.get("protocol") or {}).get("folds")
+    by = "each by a network" if isinstance(folds, int) and folds > 1 else "which it"
+    never = " that never heard it" if by.startswith("each") else " never heard"
+    scored = f"{held_out:,} recordings, {by}{never}" if some else "nothing"
     return _table(
         "Honest scores",
         [
@@ -50,7 +53,7 @@ def score_table(found: ModelInfo) -> Table:
             ("windows right", _score(scores.get("window"), "accuracy", _SHARE)),
             ("macro F1", _score(scores.get("file"), "macro_f1", _FIGURE)),
             ("confidence", _confidence(found)),
-            ("threshold", _threshold(found.threshold)),
+            ("threshold", _threshold(found.threshold, found.accept)),
             ("unknown", _unknown(scores.get("unknown"))),
             ("sanity", sanity_text(sanity).removeprefix("Sanity: ") if sanity else None),
             *(("note", note) for note in found.notes),
@@ -169,12 +172,12 @@ def _confidence(found: ModelInfo) -> str | None:
     return f"{text}; {cooled}" if cooled else text
 
 
-def _threshold(threshold: float) -> str:
+def _threshold(threshold: float, accept: float) -> str:
     if not threshold:
         return "0: every answer is accepted, none is 'unknown'"
     return (
-        f"below a probability of {threshold:.3f} the answer is 'unknown'; 95 % of the right "
-        "answers on recordings kept apart for this reach it"
+        f"below a probability of {threshold:.3f} the answer is 'unknown'; {accept:.0%} of the "
+        "right answers on recordings kept apart for this reach it"
     )
 
 

@@ -199,10 +199,12 @@ def unknown_text(unknown: dict) -> str:
     """How sounds of no class fare, in words."""
     spans = unknown["ci95"]
     (low, high), (least, most) = spans["auroc"], spans["accept_rate"]
+    several = len(unknown.get("parts") or ()) > 1
+    where = "the thresholds of these networks, on average" if several else "the threshold"
     text = (
         f"Unknown sounds are told from known ones with an AUROC of {unknown['auroc']:.2f} "
         f"({low:.2f} to {high:.2f}; 0.5 is guessing); {unknown['accept_rate']:.0%} of them "
-        f"({least:.0%} to {most:.0%}) are accepted at the threshold {unknown['threshold']:.2f}."
+        f"({least:.0%} to {most:.0%}) are accepted at {where} {unknown['threshold']:.2f}."
     )
     more = unknown.get("none_of_these")
     if more:

@@ -43,6 +43,7 @@ class ModelInfo:
         refit: whether it was trained once more, on everything, after scoring.
         temperature: the logits are divided by it.
         threshold: probability from which a class is accepted; below it the answer is "unknown".
+        accept: share of the right answers on recordings kept apart that reach the threshold.
         sanity: what it made of sounds that are no recording of any class.
         provenance: `schema`, `versions`, `seed`, `data` (its size and SHA-256), `trained_on` (the
             number of different files that shaped the model), `trained_in`, and `parity` with the
@@ -63,6 +64,7 @@ class ModelInfo:
     refit: bool | None
     temperature: float | None
     threshold: float
+    accept: float
     sanity: list[dict] | None
     provenance: dict
     notes: tuple[str, ...]
@@ -113,6 +115,8 @@ def info(model: str | os.PathLike | None = None) -> ModelInfo:
         refit=refit,
         temperature=_get(metadata, "temperature", float | int),
         threshold=float(metadata["thresholds"]["unknown"]),
+        # What `train` sets, and says in no model.
+        accept=_get(metadata["thresholds"], "accept", float) or 0.95,
         sanity=_sanity(metadata),
         provenance=_provenance(metadata),
         notes=(*_notes(scores, refit), *doubt),
@@ -181,7 +185,12 @@ def _notes(scores: dict | None, refit: bool | None) -> list[str]:
             "It was scored on recordings of groups that it also learned from; on others it may be "
             "right less often."
         )
-    if refit:
+    if refit and (_get(protocol, "folds", int) or 1) > 1:
+        notes.append(
+            "After scoring it was trained once more, on everything. Scores, temperature and "
+            "threshold come from networks that were each trained without a part."
+        )
+    elif refit:
         notes.append(
             "After scoring it was trained once more, on everything. Scores, temperature and "
             "threshold are those of the network before that."
