@@ -44,6 +44,21 @@ def tune(tmp_path):
     return path
 
 
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_names_of_files_do_not_command_the_terminal(tiny_model, tmp_path):
+    (tmp_path / "a\x1b[31mRED\x1b]0;title\x07.wav").write_bytes(b"no sound")
+    soundfile.write(tmp_path / "b\x1b[2J.wav", np.full(100, 2.0), RATE, subtype="FLOAT")
+    done = run([tmp_path, "-m", tiny_model, "-v"])
+    assert done.returncode == 1
+    assert b"\x1b" not in done.stderr
+    assert b"\x07" not in done.stderr
+    assert b"a\\x1b[31mRED" in done.stderr
+    assert b"Warning" in done.stderr
+    wrong = run([tmp_path / "b\x1b[2J.wav", "-m", tmp_path / "no\x1b[2Jmodel"])
+    assert wrong.returncode == 2
+    assert b"\x1b" not in wrong.stderr
+
+
 # Stdin
 
 

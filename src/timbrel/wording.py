@@ -80,6 +80,16 @@ def plain(text: str) -> str:
     )
 
 
+def harmless(text: str) -> str:
+    """Show control characters as escapes, so that names of files cannot command a terminal."""
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if category(letter) == "Cc" and letter not in "\n\t"
+        else letter
+        for letter in text
+    )
+
+
 def first_names(names: Sequence[str]) -> str:
     """The first few of some names, for a sentence."""
     return ", ".join(names[:_FEW]) + (", …" if names[_FEW:] else "")

@@ -18,6 +18,7 @@ import typer
 
 from timbrel.display.bars import NoBars, rich_bars
 from timbrel.display.greetings import held_back_stderr
+from timbrel.wording import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,14 +57,15 @@ class Terminal:
     def say(self, text: str) -> None:
         """Explain something, unless quiet."""
         if not self.quiet:
-            self.err.print(text, markup=False)
+            self.err.print(harmless(text), markup=False)
 
     def warn(self, warnings: Iterable[object]) -> None:
         """Print warnings: all when verbose, the first few otherwise."""
         warnings = list(warnings)
         shown = warnings if self.verbose else warnings[:_FEW]
         for warning in shown:
-            self.err.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+            text = harmless(f"Warning: {warning}")
+            self.err.print(text, style="yellow", markup=False, soft_wrap=True)
         if len(warnings) > len(shown):
             rest = len(warnings) - len(shown)
             self.err.print(f"… and {rest} more warnings (--verbose names all).", style="yellow")
@@ -72,7 +74,8 @@ class Terminal:
         """Name every recording that could not be used; return the exit status."""
         problems = list(problems)
         for problem in problems:
-            self.err.print(f"Left out: {problem}", style="red", markup=False, soft_wrap=True)
+            text = harmless(f"Left out: {problem}")
+            self.err.print(text, style="red", markup=False, soft_wrap=True)
         if problems:
             count = len(problems)
             things = "recording" if count == 1 else "recordings"

@@ -106,6 +106,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(sentence: str) -> NoReturn:
     from rich.console import Console
 
+    from timbrel.wording import harmless
+
     errors = Console(stderr=True, highlight=False)
-    errors.print(f"Error: {sentence}", style="red", markup=False, soft_wrap=True)
+    text = harmless(f"Error: {sentence}")
+    errors.print(text, style="red", markup=False, soft_wrap=True)
     sys.exit(2)

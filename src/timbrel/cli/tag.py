@@ -13,6 +13,7 @@ from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.cli.options import ModelPath, Threshold
 from timbrel.cli.tables import plain_table
 from timbrel.errors import InvalidArgument
+from timbrel.wording import harmless
 
 if TYPE_CHECKING:
     from timbrel.tagging.sorting import Placed
@@ -177,5 +178,6 @@ def _undo(terminal: Terminal, journal: Path) -> int:
     terminal.out.print(f"{result.count} {files} taken back.")
     terminal.warn(result.notes)
     for path, why in result.left:
-        terminal.err.print(f"Left: {path}: {why}", style="red", markup=False, soft_wrap=True)
+        text = harmless(f"Left: {path}: {why}")
+        terminal.err.print(text, style="red", markup=False, soft_wrap=True)
     return 1 if result.left else 0
