@@ -147,8 +147,9 @@ def _show(terminal: Terminal, result: TagResult, to: Path, mode: str) -> None:
             table.add_row(Text(name), str(count))
         out.print(table)
         out.print()
-    if result.before and not result.placed:
-        out.print(f"Nothing new; {result.before} were placed before.")
+    if not result.placed:
+        before = f"Nothing new; {result.before} were placed before."
+        out.print(before if result.before else "Nothing was placed.")
         return
     files = "file" if result.placed == 1 else "files"
     folders = "folder" if len(result.counts) == 1 else "folders"
