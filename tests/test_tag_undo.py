@@ -174,6 +174,7 @@ def test_names_that_are_no_text(tmp_path, library, out):
     before = contents(library)
     tag(library, out, Named(), mode="move")
     assert (out / "hum" / strange.name).exists()
-    assert b"hum-\xff\n.wav" in (out / "tags.csv").read_bytes()
+    # The table is text, whatever files are called; the journal has the very bytes.
+    assert rb"hum-\udcff" in (out / "tags.csv").read_bytes()
     undo_tag(out)
     assert contents(library) == before
