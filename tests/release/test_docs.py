@@ -39,7 +39,7 @@ SHOWN = {"", "text", "json", "yaml"}
 
 # What a reader has besides the demo's data set: copies of its recordings.
 RECORDINGS = {
-    "song.wav": "clarinet_01",
+    "sound.wav": "clarinet_01",
     "new.wav": "flute_02",
     "more-sounds/a.wav": "bell_03",
     "more-sounds/b.wav": "hi-hat_03",
