@@ -11,7 +11,7 @@ from timbrel.audio.clean import Cleaned, clean, uncleaned
 
 _SAMPLES_AT_ONCE = 1 << 21
 _LEAST_SECONDS = 0.02
-_PIECE_SECONDS = 0.02
+PIECE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
     """
     count, window = samples.shape
     whole = np.tile(np.array([0, window], dtype=np.int64), (count, 1))
-    size = int(_PIECE_SECONDS * windowing.rate)
+    size = int(PIECE_SECONDS * windowing.rate)
     if windowing.depth is None or not count or window < 2 * size or not size:
         return whole
     # What does not fill a piece at the end goes with the last one.

@@ -41,10 +41,11 @@ def score_table(found: ModelInfo) -> Table:
     scores = found.scores or {}
     held_out, sanity = scores.get("held_out_files"), found.sanity
     some = isinstance(held_out, int) and held_out > 0
-    folds = (scores.get("protocol") or {}).get("folds")
-    by = "each by a network" if isinstance(folds, int) and folds > 1 else "which it"
-    never = " that never heard it" if by.startswith("each") else " never heard"
-    scored = f"{held_out:,} recordings, {by}{never}" if some else "nothing"
+    protocol = scores.get("protocol")
+    folds = protocol.get("folds") if isinstance(protocol, dict) else None
+    several = isinstance(folds, int) and folds > 1
+    heard = "each by a network that never heard it" if several else "which it never heard"
+    scored = f"{held_out:,} recordings, {heard}" if some else "nothing"
     return _table(
         "Honest scores",
         [

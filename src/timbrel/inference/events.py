@@ -8,13 +8,12 @@ from numbers import Real
 
 import numpy as np
 
+from timbrel.audio.windows import PIECE_SECONDS
 from timbrel.errors import InvalidArgument
 from timbrel.inference.hearing import Heard
 
 # Times are multiples of a sample; what is shorter than half of one at 192 kHz is no gap.
 _NOTHING = 2e-6
-# Where sound begins and ends in a window is known to this many seconds.
-_PIECE = 0.02
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,9 @@ def _borders(heard: Heard, sure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     start, end = heard.sounding.T.copy()
     overlap = end[:-1] > start[1:]
     # What is heard at the edge of a window, and not enough of it to be sure, is its neighbour's.
-    overlap &= sure[:-1] | (start[:-1] < start[1:] - _PIECE)
-    overlap &= sure[1:] | (end[1:] > end[:-1] + _PIECE)
+    # Where sound begins and ends in a window is known to a piece.
+    overlap &= sure[:-1] | (start[:-1] < start[1:] - PIECE_SECONDS)
+    overlap &= sure[1:] | (end[1:] > end[:-1] + PIECE_SECONDS)
     middle = (end[:-1] + start[1:]) / 2
     end[:-1][overlap] = middle[overlap]
     start[1:][overlap] = middle[overlap]
