@@ -13,6 +13,9 @@ CODE := src tests benchmarks $(wildcard docs/*.py) docs/extensions docs/notebook
 # The shells whose completion is tested, where Debian's packages can be installed.
 SHELLS := /usr/bin/zsh /usr/bin/fish
 
+# Speech and other instruments, which the instrument model is asked about: 160 MB of Debian's packages.
+STRANGERS := /usr/share/klettres /usr/share/sounds/sf2/FluidR3_GM.sf2 /usr/bin/fluidsynth
+
 # Two processes, and each file in one of them, for the sake of its fixtures.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 
@@ -36,7 +39,7 @@ test-quick: install
 	$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/release -m "not slow"
 
 # What is handed out, and predicting with the oldest versions that are allowed.
-test-release: install
+test-release: install $(STRANGERS)
 	$(BIN)/python -m pytest tests/release
 	$(BIN)/python benchmarks/versions.py --end minimum --for predicting
 
@@ -64,7 +67,7 @@ docs: install
 	@echo out/docs/index.html
 
 # The model that comes with the package, its figures and its card; an hour or two.
-instrument-model: install
+instrument-model: install $(STRANGERS)
 	$(BIN)/python benchmarks/instrument_model.py
 
 lint: install
@@ -100,9 +103,14 @@ gallery: install $(CHROMIUM)
 	$(BIN)/python docs/notebook.py
 	$(BIN)/python docs/pictures.py
 
-$(CHROMIUM) $(SHELLS):
+# The packages of what is not named as its package is.
+PACKAGE = $(or $(PACKAGE_OF_$(notdir $@)),$(notdir $@))
+PACKAGE_OF_klettres := klettres-data
+PACKAGE_OF_FluidR3_GM.sf2 := fluid-soundfont-gm
+
+$(CHROMIUM) $(SHELLS) $(STRANGERS):
 	-test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
-		(apt-get update -qq && apt-get install -y -qq --no-install-recommends $(notdir $@))
+		(apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PACKAGE))
 
 clean:
 	rm -rf .venv .venv-* build dist out timbrel-demo timbrel-model

@@ -5,14 +5,14 @@ that is quoted. Then it trains on all recordings. Temperature and threshold come
 cross-validation, in which each recording was answered by a network that had not heard it. The
 threshold is stricter than that of a model of one's own, because this one is asked about anything.
 What is of no class was synthesised; no other recordings are learned from. The finished model is
-asked about `elsewhere`, about speech (every tenth of `digits`) and about noises and tones that are
-made up.
+asked about `elsewhere`, about speech (every tenth of `digits`, and what `strangers.py` finds),
+about the instruments of General MIDI and about noises and tones that are made up.
 
-    python benchmarks/instrument_model.py [--work out/instrument-model] [--card-only]
+    python benchmarks/instrument_model.py [--work out/instrument-model] [--ask-only | --card-only]
 
 The model is src/timbrel/model/instruments.onnx, the card docs/model-cards/instruments.md, the
 figures are in benchmarks/results/instrument-model.json. An evaluation and a training that lie in
-the working folder are taken up.
+the working folder are taken up. With `--ask-only` the model that is there is asked once more.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import onnx
 
 from instrument_card import card
 from machine import RESULTS, facts, recordings
+from strangers import RATE, general_midi, letters, need
 from timbrel import RECIPES, evaluate, evaluate_models, load, train
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import consecutive, keep
@@ -95,8 +96,7 @@ def threshold_of(evaluation: dict, accept: float) -> float:
     rows = evaluation["predictions"]
     target = np.array([evaluation["labels"].index(row["label"]) for row in rows])
     probabilities = np.array([row["probabilities"] for row in rows])
-    found = fit_threshold(probabilities, target, accept=accept)
-    return float(np.floor(found * 1e4) / 1e4)
+    return fit_threshold(probabilities, target, accept=accept)
 
 
 def finished(model: Path, evaluation: dict) -> bytes:
@@ -150,6 +150,30 @@ def speech(predictor: Predictor) -> dict:
     items = read_dataset(recordings("digits")[0]).recordings[::EVERY]
     answers = [found[0] for found in predictor.predict_many([item.file for item in items])]
     return accepted(answers, [item.group for item in items])
+
+
+def spoken_letters(predictor: Predictor) -> dict:
+    """How often letters and syllables that somebody says are taken for an instrument."""
+    languages = letters()
+    answers = [found[0] for found in predictor.predict_many(list(languages))]
+    return {**accepted(answers, list(languages.values())), "languages": len({*languages.values()})}
+
+
+def of_general_midi(predictor: Predictor) -> dict:
+    """How often other instruments are taken for one of the ten; and how the ten fare there."""
+    notes = [(*note, predictor.predict(note[2], RATE)) for note in general_midi()]
+    other = [(program, answer) for program, label, _, answer in notes if label is None]
+    own = [(label, answer) for _, label, _, answer in notes if label is not None]
+    programs, answers = zip(*other, strict=True)
+    return {
+        **accepted(answers, programs),
+        "programs": len({*programs}),
+        "own": {
+            "right": sum(answer.predicted == label for label, answer in own),
+            "accepted": sum(answer.accepted for _, answer in own),
+            "sounds": len(own),
+        },
+    }
 
 
 def trade(predictor: Predictor, evaluation: dict) -> list[dict]:
@@ -250,42 +274,51 @@ def asked(model: Path) -> dict:
             "groups": {name: [sum(right), len(right)] for name, right in each.items()},
         },
         "speech": speech(predictor),
+        "letters": spoken_letters(predictor),
+        "general_midi": of_general_midi(predictor),
         "made_up": made_up(predictor),
         "band_limited": band_limited(predictor),
+    }
+
+
+def made(work: Path) -> dict:
+    """Make the model and put it into the package; what was found on the way."""
+    work.mkdir(parents=True, exist_ok=True)
+    evaluation = evaluated(work)
+    graph = finished(trained(work), evaluation)
+    if len(graph) > MOST_BYTES:
+        raise SystemExit(f"The model has {len(graph):,} bytes, more than {MOST_BYTES:,}.")
+    onnx.checker.check_model(onnx.load_from_string(graph))
+    with tempfile.NamedTemporaryFile(dir=INSTRUMENTS.parent, delete=False) as file:
+        file.write(graph)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(INSTRUMENTS)
+    return {
+        "machine": facts(),
+        "bytes": len(graph),
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "cross_validation": {k: v for k, v in evaluation.items() if k != "predictions"},
+        "thresholds": trade(load(INSTRUMENTS), evaluation),
     }
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--work", type=Path, default=Path("out/instrument-model"))
-    options.add_argument("--card-only", action="store_true", help="of the figures that are there")
+    which = options.add_mutually_exclusive_group()
+    which.add_argument("--ask-only", action="store_true", help="of the model that is there")
+    which.add_argument("--card-only", action="store_true", help="of the figures that are there")
     chosen = options.parse_args()
     place = RESULTS / "instrument-model.json"
+    again = chosen.ask_only or chosen.card_only
     if not chosen.card_only:
-        chosen.work.mkdir(parents=True, exist_ok=True)
-        evaluation = evaluated(chosen.work)
-        graph = finished(trained(chosen.work), evaluation)
-        if len(graph) > MOST_BYTES:
-            raise SystemExit(f"The model has {len(graph):,} bytes, more than {MOST_BYTES:,}.")
-        onnx.checker.check_model(onnx.load_from_string(graph))
-        with tempfile.NamedTemporaryFile(dir=INSTRUMENTS.parent, delete=False) as file:
-            file.write(graph)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(INSTRUMENTS)
-        scores = {key: value for key, value in evaluation.items() if key != "predictions"}
-        result = {
-            "machine": facts(),
-            "bytes": len(graph),
-            "sha256": hashlib.sha256(graph).hexdigest(),
-            "cross_validation": scores,
-            **asked(INSTRUMENTS),
-            "thresholds": trade(load(INSTRUMENTS), evaluation),
-        }
-        place.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    figures = json.loads(place.read_text(encoding="utf-8"))
-    metadata = load(INSTRUMENTS).metadata
+        need()
+    figures = json.loads(place.read_bytes()) if again else made(chosen.work)
+    if not chosen.card_only:
+        figures |= {**asked(INSTRUMENTS), "asked_on": facts()}
+        place.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     CARD.parent.mkdir(exist_ok=True)
-    CARD.write_text(card(figures, metadata), encoding="utf-8")
+    CARD.write_text(card(figures, load(INSTRUMENTS).metadata), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ def test_what_shares_its_group_with_the_held_out_part_is_left_out(tmp_path):
         assert (train_part.sha256 == prepared.examples.split(held_out)[0].sha256) is False
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
 def test_a_model_names_what_it_learned_and_is_tested_on_the_rest(data, tmp_path):
     recipe = dataclasses.replace(OURS, epochs=1)
@@ -212,6 +213,7 @@ def test_an_evaluation_learns_from_the_same_and_resumes_with_the_same_alone(data
     assert excluded == ["background/silent.wav", "background/words.wav"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
 def test_left_out_classes_and_examples_of_none_of_these_are_scored_apart(data, tmp_path):
     recipe, cache = dataclasses.replace(OURS, epochs=1), FeatureCache(tmp_path / "cache")

@@ -41,10 +41,7 @@ def score_table(found: ModelInfo) -> Table:
     scores = found.scores or {}
     held_out, sanity = scores.get("held_out_files"), found.sanity
     some = isinstance(held_out, int) and held_out > 0
-    protocol = scores.get("protocol")
-    folds = protocol.get("folds") if isinstance(protocol, dict) else None
-    several = isinstance(folds, int) and folds > 1
-    heard = "each by a network that never heard it" if several else "which it never heard"
+    heard = "each by a network that never heard it" if found.folds > 1 else "which it never heard"
     scored = f"{held_out:,} recordings, {heard}" if some else "nothing"
     return _table(
         "Honest scores",

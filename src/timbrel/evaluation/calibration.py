@@ -6,6 +6,9 @@ import numpy as np
 
 from timbrel.errors import MissingExtra
 
+ACCEPT = 0.95
+"""Usual share of the rightly answered files that the threshold accepts."""
+
 _RANGE = (0.05, 20.0)
 
 
@@ -20,9 +23,7 @@ def calibrate(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> tupl
     if len(target) == 0:
         return 1.0, 0.0
     temperature = fit_temperature(windows, file, target)
-    threshold = fit_threshold(file_means(tempered(windows, temperature), file), target)
-    # Rounded down: the exported graph must accept what the trained network reached it with.
-    return temperature, float(np.floor(threshold * 1e4) / 1e4)
+    return temperature, fit_threshold(file_means(tempered(windows, temperature), file), target)
 
 
 def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> float:
@@ -79,7 +80,9 @@ def file_means(windows: np.ndarray, file: np.ndarray) -> np.ndarray:
     return total / size[:, None]
 
 
-def fit_threshold(probabilities: np.ndarray, target: np.ndarray, *, accept: float = 0.95) -> float:
+def fit_threshold(
+    probabilities: np.ndarray, target: np.ndarray, *, accept: float = ACCEPT
+) -> float:
     """Probability that a share `accept` of the correctly answered files reaches.
 
     Args:
@@ -88,13 +91,15 @@ def fit_threshold(probabilities: np.ndarray, target: np.ndarray, *, accept: floa
         accept: the share, 0 to 1.
 
     Returns:
-        The threshold; 0 where no file was answered correctly.
+        The threshold, rounded down to four decimals; 0 where no file was answered correctly.
     """
     right = probabilities.argmax(axis=1) == target
     confidence = np.sort(probabilities.max(axis=1)[right])
     if len(confidence) == 0:
         return 0.0
-    return float(confidence[min(int((1 - accept) * len(confidence)), len(confidence) - 1)])
+    reached = confidence[min(int((1 - accept) * len(confidence)), len(confidence) - 1)]
+    # Rounded down: the exported graph must accept what the trained network reached it with.
+    return float(np.floor(reached * 1e4) / 1e4)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any
 
 from timbrel.display.html import block
+from timbrel.evaluation.calibration import ACCEPT
 from timbrel.model.directory import GRAPH, load_model
 from timbrel.wording import first_names, plain, plural
 
@@ -79,6 +80,11 @@ class ModelInfo:
 
         return block(*model_parts(self.to_dict()))
 
+    @property
+    def folds(self) -> int:
+        """Number of networks that the scores are of; 1 where it is not said."""
+        return _folds(self.scores)
+
     def to_dict(self) -> dict:
         """Return everything as JSON data."""
         return asdict(self)
@@ -116,7 +122,7 @@ def info(model: str | os.PathLike | None = None) -> ModelInfo:
         temperature=_get(metadata, "temperature", float | int),
         threshold=float(metadata["thresholds"]["unknown"]),
         # What `train` sets, and says in no model.
-        accept=_get(metadata["thresholds"], "accept", float) or 0.95,
+        accept=_get(metadata["thresholds"], "accept", float) or ACCEPT,
         sanity=_sanity(metadata),
         provenance=_provenance(metadata),
         notes=(*_notes(scores, refit), *doubt),
@@ -175,6 +181,10 @@ def _sanity(metadata: dict) -> list[dict] | None:
     return rows if rows and whole else None
 
 
+def _folds(scores: dict | None) -> int:
+    return _get(_get(scores, "protocol", dict), "folds", int) or 1
+
+
 def _notes(scores: dict | None, refit: bool | None) -> list[str]:
     """What a user of the model should know, in sentences."""
     protocol, notes = _get(scores, "protocol", dict), []
@@ -185,7 +195,7 @@ def _notes(scores: dict | None, refit: bool | None) -> list[str]:
             "It was scored on recordings of groups that it also learned from; on others it may be "
             "right less often."
         )
-    if refit and (_get(protocol, "folds", int) or 1) > 1:
+    if refit and _folds(scores) > 1:
         notes.append(
             "After scoring it was trained once more, on everything. Scores, temperature and "
             "threshold come from networks that were each trained without a part."
