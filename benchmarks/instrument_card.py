@@ -284,7 +284,7 @@ def _making(figures: dict, metadata: dict) -> str:
 
 `make instrument-model`, seed {metadata["seed"]}, on {machine["cores"]} cores of an {machine["processor"]},
 Python {machine["python"]}, {packages}; it needs all three data sets, of which `timbrel data` fetches two
-(`TIMBREL_SHARED` names their folder). The exported graph differs from the Keras model by at most
+(`TIMBREL_SHARED` names their folder), and three of Debian's packages, which it installs where it may. The exported graph differs from the Keras model by at most
 {metadata["parity"]["max_difference"]:.1g} in probability, on {metadata["parity"]["windows"]} windows of recordings from
 elsewhere. All figures on this page are in `benchmarks/results/instrument-model.json`.
 """
