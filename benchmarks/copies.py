@@ -11,13 +11,11 @@ import soundfile
 from timbrel import decode
 from timbrel.audio.samples import resample
 from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.hearing import COMPARED_AT
 from timbrel.parallel import in_order
 
 Sound = tuple[np.ndarray, int]
 Change = Callable[[Sound], Sound]
-
-# What `check` compares at, with the recipes that there are.
-RATE = 16_000
 
 
 def gain(factor: float) -> Change:
@@ -72,7 +70,7 @@ def original(path: Path) -> tuple[Sound, Fingerprint | None]:
     """The samples of a recording at its own rate, and its fingerprint."""
     decoded = decode(path, None)
     sound = decoded.waveform, decoded.rate
-    return sound, fingerprint(resample(*sound, RATE), RATE)
+    return sound, fingerprint(resample(*sound, COMPARED_AT), COMPARED_AT)
 
 
 def copied(sound: Sound, name: str, file: Path) -> Fingerprint | None:
@@ -85,7 +83,7 @@ def copied(sound: Sound, name: str, file: Path) -> Fingerprint | None:
         for first in range(0, len(waveform), rate):
             writer.write(np.clip(waveform[first : first + rate], -1, 1))
     try:
-        return fingerprint(decode(file, RATE).waveform, RATE)
+        return fingerprint(decode(file, COMPARED_AT).waveform, COMPARED_AT)
     finally:
         file.unlink()
 

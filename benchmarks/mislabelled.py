@@ -27,6 +27,8 @@ from sklearn.metrics import average_precision_score
 
 from machine import recordings, save
 from timbrel import decode, read_dataset
+from timbrel.dataset.hearing import COMPARED_AT
+from timbrel.dataset.manifest import Recording
 from timbrel.dataset.synthetic import make_synthetic
 from timbrel.evaluation.fast_model import out_of_fold
 from timbrel.evaluation.labels import find_mislabelled, suspicious
@@ -38,7 +40,6 @@ try:
 except ModuleNotFoundError:
     find_label_issues = None
 
-RATE = 16_000
 # How many labels are swapped, and the seeds.
 PROTOCOL = {"instruments": (15, range(10)), "digits": (150, range(3)), "synthetic": (15, range(10))}
 FIGURES = ("precision", "recall", "named", "average_precision", "suggested_right")
@@ -49,9 +50,12 @@ def describe(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         table = (make_synthetic(Path(folder)),) if name == "synthetic" else recordings(name)
         found = read_dataset(*table).recordings
-        work = in_order(lambda item: file_statistics(decode(item.file, RATE).waveform, RATE), found)
-        statistics = np.array(list(work))
+        statistics = np.array(list(in_order(_statistics, found)))
     return statistics, np.array([i.label for i in found]), np.array([i.group for i in found])
+
+
+def _statistics(item: Recording) -> np.ndarray:
+    return file_statistics(decode(item.file, COMPARED_AT).waveform, COMPARED_AT)
 
 
 def swap(labels: np.ndarray, number: int, seed: int) -> np.ndarray:

@@ -4,19 +4,26 @@ import csv
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 
+import timbrel
 from conftest import RATE, sound, write_folder
-from timbrel import DataError, check, get_recipe
+from timbrel import DataError, get_recipe
 from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.errors import DecoderFailed, MissingExtra
 from timbrel.features.cache import FeatureCache
+from timbrel.networks.recipes import DEFAULT_RECIPE
 from timbrel.workflows import check as workflow
 from timbrel.workflows import mislabelled
 from timbrel.workflows.observer import EvaluateObserver
+
+# It cleans, and hears at the rate of these recordings.
+check = partial(timbrel.check, recipe="tutorial-cnn")
+
 
 LABELS = ("hiss", "hum", "whistle")
 
@@ -368,3 +375,21 @@ def test_check_needs_neither_keras_nor_onnxruntime(tiny_data):
 def test_an_unreadable_list_is_an_error(tmp_path):
     with pytest.raises(DataError, match="nowhere"):
         check(tmp_path / "nowhere")
+
+
+def test_without_a_recipe_it_goes_by_the_one_that_train_goes_by(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=3)
+    quiet = folder / "hum" / "quiet.wav"
+    sound, rate = soundfile.read(folder / "hum" / "1.wav")
+    soundfile.write(quiet, 1e-4 * sound, rate, subtype="FLOAT")
+    own, tutorial = timbrel.check(folder), check(folder)
+    assert own.recipe == DEFAULT_RECIPE
+    # It does not clean: nothing is too quiet for it, and all is kept.
+    assert "too-quiet" in tutorial.counts()
+    assert "too-quiet" not in own.counts()
+    assert all(item.heard.kept == item.heard.seconds for item in own.recordings)
+    # Copies are looked for and labels judged alike, whatever the recipe.
+    alike = ("near-duplicate", "mislabelled")
+    assert [f for f in own.findings if f.kind in alike] == [
+        f for f in tutorial.findings if f.kind in alike
+    ]

@@ -28,7 +28,7 @@ from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.dataset.recording import Problem
 from timbrel.display.bars import StageBars
 from timbrel.files import replacing
-from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
+from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
 from timbrel.workflows.observer import TrainObserver
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check(
             help="Whose window, rate and cleaning to check for.",
             autocompletion=recipe_names,
         ),
-    ] = TUTORIAL_RECIPE,
+    ] = DEFAULT_RECIPE,
     clean_threshold: CleanThreshold = None,
     deep: Annotated[
         bool,

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from timbrel.audio.decode import whole
+from timbrel.audio.decode import Decoded, whole
 from timbrel.audio.isolated import IsolatedDecoder
 from timbrel.audio.levels import Levels, measure_levels
 from timbrel.audio.reading import Reading
@@ -20,6 +20,9 @@ from timbrel.audio.samples import resample
 from timbrel.audio.windows import Windowing, keep
 from timbrel.dataset.duplicates import Fingerprint, fingerprint
 from timbrel.dataset.recording import Recording
+
+COMPARED_AT = 16_000
+"""Sample rate in Hz at which recordings are compared and judged, whatever the recipe hears at."""
 
 
 @dataclass(frozen=True)
@@ -107,27 +110,35 @@ def describe(reading: Reading, **windowing: float | None) -> tuple[dict, dict[st
     """
     decoded = whole(reading)
     wanted = Windowing(**windowing)
-    waveform = resample(decoded.waveform, decoded.source_rate, wanted.rate)
-    cleaned, left = keep(waveform, wanted)
     facts = {
         "seconds": decoded.seconds,
         "rate": decoded.source_rate,
         "channels": decoded.channels,
         "levels": asdict(measure_levels(decoded.waveform, decoded.source_rate)),
-        "kept": len(cleaned.waveform) / wanted.rate if left else 0.0,
+        "kept": _kept(decoded, wanted),
         "warnings": decoded.warnings,
         "digest": None,
     }
     arrays = {}
-    found = fingerprint(waveform, wanted.rate)
+    waveform = resample(decoded.waveform, decoded.source_rate, COMPARED_AT)
+    found = fingerprint(waveform, COMPARED_AT)
     if found is not None:
         facts["digest"] = found.digest
         arrays = {item.name: getattr(found, item.name) for item in fields(found)[1:]}
     if _has_scipy():
         from timbrel.features.statistics import file_statistics
 
-        arrays["statistics"] = file_statistics(waveform, wanted.rate)
+        arrays["statistics"] = file_statistics(waveform, COMPARED_AT)
     return facts, arrays
+
+
+def _kept(decoded: Decoded, windowing: Windowing) -> float:
+    """Seconds that cleaning keeps; 0 where it keeps nothing."""
+    if windowing.clean_threshold is None:
+        return decoded.seconds
+    waveform = resample(decoded.waveform, decoded.source_rate, windowing.rate)
+    cleaned, left = keep(waveform, windowing)
+    return len(cleaned.waveform) / windowing.rate if left else 0.0
 
 
 @cache

@@ -358,7 +358,7 @@ RECIPES: dict[str, Recipe] = {
 }
 
 DEFAULT_RECIPE = "statistics-cnn"
-# What `check` and `explore` go by: their thresholds are measured at its rate.
+# Whose pictures `explore` shows.
 TUTORIAL_RECIPE = "tutorial-cnn"
 
 

@@ -26,7 +26,7 @@ from timbrel.dataset.manifest import Dataset, Recording, read_dataset
 from timbrel.display.html import block, note, text, title
 from timbrel.errors import AudioError, MissingExtra
 from timbrel.features.cache import FeatureCache
-from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
+from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.report.cards import finding_parts
 from timbrel.wording import duration, plain
@@ -144,7 +144,7 @@ def check(
     data: str | os.PathLike,
     *,
     audio: str | os.PathLike | None = None,
-    recipe: str | Recipe = TUTORIAL_RECIPE,
+    recipe: str | Recipe = DEFAULT_RECIPE,
     deep: bool = False,
     seed: int = 0,
     cache: FeatureCache | None = None,
