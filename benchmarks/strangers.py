@@ -1,9 +1,10 @@
-"""Sounds that are none of the instrument model's, for its card: speech, and General MIDI.
+"""Sounds that are none of the instrument model's, for its card.
 
-They come with Debian: `apt-get install klettres-data fluid-soundfont-gm fluidsynth`. The speech is
-people who say letters and syllables in as many languages as they are; its recordings reach up to
-20 kHz. The other instruments are notes of a sound font, each sampled from the real one or made with
-a synthesiser.
+Speech and the instruments of General MIDI come with Debian: `apt-get install klettres-data
+fluid-soundfont-gm fluidsynth`. The speech is people who say letters and syllables in as many
+languages as they are; its recordings reach up to 20 kHz. The other instruments are notes of a sound
+font, each sampled from the real one or made with a synthesiser. `WAVES` are made here, with what
+is simple about an electronic instrument.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,8 @@ KEYS = {
 # Seconds that a note is held, and until the next begins; its velocity, of 127.
 HELD, APART, VELOCITY = 2.0, 4.0, 100
 RATE = 44_100
+# Length of the waves.
+SECONDS = 3.0
 # Ticks a second where nothing is said of the tempo.
 TICKS = 960
 
@@ -88,6 +92,78 @@ def general_midi() -> list[tuple[int, str | None, np.ndarray]]:
         for (program, _), part in zip(notes, parts, strict=True)
         if part.any()
     ]
+
+
+def brown_noise(seed: int) -> np.ndarray:
+    """Noise with a power of 1/f², above 20 Hz."""
+    rng, count = np.random.default_rng(seed), round(SECONDS * RATE)
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    frequency = np.fft.rfftfreq(count, 1 / RATE)
+    spectrum[frequency < 20] = 0
+    return _at_usual_level(np.fft.irfft(spectrum / np.maximum(frequency, 20), count))
+
+
+def any_sine(seed: int) -> np.ndarray:
+    """A sine between 80 Hz and 5 kHz."""
+    rng = np.random.default_rng(seed)
+    return _at_usual_level(np.sin(_phase(_pitch(rng, 80, 5000))))
+
+
+def square_wave(seed: int) -> np.ndarray:
+    """A square wave between 80 Hz and 1 kHz, its harmonics up to half the rate."""
+    pitch = _pitch(np.random.default_rng(seed), 80, 1000)
+    odd = np.arange(1, RATE / 2 / pitch, 2)
+    return _at_usual_level(sum(np.sin(number * _phase(pitch)) / number for number in odd))
+
+
+def triangle_with_vibrato(seed: int) -> np.ndarray:
+    """A triangle wave between 80 Hz and 1 kHz that wavers half a semitone, six times a second."""
+    pitch = _pitch(np.random.default_rng(seed), 80, 1000)
+    time = np.arange(round(SECONDS * RATE)) / RATE
+    phase = _phase(pitch * 2 ** (np.sin(2 * np.pi * 6 * time) / 24))
+    odd = np.arange(1, RATE / 2 / (1.03 * pitch), 2)
+    sides = (-1) ** (odd // 2)
+    parts = zip(odd, sides, strict=True)
+    return _at_usual_level(sum(side * np.sin(number * phase) / number**2 for number, side in parts))
+
+
+def metal_bar(seed: int) -> np.ndarray:
+    """A bar that is struck: its four lowest modes, which die away the faster the higher they are.
+
+    Source: Fletcher & Rossing (1998), "The physics of musical instruments", for their ratios.
+    """
+    rng = np.random.default_rng(seed)
+    pitch, lasting = _pitch(rng, 150, 1500), rng.uniform(0.3, 2)
+    time = np.arange(round(SECONDS * RATE)) / RATE
+    modes = [ratio for ratio in (1, 2.756, 5.404, 8.933) if ratio * pitch < RATE / 2]
+    sound = sum(
+        np.exp(-6.9 * time * ratio**0.5 / lasting) * np.sin(_phase(ratio * pitch)) / ratio
+        for ratio in modes
+    )
+    return _at_usual_level(sound)
+
+
+WAVES: dict[str, Callable[[int], np.ndarray]] = {
+    "brown noise": brown_noise,
+    "sine at any pitch": any_sine,
+    "square wave": square_wave,
+    "triangle wave with vibrato": triangle_with_vibrato,
+    "struck metal bar": metal_bar,
+}
+"""Sounds by their names, functions of a seed; float32, mono, at `RATE`."""
+
+
+def _pitch(rng: np.random.Generator, low: float, high: float) -> float:
+    """A frequency in Hz, evenly drawn on the ladder of notes."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _phase(frequency: float | np.ndarray) -> np.ndarray:
+    return 2 * np.pi * np.cumsum(np.broadcast_to(frequency / RATE, round(SECONDS * RATE)))
+
+
+def _at_usual_level(sound: np.ndarray) -> np.ndarray:
+    return np.float32(0.05 * sound / np.sqrt(np.mean(sound**2)))
 
 
 def _score(notes: list[tuple[int, int]]) -> bytes:
