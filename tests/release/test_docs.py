@@ -117,8 +117,6 @@ def reader(trained, tmp_path):
         table.replace("\nrecordings", "\ntimbrel-demo/data/recordings")
     )
     # As `make` leaves it.
-    (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     return folder
 
 
