@@ -116,7 +116,6 @@ def reader(trained, tmp_path):
     (folder / "sounds.csv").write_text(
         table.replace("\nrecordings", "\ntimbrel-demo/data/recordings")
     )
-    # As `make` leaves it.
     return folder
 
 
