@@ -10,7 +10,7 @@ from timbrel.audio.windows import Windowing
 from timbrel.dataset.duplicates import Duplicate
 from timbrel.dataset.findings import Finding
 from timbrel.dataset.hearing import Heard
-from timbrel.dataset.recording import Dataset, Recording
+from timbrel.dataset.recording import CLOSED_FOLDER, Dataset, Recording
 from timbrel.errors import AudioError
 
 # Flat pieces of fewer samples than this cannot be heard.
@@ -42,7 +42,8 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
     findings = []
     for problem in dataset.problems:
         message, action = _halves(problem.message, "Correct it or take it out")
-        findings.append(Finding(problem.path, "wrong-row", message, action))
+        kind = "unreadable" if CLOSED_FOLDER in problem.message else "wrong-row"
+        findings.append(Finding(problem.path, kind, message, action))
     for note in dataset.notes:
         action = "Nothing, if that is intended."
         findings.append(Finding(dataset.source, "note", note, action))
