@@ -82,12 +82,19 @@ def plain(text: str) -> str:
 
 def harmless(text: str) -> str:
     """Show control characters as escapes, so that names of files cannot command a terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         letter.encode("unicode_escape").decode()
         if category(letter) == "Cc" and letter not in "\n\t"
         else letter
         for letter in text
     )
+
+
+def one_line(text: str) -> str:
+    """Make a text harmless, breaks of its line as well: a name must not pass for a line of ours."""
+    return harmless(text).replace("\n", "\\n")
 
 
 def first_names(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ import typer
 
 from timbrel.display.bars import NoBars, rich_bars
 from timbrel.display.greetings import held_back_stderr
-from timbrel.wording import harmless
+from timbrel.wording import harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +64,7 @@ class Terminal:
         warnings = list(warnings)
         shown = warnings if self.verbose else warnings[:_FEW]
         for warning in shown:
-            text = harmless(f"Warning: {warning}")
+            text = one_line(f"Warning: {warning}")
             self.err.print(text, style="yellow", markup=False, soft_wrap=True)
         if len(warnings) > len(shown):
             rest = len(warnings) - len(shown)
@@ -74,7 +74,7 @@ class Terminal:
         """Name every recording that could not be used; return the exit status."""
         problems = list(problems)
         for problem in problems:
-            text = harmless(f"Left out: {problem}")
+            text = one_line(f"Left out: {problem}")
             self.err.print(text, style="red", markup=False, soft_wrap=True)
         if problems:
             count = len(problems)
@@ -90,11 +90,13 @@ class Terminal:
 
 
 def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
+    from timbrel.display.console import HarmlessConsole
 
-    console = Console(stderr=stderr, highlight=False)
+    # Neither numbers nor what looks like `:name:` is to be drawn otherwise than it is written.
+    how = {"stderr": stderr, "highlight": False, "emoji": False}
+    console = HarmlessConsole(**how)
     # A file or a pipe has no width; 80 columns would cut labels short.
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=120)
+    return console if console.is_terminal else HarmlessConsole(**how, width=120)
 
 
 def load_keras(terminal: Terminal) -> None:

@@ -106,9 +106,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(sentence: str) -> NoReturn:
     from rich.console import Console
 
-    from timbrel.wording import harmless
+    from timbrel.wording import one_line
 
-    errors = Console(stderr=True, highlight=False)
-    text = harmless(f"Error: {sentence}")
+    errors = Console(stderr=True, highlight=False, emoji=False)
+    text = one_line(f"Error: {sentence}")
     errors.print(text, style="red", markup=False, soft_wrap=True)
     sys.exit(2)

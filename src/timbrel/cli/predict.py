@@ -25,6 +25,7 @@ from timbrel.cli.options import (
     piped,
 )
 from timbrel.errors import InvalidArgument
+from timbrel.wording import one_line
 
 if TYPE_CHECKING:
     from timbrel.audio.pcm import Pcm
@@ -167,7 +168,7 @@ class _Run:
 
     def tell(self, path: str, seconds: float) -> None:
         """Say how far a recording has been heard."""
-        self._note(f"{timedelta(seconds=int(seconds))} of {path}")
+        self._note(one_line(f"{timedelta(seconds=int(seconds))} of {path}"))
 
     def write(
         self, results: Iterable[Iterable[Prediction]], target: Output, interrupts: Interrupts

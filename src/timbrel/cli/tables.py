@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from timbrel.training.weights import balanced_class_weight
+from timbrel.wording import one_line
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
@@ -26,10 +27,28 @@ def _bar(share: float, longest: int = _BAR) -> str:
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8])
 
 
+class _NamesTable(Table):
+    """A table in which each cell of text is one line, whatever names hold."""
+
+    def add_row(self, *cells: str | Text, **how: object) -> None:
+        """Add a row."""
+        super().add_row(*map(_whole, cells), **how)
+
+
+def _whole(cell: str | Text) -> str | Text:
+    if isinstance(cell, Text):
+        return Text(one_line(cell.plain), cell.style)
+    return one_line(cell)
+
+
 def plain_table(title: str, *columns: str) -> Table:
     """A table without lines: the first column to the left, the others to the right."""
-    table = Table(
-        title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2)
+    table = _NamesTable(
+        title=Text(one_line(title)),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2),
     )
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from timbrel.display.terminal import rows_to
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import replacing
 from timbrel.inference.names import names_for, places
@@ -287,7 +288,7 @@ def _check_beside(names: Iterable[Path]) -> None:
 def _writer(stream: IO, layout: Layout) -> Writer:
     if layout.form == "parquet":
         return ParquetWriter(stream)
-    return text_writer(stream, form=layout.form, level=layout.level, rate=layout.rate)
+    return text_writer(rows_to(stream), form=layout.form, level=layout.level, rate=layout.rate)
 
 
 @contextmanager
