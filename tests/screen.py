@@ -12,17 +12,17 @@ import termios
 _PARTS = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(.)", flags=re.DOTALL)
 
 
-def on_a_terminal(arguments, *, columns=160, **how):
+def on_a_terminal(arguments, *, columns=160, how=("-m", "timbrel"), **streams):
     """Run `timbrel` with stdout and stderr on one terminal; return the status and the raw bytes.
 
-    Others of its streams may be given, as to `subprocess.Popen`.
+    Other streams may be given, as to `subprocess.Popen`.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    how.setdefault("env", os.environ | {"TERM": "xterm-256color"})
-    streams = {"stdin": subprocess.DEVNULL, "stdout": theirs, "stderr": theirs} | how
-    command = [sys.executable, "-m", "timbrel", *map(str, arguments)]
-    with subprocess.Popen(command, **streams) as process:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": theirs, "stderr": theirs} | streams
+    command = [sys.executable, *how, *map(str, arguments)]
+    environment = os.environ | {"TERM": "xterm-256color"}
+    with subprocess.Popen(command, env=environment, **streams) as process:
         os.close(theirs)
         raw = b""
         while True:

@@ -132,3 +132,55 @@ def test_what_a_model_says_of_itself_is_harmless(capsys):
 def test_files_get_rows_as_they_are(tmp_path):
     with open(tmp_path / "x.csv", "w", newline="") as stream:
         assert rows_to(stream) is stream
+
+
+def test_no_bar_stays_among_the_rows_of_predict(tiny_data, tiny_model):
+    status, raw = on_a_terminal(["predict", tiny_data, "-m", tiny_model])
+    lines = [line for line in shown(raw) if line]
+    assert status == 0
+    assert b"predicting" in raw
+    assert len(lines) == 25
+    assert lines[0].startswith("path,label,")
+    assert all(line.startswith(f"{tiny_data}/") for line in lines[1:])
+
+
+@pytest.mark.parametrize("to_a_file", [False, True])
+def test_the_bar_of_predict_is_there_where_rows_go_elsewhere(
+    tiny_data, tiny_model, tmp_path, to_a_file
+):
+    output = ["-o", tmp_path / "x.csv"] if to_a_file else []
+    elsewhere = {} if to_a_file else {"stdout": subprocess.DEVNULL}
+    status, raw = on_a_terminal(["predict", tiny_data, "-m", tiny_model, *output], **elsewhere)
+    assert status == 0
+    assert b"predicting" in raw
+    assert b"24/24" in raw
+    assert not any(shown(raw))
+
+
+def test_no_bar_stays_among_the_lines_of_tag(tiny_data, tiny_model, tmp_path):
+    arguments = ["tag", tiny_data, "--to", tmp_path / "out", "--dry-run", "-m", tiny_model]
+    status, raw = on_a_terminal(arguments)
+    lines = [line for line in shown(raw) if line]
+    assert status == 0
+    assert b"sorting" in raw
+    assert sum(" → " in line for line in lines) == 24
+    assert not any("sorting" in line for line in lines)
+
+
+def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
+    program = (
+        "from timbrel.cli.console import Terminal\n"
+        "terminal = Terminal()\n"
+        "with terminal.progress() as bars:\n"
+        "    task = bars.add_task('working', total=9, note='')\n"
+        "    for number in range(9):\n"
+        "        bars.update(task, completed=number)\n"
+        "        bars.refresh()\n"
+        "        terminal.out.print(f'result {number}')\n"
+        "        terminal.warn([number])\n"
+    )
+    status, raw = on_a_terminal([], how=["-c", program])
+    assert status == 0
+    assert b"working" in raw
+    expected = [line for number in range(9) for line in (f"result {number}", f"Warning: {number}")]
+    assert [line for line in shown(raw) if line] == expected

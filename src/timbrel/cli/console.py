@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib.util
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,8 @@ class Terminal:
     @cached_property
     def err(self) -> Console:
         """Prints everything else."""
-        return _console(stderr=True)
+        # A console moves its bars out of the way of what it prints itself.
+        return self.out if _one_screen() else _console(stderr=True)
 
     def say(self, text: str) -> None:
         """Explain something, unless quiet."""
@@ -87,6 +89,16 @@ class Terminal:
         if self.quiet or not (sys.stderr and sys.stderr.isatty()):
             return NoBars()
         return rich_bars(self.err)
+
+
+def _one_screen() -> bool:
+    """Whether stdout and stderr are shown on one terminal."""
+    if not all(stream and stream.isatty() for stream in (sys.stdout, sys.stderr)):
+        return False
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # What takes the place of a stream may have no file.
+        return False
 
 
 def _console(*, stderr: bool) -> Console:

@@ -151,6 +151,11 @@ def _stdin_of(paths: list[str], pcm: Pcm | None) -> tuple[BinaryIO, Pcm | None] 
     return piped(), pcm
 
 
+def _has_row(prediction: Prediction) -> bool:
+    """Whether there is more to write of it than its length."""
+    return prediction.label is not None or prediction.error is not None
+
+
 class _Run:
     """Predictions on their way to where they are written, and what was noticed of them.
 
@@ -184,6 +189,9 @@ class _Run:
                         for number, prediction in enumerate(found):
                             if not number:
                                 self._notice(prediction)
+                            if not target.rows and target.shown and _has_row(prediction):
+                                # From here on the rows say how far it is.
+                                bars.stop()
                             with interrupts.held():
                                 target.write(prediction)
                         with interrupts.held():

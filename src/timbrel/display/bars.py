@@ -27,6 +27,9 @@ class NoBars:
     def __exit__(self, *error: object) -> None:
         pass
 
+    def stop(self) -> None:
+        """Take no bar away."""
+
     def add_task(self, description: str, **fields: object) -> TaskID:
         """Take a task that nobody watches."""
         return 0

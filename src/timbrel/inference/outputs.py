@@ -102,6 +102,11 @@ class Output:
         return not self.done and not self.rows
 
     @property
+    def shown(self) -> bool:
+        """Whether rows are written to a terminal."""
+        return False
+
+    @property
     def cut(self) -> str | None:
         """The recording of which only the beginning is written, if there is one."""
         return self._path if self.rows > self._rows_before else None
@@ -129,6 +134,11 @@ class _Together(Output):
         super().write(prediction)
         if self._followed is not None:
             self._followed.flush()
+
+    @property
+    def shown(self) -> bool:
+        """Whether rows are written to a terminal."""
+        return self._followed is not None and self._followed.isatty()
 
     def _writer(self) -> Writer:
         return self._only
