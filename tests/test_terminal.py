@@ -11,12 +11,14 @@ import types
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 from conftest import RATE, sound
 from timbrel.cli.console import Terminal
 from timbrel.cli.model_tables import about_table
-from timbrel.cli.tables import plain_table
+from timbrel.cli.tables import models_table, plain_table
 from timbrel.display.terminal import rows_to
+from timbrel.files import replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
 if os.name != "nt":
@@ -184,3 +186,33 @@ def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
     assert b"working" in raw
     expected = [line for number in range(9) for line in (f"result {number}", f"Warning: {number}")]
     assert [line for line in shown(raw) if line] == expected
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["info", "--json"], ["--help"], ["info", "-h"], ["--version"]]
+)
+def test_a_reader_that_closes_the_pipe_ends_a_command_quietly(tiny_model, options):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "timbrel", *(options or ["info", str(tiny_model)])]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_pipe_is_not_taken_for_the_file_that_is_written(tmp_path):
+    with pytest.raises(BrokenPipeError), replacing(tmp_path / "x.json"):
+        raise BrokenPipeError
+    assert not any(tmp_path.iterdir())
+
+
+def test_names_that_do_not_fit_their_column_are_whole(tiny_training):
+    name = "instruments-of-the-orchestra.onnx"
+    evaluation = tiny_training.evaluation | {"predictions": [{}], "unknown": None}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(models_table([f"a-{name}", f"b-{name}"], [evaluation, evaluation]))
+    text = console.export_text()
+    assert "On 1 recording whose files no model was trained on" in text
+    assert "…" not in text
+    names = "".join(line.split()[0] for line in text.splitlines()[2:])
+    assert names == f"a-{name}b-{name}"

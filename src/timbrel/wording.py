@@ -69,8 +69,13 @@ def channels(number_of_channels: int) -> str:
 
 def plural(number_of: float, word: str, words: str | None = None) -> str:
     """Write a count and its noun, with an s, or as `words` says, where there is not one of it."""
+    return counted(number_of, word, words).replace(" ", _SPACE, 1)
+
+
+def counted(number_of: float, word: str, words: str | None = None) -> str:
+    """The same as `plural` with a usual space, for lines that other programs may search."""
     noun = word if round(number_of) == 1 else words or f"{word}s"
-    return f"{count(number_of)}{_SPACE}{noun}"
+    return f"{count(number_of)} {noun}"
 
 
 def plain(text: str) -> str:

@@ -19,7 +19,7 @@ import typer
 
 from timbrel.display.bars import NoBars, rich_bars
 from timbrel.display.greetings import held_back_stderr
-from timbrel.wording import harmless, one_line
+from timbrel.wording import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,8 +69,8 @@ class Terminal:
             text = one_line(f"Warning: {warning}")
             self.err.print(text, style="yellow", markup=False, soft_wrap=True)
         if len(warnings) > len(shown):
-            rest = len(warnings) - len(shown)
-            self.err.print(f"… and {rest} more warnings (--verbose names all).", style="yellow")
+            rest = counted(len(warnings) - len(shown), "more warning")
+            self.err.print(f"… and {rest} (--verbose names all).", style="yellow")
 
     def problems(self, problems: Iterable[object]) -> int:
         """Name every recording that could not be used; return the exit status."""
@@ -79,9 +79,8 @@ class Terminal:
             text = one_line(f"Left out: {problem}")
             self.err.print(text, style="red", markup=False, soft_wrap=True)
         if problems:
-            count = len(problems)
-            things = "recording" if count == 1 else "recordings"
-            self.err.print(f"{count} {things} could not be used.", style="red")
+            count = counted(len(problems), "recording")
+            self.err.print(f"{count} could not be used.", style="red")
         return 1 if problems else 0
 
     def progress(self) -> Progress | NoBars:

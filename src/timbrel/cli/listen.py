@@ -25,7 +25,7 @@ from timbrel.cli.options import (
 )
 from timbrel.display.terminal import rows_to
 from timbrel.errors import AudioError, InvalidArgument
-from timbrel.wording import one_line
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.audio.microphone import Microphone
@@ -124,8 +124,8 @@ def _run(answers: Iterable[Live], show: _Lines | _Jsonl, terminal: Terminal) -> 
     if late:
         late.sort()
         terminal.say(
-            f"{len(late)} answers, each {1000 * late[len(late) // 2]:.0f} ms (median; at most "
-            f"{1000 * late[-1]:.0f} ms) after the last sample that it is about."
+            f"{counted(len(late), 'answer')}, each {1000 * late[len(late) // 2]:.0f} ms (median; "
+            f"at most {1000 * late[-1]:.0f} ms) after the last sample that it is about."
         )
     return status
 

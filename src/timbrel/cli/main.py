@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
+from timbrel.cli.closed_pipe import ending_quietly
 from timbrel.cli.lazy import lazy_group
 from timbrel.errors import OutputError, TimbrelError
 
@@ -48,7 +49,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from timbrel.cli.versions import version_text
 
-        typer.echo(version_text())
+        with ending_quietly():
+            typer.echo(version_text())
         raise typer.Exit
 
 

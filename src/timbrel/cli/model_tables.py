@@ -10,7 +10,7 @@ from rich.text import Text
 
 from timbrel.cli.tables import unknown_text
 from timbrel.evaluation.sanity import sanity_text
-from timbrel.wording import harmless, one_line
+from timbrel.wording import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from timbrel.workflows.info import ModelInfo
@@ -43,7 +43,7 @@ def score_table(found: ModelInfo) -> Table:
     held_out, sanity = scores.get("held_out_files"), found.sanity
     some = isinstance(held_out, int) and held_out > 0
     heard = "each by a network that never heard it" if found.folds > 1 else "which it never heard"
-    scored = f"{held_out:,} recordings, {heard}" if some else "nothing"
+    scored = f"{counted(held_out, 'recording')}, {heard}" if some else "nothing"
     return _table(
         "Honest scores",
         [

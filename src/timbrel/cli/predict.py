@@ -25,7 +25,7 @@ from timbrel.cli.options import (
     piped,
 )
 from timbrel.errors import InvalidArgument
-from timbrel.wording import one_line
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.audio.pcm import Pcm
@@ -211,8 +211,11 @@ class _Run:
         if target.empty and output is not None:
             said = f"Stopped before there was anything to write to {output}."
         else:
-            where = "were written" if output is None else f"are in {output}"
-            said = f"Stopped: {target.done} of {len(self._files)} recordings {where}"
+            one = target.done == 1
+            where = "was written" if one else "were written"
+            if output is not None:
+                where = f"{'is' if one else 'are'} in {output}"
+            said = f"Stopped: {target.done} of {counted(len(self._files), 'recording')} {where}"
             said += f", and the beginning of {target.cut}." if target.cut else "."
         self._terminal.err.print(said, markup=False, soft_wrap=True)
         return 130

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from timbrel.training.weights import balanced_class_weight
-from timbrel.wording import one_line
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
@@ -51,7 +51,13 @@ def plain_table(title: str, *columns: str) -> Table:
         padding=(0, 2),
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+        # Names that do not fit go on in the next line: cut short, two may look the same.
+        table.add_column(
+            column,
+            justify="left" if number == 0 else "right",
+            no_wrap=number > 0,
+            overflow="fold" if number == 0 else "ellipsis",
+        )
     return table
 
 
@@ -139,7 +145,7 @@ def score_text(evaluation: dict) -> str:
     file, window = evaluation["file"], evaluation["window"]
     count = len(evaluation["predictions"])
     lines = [
-        f"On {count} recordings it never heard:",
+        f"On {counted(count, 'recording')} it never heard:",
         f"  files    {_percent(file)}",
         f"  windows  {_percent(window)}",
     ]
@@ -239,16 +245,18 @@ def curve_table(curve: list[dict]) -> Table:
     table = plain_table("Learning curve", "trained on", "files right", "95 % interval")
     for row in curve:
         low, high = row["ci95"]
-        count = f"{row['recordings']:.0f} recordings"
+        count = counted(row["recordings"], "recording")
         table.add_row(count, f"{row['accuracy']:.1%}", f"{low:.0%} to {high:.0%}")
     return table
 
 
 def models_table(names: Sequence[str], evaluations: Sequence[dict]) -> Table:
     """Finished models side by side."""
-    count = len(evaluations[0]["predictions"])
+    scored = counted(len(evaluations[0]["predictions"]), "recording")
     columns = ("model", "files right", "95 %", "windows", "ECE", "unknown AUROC", "accepted")
-    table = plain_table(f"On {count} recordings whose files no model was trained on", *columns)
+    table = plain_table(f"On {scored} whose files no model was trained on", *columns)
+    # Close together, so that the names have room on a terminal of 80 columns.
+    table.padding = (0, 1)
     for name, evaluation in zip(names, evaluations, strict=True):
         low, high = evaluation["file"]["ci95"]["accuracy"]
         unknown = evaluation["unknown"]

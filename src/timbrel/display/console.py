@@ -11,7 +11,10 @@ from timbrel.wording import harmless
 
 
 class HarmlessConsole(Console):
-    """Shows control characters in what it prints as escapes; its own colours and moves work."""
+    """Shows control characters in what it prints as escapes; its own colours and moves work.
+
+    Where nobody reads what it prints, that raises BrokenPipeError.
+    """
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -19,3 +22,7 @@ class HarmlessConsole(Console):
         """Render what is to be printed."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+    def on_broken_pipe(self) -> None:
+        """Let the program end as it does wherever else it writes."""
+        raise BrokenPipeError
