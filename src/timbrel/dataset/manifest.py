@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +70,9 @@ def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None
     return dataset
 
 
-def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
+def find_recordings(
+    folder: Path, *, without: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out.
 
     Links to folders are not followed. A folder that may not be looked into comes at the end, as if
@@ -78,7 +80,7 @@ def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Pa
 
     Args:
         folder: where to look.
-        without: a folder inside it that is left out.
+        without: says of each folder inside it whether it is left out.
     """
     closed: list[OSError] = []
     yield from _find_files(folder, EXTENSIONS, without=without, closed=closed)
@@ -89,7 +91,7 @@ def _find_files(
     folder: Path,
     extensions: Collection[str],
     *,
-    without: Path | None = None,
+    without: Callable[[Path], bool] | None = None,
     closed: list[OSError] | None = None,
 ) -> Iterator[Path]:
     def note(error: OSError) -> None:
@@ -99,17 +101,10 @@ def _find_files(
     for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if without is not None:
-            folders[:] = [name for name in folders if not _same_folder(Path(parent, name), without)]
+            folders[:] = [name for name in folders if not without(Path(parent, name))]
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in extensions:
                 yield Path(parent, name)
-
-
-def _same_folder(one: Path, two: Path) -> bool:
-    try:
-        return os.path.samefile(one, two)
-    except OSError:  # One of them is not there.
-        return False
 
 
 def _nothing_found(dataset: Dataset) -> str:
