@@ -25,6 +25,7 @@ else (progress, warnings, what went wrong) to stderr, so that results can be pip
 | 1 | finished, but some recordings could not be used; each is named |
 | 2 | wrong use, or nothing could be done; one sentence says why |
 | 130 | interrupted by Ctrl-C; what was done is kept |
+| 141 | whoever reads the output closed the pipe early; `predict` and `listen` end with 0 |
 """
 
 # Where more is said of a command.

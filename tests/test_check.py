@@ -1,7 +1,9 @@
 """Each defect is planted; exactly what was planted is found, and nobody else is accused."""
 
 import csv
+import errno
 import json
+import os
 import subprocess
 import sys
 from functools import partial
@@ -9,10 +11,12 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 import timbrel
 from conftest import RATE, sound, write_folder
 from timbrel import DataError, get_recipe
+from timbrel.cli.main import app
 from timbrel.dataset.findings import KINDS, UNUSABLE
 from timbrel.errors import DecoderFailed, MissingExtra
 from timbrel.features.cache import FeatureCache
@@ -285,6 +289,25 @@ def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_closed_class_is_unreadable_and_the_status_is_1(tmp_path, monkeypatch):
+    write_folder(tmp_path / "lib")
+    real = os.scandir
+
+    def refuse(path="."):
+        if os.path.basename(path) == "hum":
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = CliRunner().invoke(app, ["check", str(tmp_path / "lib")])
+    assert done.exit_code == 1
+    assert "  hum: This folder cannot be looked into (Permission denied).\n" in done.stdout
+    assert "  → Permit yourself to read it, or take it out.\n" in done.stdout
+    assert "16 recordings, all of them usable; 1 row or folder cannot be used;" in done.stdout
+    assert "no class folder" not in done.output
+    assert "no sound file of a known kind" not in done.output
+
+
 def test_silence_is_a_fair_example_of_none_of_the_classes(tmp_path):
     folder = write_folder(tmp_path / "data")
     (folder / "silence").mkdir()

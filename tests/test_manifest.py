@@ -1,5 +1,6 @@
 """Folders and CSV files to recordings, and a sentence for each row that cannot be used."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -434,6 +435,53 @@ def test_loose_recordings_are_counted_and_left_out(folder, tmp_path):
 @pytest.mark.parametrize("paths", [["a.wav"], ["x/notes.txt"], [".hidden/a.wav"]])
 def test_a_folder_without_classes_says_what_was_expected(folder, paths):
     assert "Expected one sub-folder per class with sound files in it" in message(folder, *paths)
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Close folders of some names, to root as well."""
+    real = os.scandir
+
+    def close(*names):
+        def refuse(path="."):
+            if os.path.basename(path) in names:
+                raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return close
+
+
+def test_a_class_that_may_not_be_looked_into_is_named(folder, closed):
+    closed("C", "deep")
+    dataset = folder("A/1.wav", "B/1.wav", "C/1.wav", "A/deep/1.wav", "D/deep/1.wav")
+    assert pairs(dataset) == [("A/1.wav", "A"), ("B/1.wav", "B")]
+    assert [item.path for item in dataset.problems] == ["A/deep", "C", "D/deep"]
+    assert dataset.problems[1].message == (
+        "this folder cannot be looked into (Permission denied); permit yourself to read it, or "
+        "take it out"
+    )
+    assert dataset.notes == ()
+
+
+def test_a_closed_folder_among_labelled_recordings_is_no_recording_without_labels(tmp_path, closed):
+    for name in ("a.wav", "b/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a.txt").write_text("0.0\t1.0\thum\n")
+    closed("b")
+    dataset = read_dataset(tmp_path)
+    assert [item.path for item in dataset.problems] == ["b"]
+    assert dataset.notes == ()
+
+
+def test_a_data_set_that_may_not_be_looked_into_at_all_is_an_error(folder, closed):
+    closed("data")
+    assert message(folder, "A/1.wav").endswith(
+        "data: this folder cannot be looked into (Permission denied); permit yourself to read "
+        "it, or take it out."
+    )
 
 
 def test_a_folder_may_be_named_by_text_and_by_a_relative_path(folder, tmp_path, monkeypatch):

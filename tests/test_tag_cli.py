@@ -54,6 +54,32 @@ def test_sorts_says_what_it_did_and_takes_it_back(call, library, tmp_path, tiny_
     assert contents(tmp_path) == before
 
 
+def test_what_an_earlier_run_sorted_is_left_out(call, library, tmp_path, tiny_model):
+    inside = library / "old" / "sorted"
+    how = ("-m", tiny_model, "--threshold", 0)
+    assert call(library, "--to", inside, *how)[0] == 0
+    for more in ("--dry-run",), ():
+        status, said, err = call(library, "--to", tmp_path / "new", *how, *more)
+        assert status == 0
+        assert "6 files" in said
+        assert err.count(f"{inside} is left out: an earlier run of tag sorted into it;") == 1
+    # As the library itself it is sorted, and once taken back it is a folder like others.
+    assert "6 files" in call(inside, "--to", tmp_path / "again", *how)[1]
+    for folder in (tmp_path / "new", tmp_path / "again", inside):
+        assert call("--undo", folder)[0] == 0
+    assert "left out" not in call(library, "--to", tmp_path / "new", *how)[2]
+
+
+def test_a_folder_of_nothing_but_what_was_sorted_says_so(call, library, tmp_path, tiny_model):
+    (tmp_path / "all").mkdir()
+    assert call(library, "--to", tmp_path / "all" / "sorted", "-m", tiny_model)[0] == 0
+    status, _, err = call(tmp_path / "all", "--to", tmp_path / "new", "-m", tiny_model)
+    assert status == 2
+    assert err.endswith(
+        f"in '{tmp_path}/all' but in {tmp_path}/all/sorted, which an earlier run sorted.\n"
+    )
+
+
 def test_unsure_and_unusable(call, library, tmp_path, tiny_model):
     (library / "words.wav").write_text("words")
     options = (library, "--to", tmp_path / "sorted", "-m", tiny_model, "--threshold", 1, "--copy")

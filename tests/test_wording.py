@@ -21,6 +21,9 @@ def test_numbers():
     assert wording.percent(float("nan")) == wording.number(None) == "–"
     assert wording.count(1522) == "1,522"
     assert wording.plural(1, "file") == "1\u00a0file"
+    assert wording.plural(2, "more warning") == "2\u00a0more warnings"
+    assert wording.counted(1, "file") == "1 file"
+    assert wording.counted(1234, "row has", "rows have") == "1,234 rows have"
     assert wording.signed(-0.2) == "0"
     assert wording.signed(-12) == "−12"
 

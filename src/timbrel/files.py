@@ -34,7 +34,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-    except OutputError:
+    except (OutputError, BrokenPipeError):
+        # A pipe is what somebody printed to in the block.
         raise
     except OSError as error:
         raise OutputError.of(path, error) from error

@@ -69,8 +69,13 @@ def channels(number_of_channels: int) -> str:
 
 def plural(number_of: float, word: str, words: str | None = None) -> str:
     """Write a count and its noun, with an s, or as `words` says, where there is not one of it."""
+    return counted(number_of, word, words).replace(" ", _SPACE, 1)
+
+
+def counted(number_of: float, word: str, words: str | None = None) -> str:
+    """The same as `plural` with a usual space, for lines that other programs may search."""
     noun = word if round(number_of) == 1 else words or f"{word}s"
-    return f"{count(number_of)}{_SPACE}{noun}"
+    return f"{count(number_of)} {noun}"
 
 
 def plain(text: str) -> str:
@@ -82,12 +87,19 @@ def plain(text: str) -> str:
 
 def harmless(text: str) -> str:
     """Show control characters as escapes, so that names of files cannot command a terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         letter.encode("unicode_escape").decode()
         if category(letter) == "Cc" and letter not in "\n\t"
         else letter
         for letter in text
     )
+
+
+def one_line(text: str) -> str:
+    """Make a text harmless, breaks of its line as well: a name must not pass for a line of ours."""
+    return harmless(text).replace("\n", "\\n")
 
 
 def first_names(names: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from timbrel.dataset.recording import Problem
 from timbrel.display.bars import StageBars
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+from timbrel.wording import one_line
 from timbrel.workflows.observer import TrainObserver
 
 if TYPE_CHECKING:
@@ -136,11 +137,11 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
         )
         shown = items if terminal.verbose or kind in UNUSABLE else items[:_FEW]
         for item in shown:
-            out.print(f"  {item.path}: {item.message}", markup=False, soft_wrap=True)
+            out.print(one_line(f"  {item.path}: {item.message}"), markup=False, soft_wrap=True)
         if len(items) > len(shown):
             out.print(f"  … and {len(items) - len(shown)} more (--verbose or --json names all)")
         for action in dict.fromkeys(item.action for item in shown):
-            out.print(f"  → {action}", markup=False, soft_wrap=True)
+            out.print(one_line(f"  → {action}"), markup=False, soft_wrap=True)
         out.print()
     out.print(result.conclusion, markup=False, soft_wrap=True)
     if not (out.is_terminal and terminal.err.is_terminal):

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib.util
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ import typer
 
 from timbrel.display.bars import NoBars, rich_bars
 from timbrel.display.greetings import held_back_stderr
-from timbrel.wording import harmless
+from timbrel.wording import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +53,8 @@ class Terminal:
     @cached_property
     def err(self) -> Console:
         """Prints everything else."""
-        return _console(stderr=True)
+        # A console moves its bars out of the way of what it prints itself.
+        return self.out if _one_screen() else _console(stderr=True)
 
     def say(self, text: str) -> None:
         """Explain something, unless quiet."""
@@ -64,22 +66,21 @@ class Terminal:
         warnings = list(warnings)
         shown = warnings if self.verbose else warnings[:_FEW]
         for warning in shown:
-            text = harmless(f"Warning: {warning}")
+            text = one_line(f"Warning: {warning}")
             self.err.print(text, style="yellow", markup=False, soft_wrap=True)
         if len(warnings) > len(shown):
-            rest = len(warnings) - len(shown)
-            self.err.print(f"… and {rest} more warnings (--verbose names all).", style="yellow")
+            rest = counted(len(warnings) - len(shown), "more warning")
+            self.err.print(f"… and {rest} (--verbose names all).", style="yellow")
 
     def problems(self, problems: Iterable[object]) -> int:
         """Name every recording that could not be used; return the exit status."""
         problems = list(problems)
         for problem in problems:
-            text = harmless(f"Left out: {problem}")
+            text = one_line(f"Left out: {problem}")
             self.err.print(text, style="red", markup=False, soft_wrap=True)
         if problems:
-            count = len(problems)
-            things = "recording" if count == 1 else "recordings"
-            self.err.print(f"{count} {things} could not be used.", style="red")
+            count = counted(len(problems), "recording")
+            self.err.print(f"{count} could not be used.", style="red")
         return 1 if problems else 0
 
     def progress(self) -> Progress | NoBars:
@@ -89,12 +90,24 @@ class Terminal:
         return rich_bars(self.err)
 
 
-def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
+def _one_screen() -> bool:
+    """Whether stdout and stderr are shown on one terminal."""
+    if not all(stream and stream.isatty() for stream in (sys.stdout, sys.stderr)):
+        return False
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # What takes the place of a stream may have no file.
+        return False
 
-    console = Console(stderr=stderr, highlight=False)
+
+def _console(*, stderr: bool) -> Console:
+    from timbrel.display.console import HarmlessConsole
+
+    # Neither numbers nor what looks like `:name:` is to be drawn otherwise than it is written.
+    how = {"stderr": stderr, "highlight": False, "emoji": False}
+    console = HarmlessConsole(**how)
     # A file or a pipe has no width; 80 columns would cut labels short.
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=120)
+    return console if console.is_terminal else HarmlessConsole(**how, width=120)
 
 
 def load_keras(terminal: Terminal) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.display.bars import NoBars, StageBars
+from timbrel.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -158,7 +159,8 @@ def _what_was_done(result: FetchedData) -> str:
         return "all of it was there already"
     if not result.checked and not result.repaired:
         return "fetched"
-    what = f"{result.checked} files were there already, {result.fetched} were fetched"
+    what = f"{counted(result.checked, 'file was', 'files were')} there already, "
+    what += f"{result.fetched} {'was' if result.fetched == 1 else 'were'} fetched"
     if result.repaired:
         repaired = len(result.repaired)
         what += f", {repaired} of them because {'it was' if repaired == 1 else 'they were'} damaged"

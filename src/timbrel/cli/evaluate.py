@@ -32,6 +32,7 @@ from timbrel.display.bars import StageBars
 from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE
+from timbrel.wording import one_line
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures to a file.")]
 
@@ -174,7 +175,7 @@ def _finished(
         terminal.out.print()
     terminal.out.print(models_table(found.models, found.evaluations))
     for line in difference_lines(found.models, found.evaluations):
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.out.print(one_line(line), markup=False, soft_wrap=True)
     raise typer.Exit(terminal.problems(found.problems))
 
 

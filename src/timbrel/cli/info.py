@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbrel.cli.console import Terminal
+from timbrel.wording import harmless
 
 if TYPE_CHECKING:
     from timbrel.workflows.info import ModelInfo
@@ -31,7 +32,8 @@ def info(
 
     found = workflow.info(model)
     if as_json:
-        sys.stdout.write(json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
         return
     _show(Terminal(), found)
 

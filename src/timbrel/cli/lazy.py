@@ -8,6 +8,8 @@ from importlib import import_module
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from timbrel.cli.closed_pipe import ending_quietly
+
 
 class LazyCommand(TyperCommand):
     """A command of which only the name and the help line are known until it is needed.
@@ -42,5 +44,15 @@ def lazy_group(lines: Mapping[str, str]) -> type[TyperGroup]:
         def __init__(self, **settings: object) -> None:
             super().__init__(**settings)
             self.commands = {name: LazyCommand(name, line) for name, line in lines.items()}
+
+        def format_help(self, context: typer.Context, formatter: object) -> None:
+            """Print the help."""
+            with ending_quietly():
+                super().format_help(context, formatter)
+
+        def invoke(self, context: typer.Context) -> object:
+            """Run the command that is asked for."""
+            with ending_quietly():
+                return super().invoke(context)
 
     return LazyGroup

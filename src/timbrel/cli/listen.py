@@ -23,7 +23,9 @@ from timbrel.cli.options import (
     pcm_of,
     piped,
 )
+from timbrel.display.terminal import rows_to
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.audio.microphone import Microphone
@@ -122,8 +124,8 @@ def _run(answers: Iterable[Live], show: _Lines | _Jsonl, terminal: Terminal) -> 
     if late:
         late.sort()
         terminal.say(
-            f"{len(late)} answers, each {1000 * late[len(late) // 2]:.0f} ms (median; at most "
-            f"{1000 * late[-1]:.0f} ms) after the last sample that it is about."
+            f"{counted(len(late), 'answer')}, each {1000 * late[len(late) // 2]:.0f} ms (median; "
+            f"at most {1000 * late[-1]:.0f} ms) after the last sample that it is about."
         )
     return status
 
@@ -145,7 +147,7 @@ def _list_devices() -> None:
     for item in devices():
         usual = "  (used by default)" if item.usual else ""
         channels = "1 channel" if item.channels == 1 else f"{item.channels} channels"
-        typer.echo(f"{item.number:>3}  {item.name}, {channels}, {item.rate} Hz{usual}")
+        typer.echo(one_line(f"{item.number:>3}  {item.name}, {channels}, {item.rate} Hz{usual}"))
 
 
 class _Jsonl:
@@ -154,7 +156,7 @@ class _Jsonl:
     def __call__(self, live: Live) -> None:
         level = None if live.level == float("-inf") else round(live.level, 2)
         row = live.prediction.to_dict() | {"level": level, "latency": round(live.latency, 6)}
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        rows_to(sys.stdout).write(json.dumps(row, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
     def close(self) -> None:
@@ -176,6 +178,7 @@ class _Lines:
             said = item.label
         else:
             said = f"unknown ({item.predicted}?)"
+        said = one_line(said)
         sure = "" if item.probability is None else f"{100 * item.probability:4.0f} %"
         line = f"{item.end:8.1f} s  {_meter(live.level)}  {sure:6}  {said}"
         if not self._live:

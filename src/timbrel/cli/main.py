@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
+from timbrel.cli.closed_pipe import ending_quietly
 from timbrel.cli.lazy import lazy_group
 from timbrel.errors import OutputError, TimbrelError
 
@@ -48,7 +49,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from timbrel.cli.versions import version_text
 
-        typer.echo(version_text())
+        with ending_quietly():
+            typer.echo(version_text())
         raise typer.Exit
 
 
@@ -106,9 +108,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(sentence: str) -> NoReturn:
     from rich.console import Console
 
-    from timbrel.wording import harmless
+    from timbrel.wording import one_line
 
-    errors = Console(stderr=True, highlight=False)
-    text = harmless(f"Error: {sentence}")
+    errors = Console(stderr=True, highlight=False, emoji=False)
+    text = one_line(f"Error: {sentence}")
     errors.print(text, style="red", markup=False, soft_wrap=True)
     sys.exit(2)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from timbrel.cli.tables import unknown_text
 from timbrel.evaluation.sanity import sanity_text
+from timbrel.wording import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from timbrel.workflows.info import ModelInfo
@@ -42,7 +43,7 @@ def score_table(found: ModelInfo) -> Table:
     held_out, sanity = scores.get("held_out_files"), found.sanity
     some = isinstance(held_out, int) and held_out > 0
     heard = "each by a network that never heard it" if found.folds > 1 else "which it never heard"
-    scored = f"{held_out:,} recordings, {heard}" if some else "nothing"
+    scored = f"{counted(held_out, 'recording')}, {heard}" if some else "nothing"
     return _table(
         "Honest scores",
         [
@@ -88,7 +89,7 @@ def origin_table(found: ModelInfo) -> Table:
 def _table(title: str, rows: Iterable[tuple[str, object]]) -> Table:
     """Rows of which something is known."""
     table = Table(
-        title=Text(title),
+        title=Text(one_line(title)),
         title_justify="left",
         title_style="bold",
         box=None,
@@ -99,7 +100,7 @@ def _table(title: str, rows: Iterable[tuple[str, object]]) -> Table:
     table.add_column(overflow="fold")
     for name, text in rows:
         if text is not None:
-            table.add_row(name, Text(str(text)))
+            table.add_row(name, Text(harmless(str(text))))
     return table
 
 
@@ -112,7 +113,7 @@ def _classes(found: ModelInfo) -> str:
         for label, size in zip(found.labels, sizes, strict=True)
     ]
     what = "" if None in sizes else ", each with its number of recordings"
-    return f"{len(named)}{what}: {', '.join(named)}"
+    return f"{len(named)}{what}: {one_line(', '.join(named))}"
 
 
 def _front_end(front_end: dict) -> str:

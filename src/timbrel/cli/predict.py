@@ -25,6 +25,7 @@ from timbrel.cli.options import (
     piped,
 )
 from timbrel.errors import InvalidArgument
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.audio.pcm import Pcm
@@ -150,6 +151,11 @@ def _stdin_of(paths: list[str], pcm: Pcm | None) -> tuple[BinaryIO, Pcm | None] 
     return piped(), pcm
 
 
+def _has_row(prediction: Prediction) -> bool:
+    """Whether there is more to write of it than its length."""
+    return prediction.label is not None or prediction.error is not None
+
+
 class _Run:
     """Predictions on their way to where they are written, and what was noticed of them.
 
@@ -167,7 +173,7 @@ class _Run:
 
     def tell(self, path: str, seconds: float) -> None:
         """Say how far a recording has been heard."""
-        self._note(f"{timedelta(seconds=int(seconds))} of {path}")
+        self._note(one_line(f"{timedelta(seconds=int(seconds))} of {path}"))
 
     def write(
         self, results: Iterable[Iterable[Prediction]], target: Output, interrupts: Interrupts
@@ -183,6 +189,9 @@ class _Run:
                         for number, prediction in enumerate(found):
                             if not number:
                                 self._notice(prediction)
+                            if not target.rows and target.shown and _has_row(prediction):
+                                # From here on the rows say how far it is.
+                                bars.stop()
                             with interrupts.held():
                                 target.write(prediction)
                         with interrupts.held():
@@ -202,8 +211,11 @@ class _Run:
         if target.empty and output is not None:
             said = f"Stopped before there was anything to write to {output}."
         else:
-            where = "were written" if output is None else f"are in {output}"
-            said = f"Stopped: {target.done} of {len(self._files)} recordings {where}"
+            one = target.done == 1
+            where = "was written" if one else "were written"
+            if output is not None:
+                where = f"{'is' if one else 'are'} in {output}"
+            said = f"Stopped: {target.done} of {counted(len(self._files), 'recording')} {where}"
             said += f", and the beginning of {target.cut}." if target.cut else "."
         self._terminal.err.print(said, markup=False, soft_wrap=True)
         return 130

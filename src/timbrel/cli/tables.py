@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from timbrel.training.weights import balanced_class_weight
+from timbrel.wording import counted, one_line
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
@@ -26,13 +27,37 @@ def _bar(share: float, longest: int = _BAR) -> str:
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8])
 
 
+class _NamesTable(Table):
+    """A table in which each cell of text is one line, whatever names hold."""
+
+    def add_row(self, *cells: str | Text, **how: object) -> None:
+        """Add a row."""
+        super().add_row(*map(_whole, cells), **how)
+
+
+def _whole(cell: str | Text) -> str | Text:
+    if isinstance(cell, Text):
+        return Text(one_line(cell.plain), cell.style)
+    return one_line(cell)
+
+
 def plain_table(title: str, *columns: str) -> Table:
     """A table without lines: the first column to the left, the others to the right."""
-    table = Table(
-        title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2)
+    table = _NamesTable(
+        title=Text(one_line(title)),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 2),
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+        # Names that do not fit go on in the next line: cut short, two may look the same.
+        table.add_column(
+            column,
+            justify="left" if number == 0 else "right",
+            no_wrap=number > 0,
+            overflow="fold" if number == 0 else "ellipsis",
+        )
     return table
 
 
@@ -120,7 +145,7 @@ def score_text(evaluation: dict) -> str:
     file, window = evaluation["file"], evaluation["window"]
     count = len(evaluation["predictions"])
     lines = [
-        f"On {count} recordings it never heard:",
+        f"On {counted(count, 'recording')} it never heard:",
         f"  files    {_percent(file)}",
         f"  windows  {_percent(window)}",
     ]
@@ -220,16 +245,18 @@ def curve_table(curve: list[dict]) -> Table:
     table = plain_table("Learning curve", "trained on", "files right", "95 % interval")
     for row in curve:
         low, high = row["ci95"]
-        count = f"{row['recordings']:.0f} recordings"
+        count = counted(row["recordings"], "recording")
         table.add_row(count, f"{row['accuracy']:.1%}", f"{low:.0%} to {high:.0%}")
     return table
 
 
 def models_table(names: Sequence[str], evaluations: Sequence[dict]) -> Table:
     """Finished models side by side."""
-    count = len(evaluations[0]["predictions"])
+    scored = counted(len(evaluations[0]["predictions"]), "recording")
     columns = ("model", "files right", "95 %", "windows", "ECE", "unknown AUROC", "accepted")
-    table = plain_table(f"On {count} recordings whose files no model was trained on", *columns)
+    table = plain_table(f"On {scored} whose files no model was trained on", *columns)
+    # Close together, so that the names have room on a terminal of 80 columns.
+    table.padding = (0, 1)
     for name, evaluation in zip(names, evaluations, strict=True):
         low, high = evaluation["file"]["ci95"]["accuracy"]
         unknown = evaluation["unknown"]

@@ -13,7 +13,7 @@ from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.cli.options import ModelPath, Threshold
 from timbrel.cli.tables import plain_table
 from timbrel.errors import InvalidArgument
-from timbrel.wording import harmless
+from timbrel.wording import one_line
 
 if TYPE_CHECKING:
     from timbrel.tagging.sorting import Placed
@@ -133,7 +133,7 @@ def _observer(terminal: Terminal, bars: Progress, *, table: bool) -> object:
 def _line(item: Placed) -> str:
     said = item.prediction
     share = "" if said.probability is None else f"{said.probability:.1%}"
-    return f"{share:>6}  {said.predicted or '–':<12}  {said.path} → {item.to}"
+    return one_line(f"{share:>6}  {said.predicted or '–':<12}  {said.path} → {item.to}")
 
 
 def _show(terminal: Terminal, result: TagResult, to: Path, mode: str) -> None:
@@ -179,6 +179,6 @@ def _undo(terminal: Terminal, journal: Path) -> int:
     terminal.out.print(f"{result.count} {files} taken back.")
     terminal.warn(result.notes)
     for path, why in result.left:
-        text = harmless(f"Left: {path}: {why}")
+        text = one_line(f"Left: {path}: {why}")
         terminal.err.print(text, style="red", markup=False, soft_wrap=True)
     return 1 if result.left else 0

@@ -13,6 +13,7 @@ from timbrel.dataset.manifest import Dataset
 from timbrel.networks.recipes import Recipe
 from timbrel.training.examples import Examples
 from timbrel.training.prepare import Prepared
+from timbrel.wording import counted
 from timbrel.workflows.observer import EvaluateObserver, TrainObserver
 from timbrel.workflows.summary import summary
 
@@ -59,8 +60,8 @@ class ConsoleObserver(TrainObserver):
         cached = ", from the cache" if prepared.cached else ""
         examples = prepared.examples
         self._show(
-            f"{len(examples)} windows of {windowing.window / windowing.rate:g} s{cached}: "
-            f"X {examples.pictures.shape}, y {examples.y.shape}\n"
+            f"{counted(len(examples), 'window')} of {windowing.window / windowing.rate:g} s"
+            f"{cached}: X {examples.pictures.shape}, y {examples.y.shape}\n"
         )
 
     def parts(self, train: Examples, validation: Examples, notes: tuple[str, ...]) -> None:
@@ -69,8 +70,9 @@ class ConsoleObserver(TrainObserver):
         self._show(weights_table(train, of_recordings=self._scheduled))
         learned, inner = (len(part.recording_class) for part in (train, validation))
         self._show(
-            f"\nLearning from {learned} recordings: X {train.pictures.shape}. Inner hold-out for "
-            f"calibration and val_: {inner} recordings. The rest is held out for the score.\n"
+            f"\nLearning from {counted(learned, 'recording')}: X {train.pictures.shape}. Inner "
+            f"hold-out for calibration and val_: {counted(inner, 'recording')}. The rest is held "
+            "out for the score.\n"
         )
 
     def network(self, recipe: Recipe, examples: Examples) -> None:
@@ -125,7 +127,7 @@ class EvaluationObserver(ConsoleObserver, EvaluateObserver):
     def planned(self, networks: int, notes: tuple[str, ...]) -> None:
         """Say what comes, and start the bar over all networks."""
         self._terminal.warn(notes)
-        self._terminal.say(f"{networks} networks to train.")
+        self._terminal.say(f"{counted(networks, 'network')} to train.")
         self._all = self._bars.add_task("networks", total=networks, note="")
         self._begun = 0
 

@@ -10,8 +10,9 @@ from timbrel.audio.windows import Windowing
 from timbrel.dataset.duplicates import Duplicate
 from timbrel.dataset.findings import Finding
 from timbrel.dataset.hearing import Heard
-from timbrel.dataset.recording import Dataset, Recording
+from timbrel.dataset.recording import CLOSED_FOLDER, Dataset, Recording
 from timbrel.errors import AudioError
+from timbrel.wording import counted
 
 # Flat pieces of fewer samples than this cannot be heard.
 _CLIPPED = 10
@@ -42,7 +43,8 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
     findings = []
     for problem in dataset.problems:
         message, action = _halves(problem.message, "Correct it or take it out")
-        findings.append(Finding(problem.path, "wrong-row", message, action))
+        kind = "unreadable" if CLOSED_FOLDER in problem.message else "wrong-row"
+        findings.append(Finding(problem.path, kind, message, action))
     for note in dataset.notes:
         action = "Nothing, if that is intended."
         findings.append(Finding(dataset.source, "note", note, action))
@@ -151,10 +153,13 @@ def format_findings(
     ]
     if low:
         count = sum(rate < wanted for _, rate in rates)
-        which = f"All {count}" if count == len(rates) else f"{count} of {len(rates)}"
+        all_of_them = counted(len(rates), "file")
+        which = f"All {all_of_them}" if count == len(rates) else f"{count} of {all_of_them}"
+        which = "The only file" if len(rates) == 1 else which
         message = (
-            f"{which} files have a lower sample rate ({', '.join(map(_kilohertz, low))}) than "
-            f"{recipe} hears at ({_kilohertz(wanted)}): the top of their pictures is empty."
+            f"{which} {'has' if len(rates) == 1 else 'have'} a lower sample rate "
+            f"({', '.join(map(_kilohertz, low))}) than {recipe} hears at ({_kilohertz(wanted)}): "
+            f"the top of {'its' if len(rates) == 1 else 'their'} pictures is empty."
         )
         action = (
             "Nothing, if what you will ask about is recorded alike; else record at "
@@ -268,7 +273,7 @@ def class_findings(source: str, usable: Sequence[Recording]) -> list[Finding]:
         if len(groups) >= _FOLDS:
             continue
         few = len(groups) == len(items)
-        size = _plural(len(items), "recording") if few else _plural(len(groups), "group")
+        size = counted(len(items), "recording") if few else counted(len(groups), "group")
         held = (
             "it cannot be held out, so neither its score nor its labels can be checked"
             if len(groups) == 1
@@ -293,10 +298,6 @@ def _halves(reason: str, action: str) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _kilohertz(rate: int) -> str:

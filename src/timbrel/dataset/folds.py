@@ -11,7 +11,7 @@ import numpy as np
 
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DataError, InvalidArgument, MissingExtra
-from timbrel.wording import plain, plural
+from timbrel.wording import counted, plain, plural
 
 FOLDS = 5
 BY_GROUP = "group"
@@ -192,7 +192,8 @@ def own_folds(recordings: Sequence[Recording]) -> tuple[list[str], np.ndarray]:
     without = [item.path for item in recordings if item.fold is None]
     if without:
         raise DataError(
-            f"{len(without)} recordings have no fold, the first is '{without[0]}'. "
+            f"{counted(len(without), 'recording has', 'recordings have')} no fold, the first is "
+            f"'{without[0]}'. "
             "Fill in the column fold for all recordings or remove it."
         )
     names = sorted({item.fold for item in recordings}, key=_fold_order)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from timbrel.audio.decode import EXTENSIONS
 from timbrel.dataset.annotations import LABEL_EXTENSIONS, read_annotated
-from timbrel.dataset.recording import NONE_OF_THESE, Dataset, Problem, Recording, targets
+from timbrel.dataset.recording import (
+    CLOSED_FOLDER,
+    NONE_OF_THESE,
+    Dataset,
+    Problem,
+    Recording,
+    targets,
+)
 from timbrel.dataset.table import read_csv
 from timbrel.errors import DataError
 
@@ -63,7 +70,9 @@ def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None
     return dataset
 
 
-def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
+def find_recordings(
+    folder: Path, *, without: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out.
 
     Links to folders are not followed. A folder that may not be looked into comes at the end, as if
@@ -71,38 +80,31 @@ def find_recordings(folder: Path, *, without: Path | None = None) -> Iterator[Pa
 
     Args:
         folder: where to look.
-        without: a folder inside it that is left out.
+        without: says of each folder inside it whether it is left out.
     """
-    closed: list[Path] = []
+    closed: list[OSError] = []
     yield from _find_files(folder, EXTENSIONS, without=without, closed=closed)
-    yield from closed
+    yield from (Path(error.filename) for error in closed)
 
 
 def _find_files(
     folder: Path,
     extensions: Collection[str],
     *,
-    without: Path | None = None,
-    closed: list[Path] | None = None,
+    without: Callable[[Path], bool] | None = None,
+    closed: list[OSError] | None = None,
 ) -> Iterator[Path]:
     def note(error: OSError) -> None:
         if closed is not None:
-            closed.append(Path(error.filename))
+            closed.append(error)
 
     for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if without is not None:
-            folders[:] = [name for name in folders if not _same_folder(Path(parent, name), without)]
+            folders[:] = [name for name in folders if not without(Path(parent, name))]
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in extensions:
                 yield Path(parent, name)
-
-
-def _same_folder(one: Path, two: Path) -> bool:
-    try:
-        return os.path.samefile(one, two)
-    except OSError:  # One of them is not there.
-        return False
 
 
 def _nothing_found(dataset: Dataset) -> str:
@@ -119,14 +121,29 @@ def _nothing_found(dataset: Dataset) -> str:
 
 
 def _read_folder(folder: Path) -> Dataset:
-    recordings = list(find_recordings(folder))
+    closed: list[OSError] = []
+    recordings = list(_find_files(folder, EXTENSIONS, closed=closed))
+    problems = tuple(_not_looked_into(folder, error) for error in closed)
     texts = _find_files(folder, LABEL_EXTENSIONS)
     passed_over = _passed_over(_find_files(folder, _OTHER_SOUNDS))
     annotated, strays = read_annotated(folder, recordings, texts)
     if annotated is not None:
-        return replace(annotated, notes=(*passed_over, *annotated.notes))
-    classes = _read_classes(folder, recordings)
+        return replace(
+            annotated,
+            problems=(*problems, *annotated.problems),
+            notes=(*passed_over, *annotated.notes),
+        )
+    classes = _read_classes(folder, recordings, problems)
     return replace(classes, notes=(*passed_over, *strays, *classes.notes))
+
+
+def _not_looked_into(folder: Path, error: OSError) -> Problem:
+    """Name a folder of which nobody can say what it holds: it may be a whole class."""
+    inside = os.path.relpath(error.filename, folder).replace(os.sep, "/")
+    return Problem(
+        str(folder) if inside == "." else inside,
+        f"{CLOSED_FOLDER} ({error.strerror or error}); permit yourself to read it, or take it out",
+    )
 
 
 def _passed_over(files: Iterator[Path]) -> tuple[str, ...]:
@@ -146,7 +163,7 @@ def _passed_over(files: Iterator[Path]) -> tuple[str, ...]:
     )
 
 
-def _read_classes(folder: Path, files: Sequence[Path]) -> Dataset:
+def _read_classes(folder: Path, files: Sequence[Path], problems: Sequence[Problem]) -> Dataset:
     recordings, loose = [], 0
     for file in files:
         parts = file.relative_to(folder).parts
@@ -163,8 +180,18 @@ def _read_classes(folder: Path, files: Sequence[Path]) -> Dataset:
         notes.append(
             f"{loose} {lie} directly in '{folder}', in no class folder, and {left} left out."
         )
-    classes = {item.label for item in recordings}
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in classes:
-            notes.append(f"The folder '{entry.name}' holds no sound file of a known kind.")
-    return Dataset(source=str(folder), recordings=tuple(recordings), notes=tuple(notes))
+    told = {item.label for item in recordings} | {item.path.split("/")[0] for item in problems}
+    notes += (
+        f"The folder '{name}' holds no sound file of a known kind."
+        for name in _folders_in(folder)
+        if not name.startswith(".") and name not in told
+    )
+    return Dataset(str(folder), tuple(recordings), problems=tuple(problems), notes=tuple(notes))
+
+
+def _folders_in(folder: Path) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # The walk has told of it.
+        return []
+    return [name for name in names if os.path.isdir(folder / name)]

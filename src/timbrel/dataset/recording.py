@@ -14,6 +14,9 @@ from timbrel.wording import first_names, plain, plural
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
 
+# The part of a problem that says so of a folder.
+CLOSED_FOLDER = "this folder cannot be looked into"
+
 
 @dataclass(frozen=True, repr=False)
 class Recording:

@@ -18,7 +18,7 @@ from timbrel.dataset.folds import (
 )
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DataError
-from timbrel.wording import plain, plural
+from timbrel.wording import counted, plain, plural
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,7 +122,7 @@ def _last_fold(recordings: Sequence[Recording]) -> HoldOut:
     ]
     if torn:
         notes.append(
-            f"The data's folds tear {len(torn)} groups apart, '{torn[0]}' among them: "
+            f"The data's folds tear {counted(len(torn), 'group')} apart, '{torn[0]}' among them: "
             "the score is not fully honest."
         )
     return HoldOut(held_out, tuple(notes), grouped=not torn)

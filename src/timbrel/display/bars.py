@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from timbrel.wording import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -24,6 +26,9 @@ class NoBars:
 
     def __exit__(self, *error: object) -> None:
         pass
+
+    def stop(self) -> None:
+        """Take no bar away."""
 
     def add_task(self, description: str, **fields: object) -> TaskID:
         """Take a task that nobody watches."""
@@ -52,6 +57,7 @@ class StageBars:
 
     def move(self, stage: str, done: int, total: int, *, note: str = "") -> None:
         """Move the bar of a stage, which stands once for each note, such as a model's name."""
+        note = one_line(note)
         if (stage, note) not in self._tasks:
             self._tasks[stage, note] = self._bars.add_task(stage, total=total, note=note)
         self._bars.update(self._tasks[stage, note], completed=done, total=total)

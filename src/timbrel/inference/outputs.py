@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from timbrel.display.terminal import rows_to
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import replacing
 from timbrel.inference.names import names_for, places
@@ -101,6 +102,11 @@ class Output:
         return not self.done and not self.rows
 
     @property
+    def shown(self) -> bool:
+        """Whether rows are written to a terminal."""
+        return False
+
+    @property
     def cut(self) -> str | None:
         """The recording of which only the beginning is written, if there is one."""
         return self._path if self.rows > self._rows_before else None
@@ -128,6 +134,11 @@ class _Together(Output):
         super().write(prediction)
         if self._followed is not None:
             self._followed.flush()
+
+    @property
+    def shown(self) -> bool:
+        """Whether rows are written to a terminal."""
+        return self._followed is not None and self._followed.isatty()
 
     def _writer(self) -> Writer:
         return self._only
@@ -287,7 +298,7 @@ def _check_beside(names: Iterable[Path]) -> None:
 def _writer(stream: IO, layout: Layout) -> Writer:
     if layout.form == "parquet":
         return ParquetWriter(stream)
-    return text_writer(stream, form=layout.form, level=layout.level, rate=layout.rate)
+    return text_writer(rows_to(stream), form=layout.form, level=layout.level, rate=layout.rate)
 
 
 @contextmanager

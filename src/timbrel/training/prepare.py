@@ -24,6 +24,7 @@ from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.parallel import in_order
 from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
 from timbrel.training.examples import Examples
+from timbrel.wording import counted
 
 # Part of every cache key: raise it when the same settings give other pictures, or more is kept.
 _CACHE_VERSION = 5
@@ -78,7 +79,7 @@ class Audit:
         return (
             f"Cleaning kept {self.kept[~self.emptied].sum():.1f} s of {self.seconds.sum():.1f} s "
             f"({share:.0%}) and would have left nothing of {self.emptied.sum()} of "
-            f"{len(self.emptied)} recordings, which were used uncleaned: the threshold "
+            f"{counted(len(self.emptied), 'recording')}, which were used uncleaned: the threshold "
             f"{threshold:g} looks too high for recordings this quiet. "
             f"Lower it, for instance with --clean-threshold {better}."
         )

@@ -117,7 +117,8 @@ class CheckResult:
             sentence = f"1 recording, {'usable' if usable else 'not usable'}"
         rows = refused - (total - usable)
         if rows:
-            sentence += f"; {rows} more named that are none"
+            named = "row or folder" if rows == 1 else "rows or folders"
+            sentence += f"; {rows} {named} cannot be used"
         odd = len(self.findings) - refused
         if not odd:
             return f"{sentence}; nothing odd was found."

@@ -12,6 +12,7 @@ from timbrel.dataset.manifest import targets
 from timbrel.evaluation.calibration import calibrate, file_means, tempered
 from timbrel.evaluation.record import RandomSplit, Scored
 from timbrel.training.prepare import Prepared
+from timbrel.wording import counted
 from timbrel.workflows.runner import Heard, Runner, Task
 
 # Share of the drawn windows that the tutorial's split sets aside.
@@ -153,4 +154,4 @@ def _in_words(prepared: Prepared, heard: Heard) -> str:
     target = targets([prepared.recordings[n] for n in heard.numbers], prepared.examples.labels)
     files = (heard.files.argmax(axis=1) == target).mean()
     windows = (heard.drawn.argmax(axis=1) == target[heard.drawn_file]).mean()
-    return f"{len(target)} files never heard: {files:.1%} right, windows {windows:.1%}"
+    return f"{counted(len(target), 'file')} never heard: {files:.1%} right, windows {windows:.1%}"

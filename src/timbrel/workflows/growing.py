@@ -10,6 +10,7 @@ from timbrel.dataset.folds import Folds, groups_by_label
 from timbrel.dataset.manifest import targets
 from timbrel.evaluation.intervals import share_interval
 from timbrel.training.prepare import Prepared
+from timbrel.wording import counted
 from timbrel.workflows.runner import Heard, Runner, Task
 
 # Parts of each fold's training part, the whole of which cross-validation has trained on already.
@@ -65,7 +66,7 @@ def learning_curve(
             held_out = folds.number == fold
             chosen = grow(prepared, held_out, share, seed=seed)
             learn, _ = prepared.examples.split(~chosen)
-            name = f"fold {fold + 1} of {len(folds)} on {chosen.sum()} recordings"
+            name = f"fold {fold + 1} of {len(folds)} on {counted(chosen.sum(), 'recording')}"
             nothing = prepared.examples.select(np.zeros(len(prepared.examples), dtype=bool))
             task = Task(
                 name=name,
@@ -79,7 +80,7 @@ def learning_curve(
             sizes.append(int(chosen.sum()))
         rows.append(_row(prepared, heard, (float(np.mean(sizes)), share)))
         accuracy = rows[-1]["accuracy"]
-        runner.tell(f"on {np.mean(sizes):.0f} recordings", f"{accuracy:.1%} of files right")
+        runner.tell(f"on {counted(np.mean(sizes), 'recording')}", f"{accuracy:.1%} of files right")
     whole = float(np.mean([(folds.number != fold).sum() for fold in range(len(folds))]))
     return [*rows, _row(prepared, full, (whole, 1.0))]
 

@@ -25,7 +25,7 @@ from timbrel.tagging.names import JOURNAL, UNSURE
 from timbrel.tagging.sorted_library import Library, look_at, opened, write_table
 from timbrel.tagging.sorting import MODES, Placed, Places, Sorter
 from timbrel.tagging.taking_back import TakenBack, take_library_back
-from timbrel.wording import plain, plural
+from timbrel.wording import first_names, plain, plural
 from timbrel.workflows.watched import check_one
 
 if TYPE_CHECKING:
@@ -226,22 +226,48 @@ class _Job:
     predictor: Predictor
     observer: TagObserver
     run: dict
+    sorted_before: set[str] = field(default_factory=set)
 
     def files(self) -> Iterator[str]:
-        """Recordings of the source, relative to it, joined with `/`; nothing that lies in `out`."""
-        for file in find_recordings(self.source, without=self.out):
+        """Recordings of the source, relative to it, joined with `/`; nothing that was sorted."""
+        for file in find_recordings(self.source, without=self._left_out):
             yield "/".join(file.relative_to(self.source).parts)
+
+    def _left_out(self, folder: Path) -> bool:
+        """Whether a folder holds what this or another run sorted: results are no library."""
+        if _same_folder(folder, self.out):
+            return True
+        if not os.path.isfile(folder / JOURNAL):
+            return False
+        inside = "/".join(folder.relative_to(self.source).parts)
+        self.sorted_before.add(f"{self.run['typed'].rstrip('/')}/{inside}")
+        return True
+
+    def _notes(self) -> list[str]:
+        """Name the folders that other runs sorted into."""
+        if not self.sorted_before:
+            return []
+        names = sorted(self.sorted_before)
+        one = len(names) == 1
+        return [
+            f"{first_names(names)} {'is' if one else 'are'} left out: an earlier run of tag sorted "
+            f"into {'it' if one else 'each of them'}; to sort what lies there, name it as DIR."
+        ]
 
     def count(self) -> None:
         """Say how many there are."""
         count = sum(1 for _ in self.files())
         if not count and not (self.out / JOURNAL).exists():
-            raise DataError(f"There is no sound file (.wav, .flac, …) in '{self.run['typed']}'.")
+            but = f" but in {first_names(sorted(self.sorted_before))}, which an earlier run sorted"
+            raise DataError(
+                f"There is no sound file (.wav, .flac, …) in '{self.run['typed']}'"
+                f"{but if self.sorted_before else ''}."
+            )
         self.observer.found(count)
 
     def sort(self, library: Library, places: Places, labeller: Labeller | None) -> TagResult:
         """Predict and place what was not placed before."""
-        result = TagResult(journal=library.journal.path)
+        result = TagResult(journal=library.journal.path, notes=self._notes())
         result.notes += (
             f"line {number} of the journal cannot be read" for number in library.state.damaged
         )
@@ -267,7 +293,7 @@ class _Job:
     def preview(self, places: Places) -> TagResult:
         """Say what `sort` would do."""
         self.count()
-        result = TagResult()
+        result = TagResult(notes=self._notes())
         state = look_at(self.out, self.run)
         with contextlib.closing(self._predictions(state, result)) as predictions:
             for path, prediction in predictions:
@@ -336,6 +362,13 @@ def _fingerprint(predictor: Predictor) -> str:
     """What tells a model from others: SHA-256 of its description."""
     description = {key: value for key, value in predictor.metadata.items() if key != "files"}
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
+def _same_folder(one: Path, two: Path) -> bool:
+    try:
+        return os.path.samefile(one, two)
+    except OSError:  # One of them is not there.
+        return False
 
 
 def _check_folders(source: Path, out: Path, places: Places) -> None:

@@ -35,7 +35,7 @@ from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, fit
 from timbrel.training.precision import training_policy
 from timbrel.training.prepare import Prepared, prepare
-from timbrel.wording import plain
+from timbrel.wording import counted, plain
 from timbrel.workflows.describe import (
     Outcome,
     Times,
@@ -264,7 +264,8 @@ def _fit(
     )
     if fitted.stopped:
         how.observer.note(
-            f"Training stopped after {len(fitted.history)} epochs: its loss fell no more."
+            f"Training stopped after {counted(len(fitted.history), 'epoch')}: its loss fell no "
+            "more."
         )
     return fitted
 

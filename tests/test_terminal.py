@@ -1,0 +1,218 @@
+"""What is shown on a terminal: names that command nothing, and bars that are in nobody's way."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import soundfile
+from rich.console import Console
+
+from conftest import RATE, sound
+from timbrel.cli.console import Terminal
+from timbrel.cli.model_tables import about_table
+from timbrel.cli.tables import models_table, plain_table
+from timbrel.display.terminal import rows_to
+from timbrel.files import replacing
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
+if os.name != "nt":
+    from screen import on_a_terminal, shown
+
+TITLE, CLEAR, BROKEN = "a\x1b]0;PWNED\x07a", "b\x1b[2Jgone", "c\nd\x9b2J"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A class for each of three kinds of sound, with names that would command a terminal."""
+    folder = tmp_path_factory.mktemp("hostile")
+    kinds = zip(("hiss", "hum", "whistle"), (TITLE, CLEAR, BROKEN), strict=True)
+    for number, (kind, name) in enumerate(kinds):
+        (folder / name).mkdir()
+        for take in range(5):
+            rng = np.random.default_rng([number, take])
+            soundfile.write(folder / name / f"{take}{name}.wav", sound(kind, 0.5, rng), RATE)
+    (folder / TITLE / f"no{BROKEN}.wav").write_bytes(b"no sound")
+    return folder
+
+
+def harmless(raw):
+    """Whether there are but the colours and moves of rich, which are all of this kind."""
+    text = raw.decode()
+    assert not {"\x07", "\x9b"} & set(text)
+    assert "\x1b]" not in text
+    assert "\x1b[2J" not in text
+    return text
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "audacity", "raven"])
+def test_rows_on_a_terminal_are_harmless(hostile, tiny_model, form):
+    paths = [hostile] if form != "audacity" else [hostile / BROKEN / f"0{BROKEN}.wav"]
+    status, raw = on_a_terminal(["predict", *paths, "-m", tiny_model, "-f", form])
+    assert status == (0 if form == "audacity" else 1)
+    text = harmless(raw)
+    if form == "csv":
+        assert text.count("a\\x1b]0;PWNED\\x07a.wav,") == 5
+        assert text.count('c\\nd\\x9b2J.wav",') == 6
+        assert "Left out: " in text
+
+
+def test_rows_in_a_pipe_are_exact(hostile, tiny_model):
+    names = sorted(f"{hostile}/{name}/{take}{name}.wav" for name in (TITLE, CLEAR, BROKEN)
+                   for take in range(5))  # fmt: skip
+    command = [sys.executable, "-m", "timbrel", "predict", *names, "-m", str(tiny_model), "-f"]
+    how = {"capture_output": True, "check": True}
+    table = subprocess.run([*command, "csv"], **how).stdout.decode()
+    rows = csv.DictReader(io.StringIO(table, newline=""))
+    assert [row["path"] for row in rows] == names
+    lines = subprocess.run([*command, "jsonl"], **how).stdout.decode().splitlines()
+    assert [json.loads(line)["path"] for line in lines] == names
+
+
+@pytest.mark.parametrize("command", ["check", "tag"])
+def test_tables_and_lines_are_harmless(hostile, tiny_model, tmp_path, command):
+    arguments = [command, hostile]
+    if command == "tag":
+        arguments += ["--to", tmp_path / "out", "--dry-run", "-m", tiny_model]
+    status, raw = on_a_terminal(arguments, columns=400)
+    harmless(raw)
+    assert status == 1
+    lines = shown(raw)
+    if command == "tag":
+        assert sum(" → " in line and line.rstrip().endswith(".wav") for line in lines) == 15
+    else:
+        assert sum(line.strip().startswith("c\\nd\\x9b2J ") for line in lines) == 1
+
+
+def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
+    table = plain_table(f"Of {BROKEN}", "class", "files")
+    for name in (TITLE, CLEAR, BROKEN):
+        table.add_row(name, "1")
+    terminal = Terminal()
+    terminal.out.print(table)
+    terminal.out.print(f"{CLEAR} :dog:", markup=False)
+    terminal.warn([BROKEN])
+    assert terminal.problems([BROKEN]) == 1
+    printed = capsys.readouterr()
+    assert [line.rstrip() for line in printed.out.splitlines()] == [
+        "Of c\\nd\\x9b2J",
+        "  class                 files",
+        "  a\\x1b]0;PWNED\\x07a        1",
+        "  b\\x1b[2Jgone              1",
+        "  c\\nd\\x9b2J                1",
+        "b\\x1b[2Jgone :dog:",
+    ]
+    assert printed.err.splitlines() == [
+        "Warning: c\\nd\\x9b2J",
+        "Left out: c\\nd\\x9b2J",
+        "1 recording could not be used.",
+    ]
+
+
+def test_what_a_model_says_of_itself_is_harmless(capsys):
+    front_end = {"clean_threshold": None, "depth": None, "aggregation": "mean", "picture": "MFCC"}
+    found = types.SimpleNamespace(
+        model=f"models/{BROKEN}",
+        recipe={"name": CLEAR, "description": None},
+        labels=(TITLE, BROKEN),
+        class_counts={},
+        front_end=front_end | {"window": 1.0, "hop": 0.5, "rate": 8000},
+        network={"parameters": 1, "embedding": 1},
+        bytes=1,
+    )
+    Terminal().out.print(about_table(found))
+    lines = capsys.readouterr().out.splitlines()
+    assert "b\\x1b[2Jgone" in lines[1]
+    assert "c\\nd\\x9b2J" in lines[2]
+
+
+def test_files_get_rows_as_they_are(tmp_path):
+    with open(tmp_path / "x.csv", "w", newline="") as stream:
+        assert rows_to(stream) is stream
+
+
+def test_no_bar_stays_among_the_rows_of_predict(tiny_data, tiny_model):
+    status, raw = on_a_terminal(["predict", tiny_data, "-m", tiny_model])
+    lines = [line for line in shown(raw) if line]
+    assert status == 0
+    assert b"predicting" in raw
+    assert len(lines) == 25
+    assert lines[0].startswith("path,label,")
+    assert all(line.startswith(f"{tiny_data}/") for line in lines[1:])
+
+
+@pytest.mark.parametrize("to_a_file", [False, True])
+def test_the_bar_of_predict_is_there_where_rows_go_elsewhere(
+    tiny_data, tiny_model, tmp_path, to_a_file
+):
+    output = ["-o", tmp_path / "x.csv"] if to_a_file else []
+    elsewhere = {} if to_a_file else {"stdout": subprocess.DEVNULL}
+    status, raw = on_a_terminal(["predict", tiny_data, "-m", tiny_model, *output], **elsewhere)
+    assert status == 0
+    assert b"predicting" in raw
+    assert b"24/24" in raw
+    assert not any(shown(raw))
+
+
+def test_no_bar_stays_among_the_lines_of_tag(tiny_data, tiny_model, tmp_path):
+    arguments = ["tag", tiny_data, "--to", tmp_path / "out", "--dry-run", "-m", tiny_model]
+    status, raw = on_a_terminal(arguments)
+    lines = [line for line in shown(raw) if line]
+    assert status == 0
+    assert b"sorting" in raw
+    assert sum(" → " in line for line in lines) == 24
+    assert not any("sorting" in line for line in lines)
+
+
+def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
+    program = (
+        "from timbrel.cli.console import Terminal\n"
+        "terminal = Terminal()\n"
+        "with terminal.progress() as bars:\n"
+        "    task = bars.add_task('working', total=9, note='')\n"
+        "    for number in range(9):\n"
+        "        bars.update(task, completed=number)\n"
+        "        bars.refresh()\n"
+        "        terminal.out.print(f'result {number}')\n"
+        "        terminal.warn([number])\n"
+    )
+    status, raw = on_a_terminal([], how=["-c", program])
+    assert status == 0
+    assert b"working" in raw
+    expected = [line for number in range(9) for line in (f"result {number}", f"Warning: {number}")]
+    assert [line for line in shown(raw) if line] == expected
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["info", "--json"], ["--help"], ["info", "-h"], ["--version"]]
+)
+def test_a_reader_that_closes_the_pipe_ends_a_command_quietly(tiny_model, options):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "timbrel", *(options or ["info", str(tiny_model)])]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_closed_pipe_is_not_taken_for_the_file_that_is_written(tmp_path):
+    with pytest.raises(BrokenPipeError), replacing(tmp_path / "x.json"):
+        raise BrokenPipeError
+    assert not any(tmp_path.iterdir())
+
+
+def test_names_that_do_not_fit_their_column_are_whole(tiny_training):
+    name = "instruments-of-the-orchestra.onnx"
+    evaluation = tiny_training.evaluation | {"predictions": [{}], "unknown": None}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(models_table([f"a-{name}", f"b-{name}"], [evaluation, evaluation]))
+    text = console.export_text()
+    assert "On 1 recording whose files no model was trained on" in text
+    assert "…" not in text
+    names = "".join(line.split()[0] for line in text.splitlines()[2:])
+    assert names == f"a-{name}b-{name}"
