@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from timbrel.errors import ModelError
+from timbrel.model.reading import read_json
 from timbrel.parallel import cores
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.
@@ -50,17 +49,24 @@ class Session:
             )
         except _REFUSALS as error:
             raise ModelError(f"{name} is not an ONNX model, or it is damaged.") from error
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        outputs = {output.name for output in self._session.get_outputs()}
-        if text is None or not {"probabilities", "embedding"} <= outputs:
-            raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made.")
-        self.metadata: dict = json.loads(text)
-        self.window = int(self._session.get_inputs()[0].shape[1])
-        self.classes = int(self._output("probabilities").shape[1])
-        self.dimensions = int(self._output("embedding").shape[1])
-
-    def _output(self, name: str) -> onnxruntime.NodeArg:
-        return next(output for output in self._session.get_outputs() if output.name == name)
+        inputs = {each.name: each for each in self._session.get_inputs()}
+        outputs = {each.name: each for each in self._session.get_outputs()}
+        text = _description(self._session)
+        sizes = [
+            _width(found)
+            for found in (
+                inputs.get("waveform"),
+                outputs.get("probabilities"),
+                outputs.get("embedding"),
+            )
+        ]
+        if text is None or len(inputs) != 1 or None in sizes:
+            raise ModelError(
+                f"{name} is an ONNX model, but not one that Timbrel made; "
+                "name a model directory or its model.onnx."
+            )
+        self.metadata: object = read_json(text, f"The description inside {name}")
+        self.window, self.classes, self.dimensions = sizes
 
     def run(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classify windows.
@@ -81,3 +87,18 @@ class Session:
                 ["probabilities", "embedding"], {"waveform": batch}
             )
         return probabilities, embedding
+
+
+def _description(session: onnxruntime.InferenceSession) -> str | None:
+    try:
+        return session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError:
+        return None
+
+
+def _width(found: onnxruntime.NodeArg | None) -> int | None:
+    """The second of two dimensions of floats, where there is such a thing."""
+    if found is None or found.type != "tensor(float)" or len(found.shape) != 2:
+        return None
+    size = found.shape[1]
+    return size if isinstance(size, int) and size > 0 else None
