@@ -144,6 +144,21 @@ def test_cached_features_give_the_same_model(tiny_data, tmp_path):
     assert one == two
 
 
+@pytest.mark.usefixtures("untrained")
+def test_a_model_that_is_replaced_is_named(tiny_data, tmp_path):
+    notes = []
+
+    class Watch(TrainObserver):
+        def note(self, text):
+            notes.append(text)
+
+    for _ in range(2):
+        train(tiny_data, tmp_path / "m", recipe="tutorial-cnn", epochs=1, observer=Watch())
+        notes.append("done")
+    replaced = f"The model that was in '{tmp_path / 'm'}' before was replaced by this one."
+    assert notes == ["done", replaced, "done"]
+
+
 def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_data, tmp_path):
     class Interrupt(TrainObserver):
         def epoch(self, row):
