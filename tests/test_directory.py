@@ -74,13 +74,15 @@ def test_a_graph_with_another_sum_is_refused(copy):
 
 
 def test_missing_and_broken_parts_are_named(copy, tmp_path):
-    with pytest.raises(ModelError, match="There is no model"):
+    with pytest.raises(
+        ModelError, match="There is no model .*; name a model directory or its model.onnx"
+    ):
         load_model(tmp_path / "nowhere")
     (copy / "model.json").write_text("{")
     with pytest.raises(ModelError, match="is not JSON"):
         load_model(copy)
     (copy / "model.json").unlink()
-    with pytest.raises(ModelError, match="is not a Timbrel model"):
+    with pytest.raises(ModelError, match="is not a Timbrel model.*; name a folder"):
         load_model(copy)
     (copy / "checkpoint").mkdir()
     with pytest.raises(ModelError, match="was not finished. Go on with timbrel train --resume"):

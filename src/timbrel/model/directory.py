@@ -11,7 +11,7 @@ from pathlib import Path
 
 from timbrel.errors import InvalidArgument, ModelError, OutputError
 from timbrel.model.metadata import check_graph, check_metadata
-from timbrel.model.reading import read_file, read_json
+from timbrel.model.reading import NAME_ONE, read_file, read_json
 from timbrel.model.runtime import Session
 
 GRAPH = "model.onnx"
@@ -50,7 +50,7 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
     if path.is_dir():
         return _load_directory(path, threads)
     if not path.exists():
-        raise ModelError(f"There is no model '{model}'.")
+        raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
     graph = read_file(path)
     session = Session(graph, f"'{model}'", threads=threads)
     return _checked(LoadedModel(str(model), session.metadata, session, graph))
@@ -63,7 +63,10 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
                 f"The training of the model '{folder}' was not finished. "
                 "Go on with timbrel train --resume."
             )
-        raise ModelError(f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}.")
+        raise ModelError(
+            f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}; name a folder "
+            "that timbrel train wrote."
+        )
     metadata = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
     graph = read_file(folder / GRAPH)
     metadata = check_metadata(metadata, f"'{folder / DESCRIPTION}'")

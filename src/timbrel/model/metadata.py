@@ -131,7 +131,7 @@ def _are_texts(values: object) -> bool:
 
 
 def _odd(name: str, key: str, rule: str, value: object) -> ModelError:
-    return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}.")
+    return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}; {AGAIN}.")
 
 
 def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None:
@@ -140,7 +140,7 @@ def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None
         raise ModelError(
             f"{name} does not fit its description: the graph takes windows of {window} samples and "
             f"knows {classes} classes, the description says {metadata['window']} and "
-            f"{len(metadata['labels'])}."
+            f"{len(metadata['labels'])}; {AGAIN}."
         )
 
 

@@ -14,6 +14,8 @@ _LARGEST = 1 << 31
 _DEPTH = 32
 _WHOLE_NUMBERS = 1 << 63
 
+# What to do about it.
+NAME_ONE = "name a model directory or its model.onnx"
 AGAIN = "copy the model again, or train it again"
 
 
@@ -26,17 +28,13 @@ def read_file(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ModelError(
-                f"'{path}' is a device or a pipe; name a model directory or its model.onnx."
-            )
+            raise ModelError(f"'{path}' is a device or a pipe; {NAME_ONE}.")
         if found.st_size >= _LARGEST:
-            raise ModelError(
-                f"'{path}' is larger than a model can be (2 GiB); name a model directory or its "
-                "model.onnx."
-            )
+            raise ModelError(f"'{path}' is larger than a model can be (2 GiB); {NAME_ONE}.")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        cause = (error.strerror or str(error)).rstrip(".")
+        raise ModelError(f"'{path}' cannot be read ({cause}); {NAME_ONE} that can.") from error
 
 
 def read_json(content: str | bytes, name: str) -> object:

@@ -7,7 +7,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from timbrel.errors import ModelError
-from timbrel.model.reading import read_json
+from timbrel.model.reading import NAME_ONE, read_json
 from timbrel.parallel import cores
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.
@@ -48,7 +48,9 @@ class Session:
                 model, options, providers=["CPUExecutionProvider"]
             )
         except _REFUSALS as error:
-            raise ModelError(f"{name} is not an ONNX model, or it is damaged.") from error
+            raise ModelError(
+                f"{name} is not an ONNX model, or it is damaged; {NAME_ONE}, or copy it again."
+            ) from error
         inputs = {each.name: each for each in self._session.get_inputs()}
         outputs = {each.name: each for each in self._session.get_outputs()}
         text = _description(self._session)
@@ -61,10 +63,7 @@ class Session:
             )
         ]
         if text is None or len(inputs) != 1 or None in sizes:
-            raise ModelError(
-                f"{name} is an ONNX model, but not one that Timbrel made; "
-                "name a model directory or its model.onnx."
-            )
+            raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made; {NAME_ONE}.")
         self.metadata: object = read_json(text, f"The description inside {name}")
         self.window, self.classes, self.dimensions = sizes
 
