@@ -7,10 +7,9 @@ needed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from timbrel.display.greetings import held_back_stderr, in_notebook
+from timbrel.display.greetings import ungreeted
 from timbrel.errors import InvalidArgument, MissingExtra
 
 # What Keras can train on, and the extra that each needs.
@@ -43,8 +42,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _backend = _chosen()
 try:
-    # A notebook would show what its backend prints in the cell that happens to need it first.
-    with held_back_stderr() if in_notebook() else contextlib.nullcontext():
+    with ungreeted():
         import keras
 except ModuleNotFoundError as error:
     _module = (error.name or "").partition(".")[0]
