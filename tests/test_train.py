@@ -204,7 +204,13 @@ def test_copies_of_a_recording_stay_on_one_side(tmp_path):
         def prepared(self, prepared):
             warnings.extend(str(item) for item in prepared.audit.warnings)
 
+        def parts(self, train, validation, notes):
+            warnings.extend(notes)
+
     result = train(data, tmp_path / "model", epochs=1, observer=Watch())
+    # Named once while it goes on, counted in what is written.
+    assert sum("hum/copy 0.wav" in warning for warning in warnings) == 1
+    assert "10 recordings share the group" in result.evaluation["protocol"]["notes"][0]
     assert "hum/copy 0.wav: it is the same file as hum/0.wav; both stay" in " ".join(warnings)
     held_out = {row["path"] for row in result.evaluation["predictions"]}
     for kind in ("hum", "hiss"):

@@ -42,6 +42,7 @@ from timbrel.workflows.describe import (
     data_notes,
     describe,
     evaluate_outcome,
+    lost_notes,
     model_files,
 )
 from timbrel.workflows.held_out import Aside, hear_aside
@@ -176,9 +177,10 @@ def _learn(
     prepared = learning_from(prepared, others.examples())
     parts = split_parts(prepared.recordings, seed=seed)
     notes = (*data_notes(dataset, prepared), *parts.notes)
+    untold = (*lost_notes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
-    observer.parts(learn, inner, notes)
+    observer.parts(learn, inner, untold)
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
         trained, threshold = _calibrate(fitted, prepared, (parts, observer))
