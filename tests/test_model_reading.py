@@ -162,6 +162,14 @@ def test_what_is_too_large_is_not_read(tmp_path, monkeypatch):
         load_model(tmp_path / "large.onnx")
 
 
+def test_a_damaged_graph_is_named(tiny_model, tmp_path, capfd):
+    graph = (tiny_model / "model.onnx").read_bytes()
+    # In the name of an operator, of which onnxruntime then speaks.
+    (tmp_path / "m.onnx").write_bytes(graph.replace(b"Softmax", b"Soft\xffax"))
+    err = refused(capfd, "predict", "x.wav", "-m", tmp_path / "m.onnx")
+    assert "is not an ONNX model, or it is damaged; name a model directory" in err
+
+
 def test_a_graph_of_another_shape_is_not_ours(tmp_path):
     value = onnx.helper.make_tensor_value_info
     names = ("probabilities", "embedding")

@@ -18,6 +18,8 @@ _REFUSALS = (
     onnxruntime_state.InvalidProtobuf,
     onnxruntime_state.NotImplemented,
     onnxruntime_state.RuntimeException,
+    # What it says of a name that is damaged is no text.
+    UnicodeDecodeError,
 )
 
 METADATA_KEY = "timbrel"
@@ -45,7 +47,11 @@ class Session:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                # There is nothing to fall back to; it would print that it tries.
+                model,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,
             )
         except _REFUSALS as error:
             raise ModelError(
