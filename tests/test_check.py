@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +18,14 @@ import timbrel
 from conftest import RATE, sound, write_folder
 from timbrel import DataError, get_recipe
 from timbrel.cli.main import app
-from timbrel.dataset.findings import KINDS, UNUSABLE
+from timbrel.dataset.findings import KINDS, UNUSABLE, Finding
+from timbrel.dataset.manifest import Recording
 from timbrel.errors import DecoderFailed, MissingExtra
 from timbrel.features.cache import FeatureCache
 from timbrel.networks.recipes import DEFAULT_RECIPE
 from timbrel.workflows import check as workflow
 from timbrel.workflows import mislabelled
+from timbrel.workflows.check import Checked, CheckResult
 from timbrel.workflows.observer import EvaluateObserver
 
 # It cleans, and hears at the rate of these recordings.
@@ -286,6 +289,23 @@ def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
         "FLAC."
     )
     assert "nothing odd" not in result.conclusion
+
+
+@pytest.mark.parametrize(
+    ("usable", "kinds", "said"),
+    [
+        ([True] * 3, [], "3 recordings, all of them usable; nothing odd was found."),
+        ([True, True, False], ["silent"], "3 recordings, 2 of them usable; nothing else was found"),
+        ([False], ["silent"], "1 recording, not usable; nothing else was found."),
+        ([True] * 3, ["wrong-row"], "; 1 row or folder cannot be used; nothing else was found."),
+        ([True, True, False], ["silent", "clipped"], "2 of them usable; 1 finding is worth a look"),
+    ],
+)
+def test_the_conclusion_does_not_pass_over_what_cannot_be_used(usable, kinds, said):
+    item = Recording("a.wav", Path("x"), "Bell", "a.wav")
+    checked = tuple(Checked(item, one, None) for one in usable)
+    findings = tuple(Finding("a.wav", kind, "It is odd.", "Look.") for kind in kinds)
+    assert said in CheckResult("data", "tutorial-cnn", checked, findings).conclusion
 
 
 @pytest.mark.slow

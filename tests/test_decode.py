@@ -15,6 +15,7 @@ from timbrel.audio.samples import resample
 from timbrel.errors import AudioError, InvalidArgument, TimbrelError
 
 RATE = 16_000
+LEAVE = "correct its path or leave it out"
 
 # What soundfile is told where an extension is not also the name of its format.
 CONTAINERS = {
@@ -240,14 +241,14 @@ def test_a_stretch_that_is_none_is_said_to_be_at_fault(tmp_path, start, end):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AudioError) as caught:
         decode(tmp_path / "gone.wav", RATE)
-    assert str(caught.value) == f"{tmp_path / 'gone.wav'}: there is no such file"
+    assert str(caught.value) == f"{tmp_path / 'gone.wav'}: there is no such file; {LEAVE}"
 
 
 def test_the_name_is_what_messages_call_the_file(tmp_path):
     with pytest.raises(AudioError) as caught:
         decode(tmp_path / "gone.wav", RATE, name="birds/1.wav [0–1 s]")
     assert caught.value.path == "birds/1.wav [0–1 s]"
-    assert str(caught.value) == "birds/1.wav [0–1 s]: there is no such file"
+    assert str(caught.value) == f"birds/1.wav [0–1 s]: there is no such file; {LEAVE}"
 
 
 def test_a_folder_is_not_a_recording(tmp_path):

@@ -143,7 +143,9 @@ def test_stretches_of_a_csv(tmp_path):
     )
     result = explore(tmp_path / "data.csv", tmp_path / "page.html")
     assert result.seconds == pytest.approx(1.6)
-    assert [str(item) for item in result.problems] == ["missing.wav: there is no such file"]
+    assert [str(item) for item in result.problems] == [
+        "missing.wav: there is no such file; correct its path or leave it out"
+    ]
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -18,15 +20,44 @@ def test_a_notebook_is_not_greeted():
     assert run(code).stderr == "True\n"
 
 
-def test_a_greeting_is_shown_where_the_import_fails():
+def test_a_program_is_not_greeted_either_and_loses_nothing_of_its_own():
+    code = (
+        "import os, threading\n"
+        "from timbrel.display.greetings import ungreeted\n"
+        "with ungreeted():\n"
+        "    os.write(2, b'I0000 port.cc:153] oneDNN custom operations are on. You may\\n')\n"
+        "    os.write(2, b'from another thread\\n')\n"
+        "import timbrel.features.backend\n"
+        "os.write(2, b'after it\\n')\n"
+    )
+    assert run(code).stderr == "from another thread\nafter it\n"
+
+
+def test_tensorflow_does_not_greet_where_keras_runs_on_something_else():
+    pytest.importorskip("jax", reason="the second Keras backend is not installed (extra: jax)")
+    code = (
+        "import os\n"
+        "os.environ['KERAS_BACKEND'] = 'jax'\n"
+        "from timbrel.model import export\n"
+        "export._convert_elsewhere = lambda *what: 1 / 0\n"
+        "try:\n"
+        "    export.export_onnx(None)\n"
+        "except ZeroDivisionError:\n"
+        "    os.write(2, b'after it\\n')\n"
+    )
+    assert run(code).stderr == "after it\n"
+
+
+@pytest.mark.parametrize("error", ["ImportError", "ValueError"])
+def test_a_greeting_is_shown_where_the_import_fails(error):
     code = (
         "import os\n"
         "from timbrel.display.greetings import held_back_stderr\n"
         "try:\n"
         "    with held_back_stderr():\n"
         "        os.write(2, b'what went wrong\\n')\n"
-        "        raise ImportError\n"
-        "except ImportError:\n"
+        f"        raise {error}\n"
+        f"except {error}:\n"
         "    os.write(2, b'after it\\n')\n"
     )
     assert run(code).stderr == "what went wrong\nafter it\n"

@@ -180,7 +180,8 @@ def test_a_bad_file_is_named_and_the_others_are_answered(predictor, tiny_data, t
     assert [item.predicted for item in answers] == ["hum", None, None, "hiss"]
     assert "cannot be read as a sound file" in answers[1].error
     assert answers[2] == Prediction(
-        path=(tmp_path / "none.wav").as_posix(), error="there is no such file"
+        path=(tmp_path / "none.wav").as_posix(),
+        error="there is no such file; correct its path or leave it out",
     )
 
 

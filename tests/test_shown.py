@@ -186,7 +186,7 @@ def test_findings_say_what_to_do():
     result = CheckResult("data", "tutorial-cnn", (Checked(item, False, None),) * 30, findings)
     assert repr(findings[0]) == "Finding('0.wav': silent, Every sample is zero.)"
     said = words(result)
-    assert said.startswith("30 recordings, 0 of them usable; nothing odd was found. data")
+    assert said.startswith("30 recordings, 0 of them usable; nothing else was found. data")
     assert "Every sample is zero: 30" in said
     assert "… and 10 more" in said
     assert rows(result)[0] == ["0.wav", "silent", "Every sample is zero. Take it out."]

@@ -144,6 +144,21 @@ def test_cached_features_give_the_same_model(tiny_data, tmp_path):
     assert one == two
 
 
+@pytest.mark.usefixtures("untrained")
+def test_a_model_that_is_replaced_is_named(tiny_data, tmp_path):
+    notes = []
+
+    class Watch(TrainObserver):
+        def note(self, text):
+            notes.append(text)
+
+    for _ in range(2):
+        train(tiny_data, tmp_path / "m", recipe="tutorial-cnn", epochs=1, observer=Watch())
+        notes.append("done")
+    replaced = f"The model that was in '{tmp_path / 'm'}' before was replaced by this one."
+    assert notes == ["done", replaced, "done"]
+
+
 def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_data, tmp_path):
     class Interrupt(TrainObserver):
         def epoch(self, row):
@@ -189,7 +204,13 @@ def test_copies_of_a_recording_stay_on_one_side(tmp_path):
         def prepared(self, prepared):
             warnings.extend(str(item) for item in prepared.audit.warnings)
 
+        def parts(self, train, validation, notes):
+            warnings.extend(notes)
+
     result = train(data, tmp_path / "model", epochs=1, observer=Watch())
+    # Named once while it goes on, counted in what is written.
+    assert sum("hum/copy 0.wav" in warning for warning in warnings) == 1
+    assert "10 recordings share the group" in result.evaluation["protocol"]["notes"][0]
     assert "hum/copy 0.wav: it is the same file as hum/0.wav; both stay" in " ".join(warnings)
     held_out = {row["path"] for row in result.evaluation["predictions"]}
     for kind in ("hum", "hiss"):

@@ -91,7 +91,8 @@ class OutputError(TimbrelError, OSError):
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return cls(f"Cannot write {path}: no permission. Choose another folder with -o.")
-        return cls(f"Cannot write {path}: {error.strerror or error}.")
+        cause = (error.strerror or str(error)).rstrip(".")
+        return cls(f"Cannot write {path}: {cause}; choose another place.")
 
 
 class MissingExtra(TimbrelError, ImportError):

@@ -399,7 +399,7 @@ def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tin
         (["--folds", "many"], "Got many."),
         (["--folds", "9"], "`--folds` must be between 2 and"),
         (["-m", "nothing", "--epochs", "3"], "`--epochs` goes with training"),
-        (["-m", "nothing"], "There is no model 'nothing'."),
+        (["-m", "nothing"], "There is no model 'nothing'; name a model"),
         (["-r", "nothing"], "`--recipe` must be one of"),
         (["--json", "."], "it is a folder"),
     ],

@@ -43,6 +43,9 @@ NO_SAMPLES = "it holds no samples"
 WRONG_STRETCH = "its stretch"
 TRUNCATED = "shorter than its header says (truncated)"
 
+_UNREADABLE = "it cannot be read as a sound file"
+_CONVERT = "convert it to WAV or FLAC, copy it again or take it out"
+
 
 class Reading:
     """A recording as mono float32 pieces `(samples,)` at one sample rate; iterate to read it.
@@ -97,7 +100,7 @@ class Reading:
         except PermissionError as error:
             raise AudioError(self._name, NO_PERMISSION) from error
         except (soundfile.LibsndfileError, soundfile.SoundFileRuntimeError, OSError) as error:
-            reason = f"it cannot be read as a sound file ({_cause(error)})"
+            reason = f"{_UNREADABLE} ({_cause(error)}); {_CONVERT}"
             raise AudioError(self._name, reason) from error
 
     def _pieces(self) -> Iterator[np.ndarray]:
@@ -135,7 +138,7 @@ class Reading:
             return _Sequential(native_path(self._path), **settings)
         except TypeError as error:
             # soundfile wants to be told all about headerless (.raw) files.
-            reason = "it cannot be read as a sound file (it has no header)"
+            reason = f"{_UNREADABLE} (it has no header); {_CONVERT}"
             raise AudioError(self._name, reason) from error
 
     def _damage(self, stretch: _Stretch) -> tuple[str, ...]:
@@ -248,7 +251,7 @@ def _check_there(path: str | os.PathLike, name: str) -> None:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise AudioError(name, NO_FILE) from error
+        raise AudioError(name, f"{NO_FILE}; correct its path or leave it out") from error
     if stat.S_ISDIR(found.st_mode):
         may = os.access(path, os.R_OK | os.X_OK)
         raise AudioError(name, A_FOLDER if may else NO_PERMISSION)

@@ -84,7 +84,9 @@ def predict(
     min_confidence: Annotated[
         float | None,
         typer.Option(
-            "--min-confidence", help="Probability that a window of an event needs, instead."
+            "--min-confidence",
+            help="Probability that a window of an event needs, instead of --threshold or the "
+            "model's.",
         ),
     ] = None,
     min_length: Annotated[

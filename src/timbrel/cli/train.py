@@ -30,7 +30,13 @@ def train(
     data: Data,
     recipe: RecipeName = DEFAULT_RECIPE,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The model directory to write.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The model directory to write; a model that is there is replaced when the new one "
+            "is whole.",
+        ),
     ] = Path("timbrel-model"),
     audio: Audio = None,
     epochs: Epochs = None,

@@ -34,6 +34,9 @@ _UNREACHABLE = frozenset(
 )
 
 
+_CIRCLE = urllib.request.HTTPRedirectHandler.inf_msg.partition("\n")[0]
+
+
 class NotFetched(FetchError):
     """Something could not be fetched.
 
@@ -152,7 +155,10 @@ def failure_of(error: Exception) -> Failure:
     """Say in words why a request failed, and whether to try again."""
     if isinstance(error, urllib.error.HTTPError):
         wait = _seconds(error.headers.get("Retry-After"))
-        reason = f"the server answered {error.code} {error.reason}".rstrip()
+        # What urllib says of redirects without end has three lines.
+        said = " ".join(str(error.reason).split())
+        said = "again and again, which leads nowhere" if said.startswith(_CIRCLE) else said
+        reason = f"the server answered {error.code} {said}".rstrip()
         return Failure(reason, passing=error.code in _PASSING, wait=wait, status=error.code)
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         return failure_of(error.reason)

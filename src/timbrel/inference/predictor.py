@@ -25,7 +25,7 @@ from timbrel.inference.listening import Listener
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictions import Predictions
 from timbrel.model.directory import LoadedModel, load_model
-from timbrel.model.metadata import windowing_of
+from timbrel.model.metadata import recipe_name, windowing_of
 from timbrel.parallel import in_order
 from timbrel.wording import first_names, plain
 
@@ -65,7 +65,7 @@ class Predictor:
 
     def __repr__(self) -> str:
         return plain(
-            f"Predictor({self.metadata['recipe']['name']}, {len(self.labels)} classes: "
+            f"Predictor({recipe_name(self.metadata)}, {len(self.labels)} classes: "
             f"{first_names(self.labels)})"
         )
 

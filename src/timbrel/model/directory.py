@@ -11,6 +11,7 @@ from pathlib import Path
 
 from timbrel.errors import InvalidArgument, ModelError, OutputError
 from timbrel.model.metadata import check_graph, check_metadata
+from timbrel.model.reading import NAME_ONE, read_file, read_json
 from timbrel.model.runtime import Session
 
 GRAPH = "model.onnx"
@@ -49,8 +50,8 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
     if path.is_dir():
         return _load_directory(path, threads)
     if not path.exists():
-        raise ModelError(f"There is no model '{model}'.")
-    graph = _read(path)
+        raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
+    graph = read_file(path)
     session = Session(graph, f"'{model}'", threads=threads)
     return _checked(LoadedModel(str(model), session.metadata, session, graph))
 
@@ -62,12 +63,12 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
                 f"The training of the model '{folder}' was not finished. "
                 "Go on with timbrel train --resume."
             )
-        raise ModelError(f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}.")
-    try:
-        metadata = json.loads(_read(folder / DESCRIPTION))
-    except ValueError as error:
-        raise ModelError(f"'{folder / DESCRIPTION}' is not JSON; the model is damaged.") from error
-    graph = _read(folder / GRAPH)
+        raise ModelError(
+            f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}; name a folder "
+            "that timbrel train wrote."
+        )
+    metadata = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
+    graph = read_file(folder / GRAPH)
     metadata = check_metadata(metadata, f"'{folder / DESCRIPTION}'")
     expected = metadata.get("files", {}).get(GRAPH)
     if expected != hashlib.sha256(graph).hexdigest():
@@ -89,13 +90,6 @@ def _checked(model: LoadedModel) -> LoadedModel:
     metadata = check_metadata(model.metadata, name)
     check_graph(metadata, window=session.window, classes=session.classes, name=name)
     return model
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 
 
 def check_output(folder: str | os.PathLike) -> Path:
@@ -127,8 +121,8 @@ def _is_ours(folder: Path) -> bool:
     if any((folder / CHECKPOINT).glob("*/state.npz")):
         return True
     try:
-        metadata = json.loads((folder / DESCRIPTION).read_bytes())
-    except (OSError, ValueError):
+        metadata = read_json(read_file(folder / DESCRIPTION), DESCRIPTION)
+    except ModelError:
         return False
     return isinstance(metadata, dict) and {"schema", "labels", "recipe"} <= set(metadata)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.audio.windows import windows_at_once
+from timbrel.display.greetings import ungreeted
 from timbrel.errors import MissingExtra, ModelError
 from timbrel.features.backend import keras
 from timbrel.features.scaling import MinMaxScale
@@ -108,9 +109,10 @@ def export_onnx(trained: Trained) -> bytes:
         ModelError: the conversion failed.
     """
     try:
-        import onnx
-        import tensorflow  # noqa: F401
-        import tf2onnx  # noqa: F401
+        with ungreeted():
+            import onnx
+            import tensorflow  # noqa: F401
+            import tf2onnx  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtra.of("train", "Exporting a model") from error
     with tempfile.TemporaryDirectory() as name:

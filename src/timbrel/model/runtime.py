@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from timbrel.errors import ModelError
+from timbrel.model.reading import NAME_ONE, read_json
 from timbrel.parallel import cores
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.
@@ -19,6 +18,8 @@ _REFUSALS = (
     onnxruntime_state.InvalidProtobuf,
     onnxruntime_state.NotImplemented,
     onnxruntime_state.RuntimeException,
+    # What it says of a name that is damaged is no text.
+    UnicodeDecodeError,
 )
 
 METADATA_KEY = "timbrel"
@@ -46,21 +47,31 @@ class Session:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                # There is nothing to fall back to; it would print that it tries.
+                model,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,
             )
         except _REFUSALS as error:
-            raise ModelError(f"{name} is not an ONNX model, or it is damaged.") from error
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        outputs = {output.name for output in self._session.get_outputs()}
-        if text is None or not {"probabilities", "embedding"} <= outputs:
-            raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made.")
-        self.metadata: dict = json.loads(text)
-        self.window = int(self._session.get_inputs()[0].shape[1])
-        self.classes = int(self._output("probabilities").shape[1])
-        self.dimensions = int(self._output("embedding").shape[1])
-
-    def _output(self, name: str) -> onnxruntime.NodeArg:
-        return next(output for output in self._session.get_outputs() if output.name == name)
+            raise ModelError(
+                f"{name} is not an ONNX model, or it is damaged; {NAME_ONE}, or copy it again."
+            ) from error
+        inputs = {each.name: each for each in self._session.get_inputs()}
+        outputs = {each.name: each for each in self._session.get_outputs()}
+        text = _description(self._session)
+        sizes = [
+            _width(found)
+            for found in (
+                inputs.get("waveform"),
+                outputs.get("probabilities"),
+                outputs.get("embedding"),
+            )
+        ]
+        if text is None or len(inputs) != 1 or None in sizes:
+            raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made; {NAME_ONE}.")
+        self.metadata: object = read_json(text, f"The description inside {name}")
+        self.window, self.classes, self.dimensions = sizes
 
     def run(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classify windows.
@@ -81,3 +92,18 @@ class Session:
                 ["probabilities", "embedding"], {"waveform": batch}
             )
         return probabilities, embedding
+
+
+def _description(session: onnxruntime.InferenceSession) -> str | None:
+    try:
+        return session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError:
+        return None
+
+
+def _width(found: onnxruntime.NodeArg | None) -> int | None:
+    """The second of two dimensions of floats, where there is such a thing."""
+    if found is None or found.type != "tensor(float)" or len(found.shape) != 2:
+        return None
+    size = found.shape[1]
+    return size if isinstance(size, int) and size > 0 else None

@@ -121,7 +121,8 @@ class CheckResult:
             sentence += f"; {rows} {named} cannot be used"
         odd = len(self.findings) - refused
         if not odd:
-            return f"{sentence}; nothing odd was found."
+            what = "nothing odd" if usable == total and not refused else "nothing else"
+            return f"{sentence}; {what} was found."
         return f"{sentence}; {odd} finding{'s are' if odd > 1 else ' is'} worth a look."
 
     def counts(self) -> Counter[str]:

@@ -25,6 +25,7 @@ from timbrel.evaluation.intervals import difference_interval
 from timbrel.evaluation.record import Scored, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.inference.predictor import Predictor, load
+from timbrel.model.metadata import learned, recipe_name, temperature_of
 from timbrel.report.cards import model_rows, score_parts, score_text
 from timbrel.wording import plain
 from timbrel.workflows.asked import Asked, ask, left_out_note
@@ -176,18 +177,18 @@ def _choose(
     notes = []
     left = list(range(len(recordings)))
     for name, predictor in panel:
-        learned = set(predictor.metadata.get("recordings", ()))
-        if not learned:
+        known = learned(predictor.metadata, "recordings")
+        if not known:
             notes.append(f"'{name}' does not say what it was trained on.")
         elif "sounds" not in predictor.metadata:
             notes.append(
                 f"'{name}' knows the files that it was trained on, but not their sound (it was "
                 "made by an older Timbrel): copies in another format are not left out."
             )
-        seen = [recordings[number].name for number in left if sums[number] in learned]
+        seen = [recordings[number].name for number in left if sums[number] in known]
         if seen:
             notes.append(left_out_note(seen, f"'{name}' was trained on"))
-        left = [number for number in left if sums[number] not in learned]
+        left = [number for number in left if sums[number] not in known]
     every = _known_to_all(panel)
     some = set.union(*(set(predictor.labels) for _, predictor in panel)) - every
     items = [recordings[number] for number in left]
@@ -219,13 +220,13 @@ def _unheard(
     """
     notes = []
     for (name, predictor), asked in answers:
-        learned = set(predictor.metadata.get("sounds", ()))
-        seen = [items[place].name for place in usable if asked.sounds[place] in learned]
+        known = learned(predictor.metadata, "sounds")
+        seen = [items[place].name for place in usable if asked.sounds[place] in known]
         if seen:
             reason = f"{'holds' if len(seen) == 1 else 'hold'} the same samples as "
             reason += f"{'one' if len(seen) == 1 else 'ones'} that '{name}' was trained on"
             notes.append(left_out_note(seen, reason))
-        usable = [place for place in usable if asked.sounds[place] not in learned]
+        usable = [place for place in usable if asked.sounds[place] not in known]
     _check_left([items[place] for place in usable], _known_to_all([model for model, _ in answers]))
     return usable, notes
 
@@ -263,7 +264,7 @@ def _record(
     target = targets(recordings, predictor.labels)
     known = np.flatnonzero(target >= 0)
     confidence = np.array([part.mean(axis=0, dtype=np.float64).max() for part in windows])
-    temperature = float(metadata.get("temperature", 1.0))
+    temperature = temperature_of(metadata)
     stack = np.concatenate([windows[place] for place in known])
     file = np.repeat(np.arange(len(known)), [len(windows[place]) for place in known])
     nothing = np.zeros(len(known), dtype=np.int64)
@@ -292,7 +293,7 @@ def _record(
         list(predictor.labels),
         temperature=temperature,
         facts={
-            "recipe": metadata["recipe"]["name"],
+            "recipe": recipe_name(metadata),
             "data": {
                 "files": len(recordings),
                 "groups": len(set(groups.tolist())),

@@ -109,9 +109,13 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
         count = f"{len(copies)} recordings share" if len(copies) > 1 else "1 recording shares"
         some = first_names(copies)
         notes.append(f"{count} the group of another, of the same sound: {some}.")
+    return [*notes, *lost_notes(dataset, prepared)]
+
+
+def lost_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
+    """Classes that are lost: what of `data_notes` no warning of a single recording has said."""
     lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
-    more = [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
-    return [*notes, *more]
+    return [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
 
 
 def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[Session, Times]) -> dict:

@@ -19,7 +19,7 @@ from timbrel.report.cards import score_parts, score_text
 from timbrel.training.prepare import Prepared, prepare
 from timbrel.wording import plain
 from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
-from timbrel.workflows.describe import Times, data_facts, data_notes
+from timbrel.workflows.describe import Times, data_facts, data_notes, lost_notes
 from timbrel.workflows.growing import SHARES, learning_curve
 from timbrel.workflows.left_out import check_classes, leave_classes_out, left_out_parts
 from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
@@ -74,6 +74,11 @@ class _Plan:
     @property
     def notes(self) -> list[str]:
         return [*data_notes(self.dataset, self.prepared), *self.rounds[0].notes]
+
+    @property
+    def untold(self) -> list[str]:
+        """The notes without what was said of each recording already."""
+        return [*lost_notes(self.dataset, self.prepared), *self.rounds[0].notes]
 
     @property
     def told(self) -> list[str]:
@@ -189,7 +194,7 @@ def _prepare_and_evaluate(
             unknown=how.unknown,
             curve=how.curve,
         )
-        observer.planned(plan.networks, tuple(plan.notes))
+        observer.planned(plan.networks, tuple(plan.untold))
         runner = Runner(plan.prepared, how.cache, resume=how.resume, observer=observer)
         return _evaluate(plan, runner, times)
 

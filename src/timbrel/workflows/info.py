@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,15 +10,17 @@ from types import UnionType
 from typing import Any
 
 from timbrel.display.html import block
+from timbrel.errors import ModelError
 from timbrel.evaluation.calibration import ACCEPT
 from timbrel.model.directory import GRAPH, load_model
+from timbrel.model.reading import read_file, read_json
 from timbrel.wording import first_names, plain, plural
 
 EVALUATION = "evaluation.json"
 
 _PICTURES = {"logmel": "log-mel", "mfcc": "MFCC"}
 _SANITY = {"sound": str, "label": str, "passed": bool}
-_PER_CLASS = {"label", "files", "precision", "recall", "f1", "ci95"}
+_FIGURES = ("files", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,7 +145,8 @@ def _counts(metadata: dict) -> dict[str, int] | None:
 def _front_end(metadata: dict) -> dict:
     recipe, rate = metadata["recipe"], metadata["rate"]
     settings = dict(_get(recipe, "front_end", dict) or {})
-    kind = settings.pop("kind", None)
+    kind = _get(settings, "kind", str)
+    settings.pop("kind", None)
     return {
         "picture": _PICTURES.get(kind, kind),
         "rate": rate,
@@ -214,15 +216,43 @@ def _evaluation(folder: Path, metadata: dict) -> tuple[dict | None, tuple[str, .
     if not path.exists():
         return None, ()
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        return None, (f"{EVALUATION} cannot be read ({error.strerror}); it is left out.",)
-    expected = (_get(metadata, "files", dict) or {}).get(EVALUATION)
-    if expected != hashlib.sha256(content).hexdigest():
-        text = f"{EVALUATION} is not the file that the model was written with; it is left out."
-        return None, (text,)
-    record = json.loads(content)
-    rows, classes = record.get("per_class") or [], len(metadata["labels"])
-    if len(rows) != classes or not all(row.keys() >= _PER_CLASS for row in rows):
+        content = read_file(path)
+        expected = metadata.get("files", {}).get(EVALUATION)
+        if expected != hashlib.sha256(content).hexdigest():
+            text = f"{EVALUATION} is not the file that the model was written with; it is left out."
+            return None, (text,)
+        record = read_json(content, EVALUATION)
+    except ModelError as error:
+        return None, (f"{EVALUATION} is left out: {error}",)
+    if not _class_by_class(record, len(metadata["labels"])):
         return None, (f"{EVALUATION} is of an older Timbrel; it is left out.",)
     return {key: record.get(key) for key in ("per_class", "confusion", "seconds", "excluded")}, ()
+
+
+def _class_by_class(record: object, classes: int) -> bool:
+    """Whether a record says of each class what is shown of it."""
+    if not isinstance(record, dict):
+        return False
+    rows = _get(record, "per_class", list) or []
+    matrix = _get(record, "confusion", list) or []
+    return (
+        len(rows) == len(matrix) == classes
+        and all(isinstance(row, dict) and _is_row(row) for row in rows)
+        and all(
+            isinstance(counts, list)
+            and len(counts) == classes
+            and all(isinstance(count, int) for count in counts)
+            for counts in matrix
+        )
+    )
+
+
+def _is_row(row: dict) -> bool:
+    span = (_get(row, "ci95", dict) or {}).get("recall", ())
+    spanned = span is None or (isinstance(span, list) and len(span) == 2)
+    figures = [row.get(key) for key in _FIGURES]
+    return (
+        isinstance(row.get("label"), str)
+        and spanned
+        and all(isinstance(figure, float | int) for figure in [*figures, *(span or ())])
+    )

@@ -19,7 +19,7 @@ from timbrel.evaluation.calibration import calibrate
 from timbrel.evaluation.sanity import sanity_round, sanity_text
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import Predictor
-from timbrel.model.directory import CHECKPOINT, LoadedModel, check_output, write_model
+from timbrel.model.directory import CHECKPOINT, DESCRIPTION, LoadedModel, check_output, write_model
 from timbrel.model.export import (
     Trained,
     export_onnx,
@@ -42,6 +42,7 @@ from timbrel.workflows.describe import (
     data_notes,
     describe,
     evaluate_outcome,
+    lost_notes,
     model_files,
 )
 from timbrel.workflows.held_out import Aside, hear_aside
@@ -176,9 +177,10 @@ def _learn(
     prepared = learning_from(prepared, others.examples())
     parts = split_parts(prepared.recordings, seed=seed)
     notes = (*data_notes(dataset, prepared), *parts.notes)
+    untold = (*lost_notes(dataset, prepared), *parts.notes)
     learn, rest = prepared.examples.split(parts.held_out | parts.inner)
     inner = rest.select(parts.inner[rest.recording])
-    observer.parts(learn, inner, notes)
+    observer.parts(learn, inner, untold)
     with times.measure("train"):
         fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
         trained, threshold = _calibrate(fitted, prepared, (parts, observer))
@@ -213,11 +215,20 @@ def _learn(
         outcome = _refit(outcome, held_out, folder, how)
     metadata = describe(outcome, evaluation, refit=how.refit)
     metadata["sanity"] = _sanity(outcome.graph, metadata)
+    _write(folder, (outcome, evaluation, metadata), observer)
+    problems = (*dataset.problems, *prepared.audit.problems, *others.problems)
+    return TrainResult(folder, evaluation, metadata, problems)
+
+
+def _write(folder: Path, what: tuple[Outcome, dict, dict], observer: TrainObserver) -> None:
+    """Write the model, and say so where one was there before."""
+    outcome, evaluation, metadata = what
+    before = (folder / DESCRIPTION).exists()
     write_model(folder, model_files(outcome, evaluation, metadata), metadata)
     for phase in _PHASES:
         Checkpoint(folder / CHECKPOINT / phase, {}).remove()
-    problems = (*dataset.problems, *prepared.audit.problems, *others.problems)
-    return TrainResult(folder, evaluation, metadata, problems)
+    if before:
+        observer.note(f"The model that was in '{folder}' before was replaced by this one.")
 
 
 def _parity(trained: Trained, graph: bytes, held_out: Aside) -> tuple[float, int]:
