@@ -89,7 +89,7 @@ def _scores(found: dict, answers: dict) -> str:
         f"{share(row['precision'], row['ci95']['precision'])} | {row['files']} |"
         for row in found["per_class"]
     )
-    split = found["random_split"]["window_accuracy"]
+    split = found["random_split"]
     return f"""\
 ## How good it is
 
@@ -97,7 +97,7 @@ Each recording was asked of a network that had not heard it (five folds of whole
 together). **{share(file["accuracy"], ends["accuracy"])} of recordings are named rightly**, 95 % interval in
 brackets, by their most probable class (`predicted`); mAP@3 {file["map3"]:.3f}. {_answers(answers)} The model in the
 package was then trained once more, on all of them. A random split of windows, as in the tutorial, would have claimed
-{share(split)} of windows.
+{share(split["window_accuracy"], split["ci95"])} of windows, asked about {split["windows"]}.
 
 | class | recall: of its recordings, named rightly | precision: of what is named so, right | recordings |
 |---|---|---|---|
@@ -216,7 +216,9 @@ def _letters(found: dict) -> str:
 
 def _taken(found: dict) -> str:
     """As what it is taken, most often first."""
-    often = sorted(found["as"].items(), key=lambda each: -each[1])[:3]
+    counts = sorted(found["as"].values(), reverse=True)
+    often = sorted(found["as"].items(), key=lambda each: -each[1])
+    often = [each for each in often if each[1] >= counts[:3][-1]]
     return ", ".join(f"{label.replace('_', ' ')} ({count})" for label, count in often)
 
 

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -436,3 +437,21 @@ def test_without_a_recipe_it_goes_by_the_one_that_train_goes_by(tmp_path):
     assert [f for f in own.findings if f.kind in alike] == [
         f for f in tutorial.findings if f.kind in alike
     ]
+
+
+def test_an_offset_is_sound_only_to_who_cuts_silence(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=3)
+    soundfile.write(folder / "hum" / "offset.wav", 0.3 * take("hum", 9) + 0.05, RATE)
+    for recipe, said in (("tutorial-cnn", True), ("statistics-cnn", False)):
+        found = timbrel.check(folder, recipe=recipe).findings
+        (message,) = [item.message for item in found if item.kind == "dc-offset"]
+        assert ("counts as sound" in message) is said
+
+
+def test_groups_are_those_of_what_can_be_used(tmp_path):
+    folder = write_folder(tmp_path / "data", recordings=3)
+    (folder / "hum" / "broken.wav").write_text("no sound")
+    soundfile.write(folder / "hum" / "copy.flac", *soundfile.read(folder / "hum" / "1.wav"))
+    shown = CliRunner().invoke(app, ["check", str(folder)]).stdout
+    usable = int(re.search(r"^  all +\d+ +\d+ +(\d+) ", shown, flags=re.MULTILINE)[1])
+    assert f"Groups: {usable}, 1 of them" in shown

@@ -41,7 +41,7 @@ def test_the_copy_inside_the_graph_lacks_only_the_sums(tiny_model):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, r"made by a newer Timbrel \(schema 2.*pip install --upgrade timbrel"),
+        ({"schema": 2}, r"made by a newer Timbrel \(schema 2.*read it with that one"),
         ({"labels": ["whistle", "hum", "hiss"]}, r"was changed: it differs from its copy inside"),
         ({"labels": ["a", None, "b"]}, "'labels' must be different texts"),
         ({"labels": ["a", "a", "b"]}, "'labels' must be different texts"),
@@ -194,3 +194,17 @@ def test_weights_are_for_our_own_builder(tiny_model):
     p = p ** (1 / metadata["temperature"])
     expected = load(tiny_model).probabilities(window)
     np.testing.assert_allclose(p / p.sum(), expected, atol=1e-5)
+
+
+def test_a_model_in_a_closed_folder_is_named(tmp_path, monkeypatch):
+    """Root may look into any folder; who may not is told so when the model is asked after."""
+    place, ask = tmp_path / "closed" / "model", os.stat
+
+    def refused(path, *args, **kwargs):
+        if str(path).startswith(str(tmp_path / "closed")):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return ask(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(ModelError, match=r"closed/model' may not be read \(Permission denied\); "):
+        load_model(place)

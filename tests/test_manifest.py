@@ -525,3 +525,17 @@ def test_examples_of_none_of_these_alone_are_no_data_set(table, tmp_path):
     assert message(table, "path,label\na.wav,noise\n") == (
         f"'{tmp_path / 'data.csv'}' holds examples of none of these only, and no class."
     )
+
+
+def test_rows_of_a_closed_folder_cost_nothing_else(tmp_path, monkeypatch):
+    """They are rows like others, and decoding says what is wrong with each."""
+    table, ask = tmp_path / "sounds.csv", os.stat
+    table.write_text("path,label\nclosed/a.wav,Bell\nopen/b.wav,Flute\n")
+
+    def refused(path, *args, **kwargs):
+        if str(path).startswith(str(tmp_path / "closed")):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return ask(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refused)
+    assert [item.path for item in read_dataset(table).recordings] == ["closed/a.wav", "open/b.wav"]

@@ -58,7 +58,7 @@ def test_rows_on_a_terminal_are_harmless(hostile, tiny_model, form):
     text = harmless(raw)
     if form == "csv":
         assert text.count("a\\x1b]0;PWNED\\x07a.wav,") == 5
-        assert text.count('c\\nd\\x9b2J.wav",') == 6
+        assert text.count('c\\nd\\u009b2J.wav",') == 6
         assert "Left out: " in text
 
 
@@ -86,7 +86,7 @@ def test_tables_and_lines_are_harmless(hostile, tiny_model, tmp_path, command):
     if command == "tag":
         assert sum(" → " in line and line.rstrip().endswith(".wav") for line in lines) == 15
     else:
-        assert sum(line.strip().startswith("c\\nd\\x9b2J ") for line in lines) == 1
+        assert sum(line.strip().startswith("c\\nd\\u009b2J ") for line in lines) == 1
 
 
 def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
@@ -100,16 +100,16 @@ def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
     assert terminal.problems([BROKEN]) == 1
     printed = capsys.readouterr()
     assert [line.rstrip() for line in printed.out.splitlines()] == [
-        "Of c\\nd\\x9b2J",
+        "Of c\\nd\\u009b2J",
         "  class                 files",
         "  a\\x1b]0;PWNED\\x07a        1",
         "  b\\x1b[2Jgone              1",
-        "  c\\nd\\x9b2J                1",
+        "  c\\nd\\u009b2J              1",
         "b\\x1b[2Jgone :dog:",
     ]
     assert printed.err.splitlines() == [
-        "Warning: c\\nd\\x9b2J",
-        "Left out: c\\nd\\x9b2J",
+        "Warning: c\\nd\\u009b2J",
+        "Left out: c\\nd\\u009b2J",
         "1 recording could not be used.",
     ]
 
@@ -128,7 +128,7 @@ def test_what_a_model_says_of_itself_is_harmless(capsys):
     Terminal().out.print(about_table(found))
     lines = capsys.readouterr().out.splitlines()
     assert "b\\x1b[2Jgone" in lines[1]
-    assert "c\\nd\\x9b2J" in lines[2]
+    assert "c\\nd\\u009b2J" in lines[2]
 
 
 def test_files_get_rows_as_they_are(tmp_path):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 
 from conftest import RATE, sound, write_folder
 from timbrel.audio.decode import decode
+from timbrel.dataset.recording import CLOSED_FOLDER, Dataset, Problem
 from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import METRICS
 from timbrel.evaluation.sanity import sanity_round
@@ -19,6 +21,7 @@ from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import load
 from timbrel.networks.recipes import get_recipe
 from timbrel.workflows import train as workflow
+from timbrel.workflows.describe import lost_notes
 from timbrel.workflows.observer import TrainObserver
 
 pytestmark = pytest.mark.slow
@@ -391,3 +394,12 @@ def test_wrong_values_are_named(tiny_data, tmp_path):
         .windowing.clean_threshold
         == 0.01
     )
+
+
+def test_a_closed_folder_is_told_before_training():
+    closed = Problem("Flute", f"{CLOSED_FOLDER} (Permission denied); permit yourself to read it")
+    dataset = Dataset("data", (), (closed, Problem("a.csv", "line 3: it has no label")))
+    prepared = SimpleNamespace(examples=SimpleNamespace(labels=()), audit=None)
+    assert lost_notes(dataset, prepared) == [
+        "The folder 'Flute' cannot be looked into: nothing in it is used."
+    ]

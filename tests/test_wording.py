@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from timbrel import wording
@@ -58,3 +60,17 @@ def test_names_fit_a_width_and_stay_apart():
 def test_width_of_a_text():
     assert wording.ems("") == 0
     assert wording.ems("音") > wording.ems("w") == wording.ems("e\u0301")
+
+
+def test_what_commands_a_terminal_or_turns_the_writing_is_escaped():
+    assert wording.harmless("a\x1b[2J\x07") == "a\\x1b[2J\\x07"
+    assert wording.harmless("a\x9bb\x7f") == "a\\u009bb\\u007f"
+    assert wording.harmless("gpj\u202eexe\u2066") == "gpj\\u202eexe\\u2066"
+    for kept in ("Flöte", "عود", "👩\u200d🎤", "a\tb\nc", "zero\u200bwidth"):
+        assert wording.harmless(kept) == kept
+
+
+def test_json_stays_json():
+    name = 'a\x1b\x07\x7f\x9b\u202e"\n'
+    text = json.dumps({"path": name}, ensure_ascii=False)
+    assert json.loads(wording.harmless(text)) == {"path": name}

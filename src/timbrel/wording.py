@@ -14,6 +14,8 @@ _NOTHING = "–"
 _FEW = 5
 # Between the parts of an emoji.
 _JOINER = "\u200d"
+# Embeddings, overrides and isolates of Unicode's bidirectional algorithm.
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def known(value: float | None) -> bool:
@@ -86,15 +88,21 @@ def plain(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Show control characters as escapes, so that names of files cannot command a terminal."""
+    """Show control characters as escapes, so that names of files cannot command a terminal.
+
+    Those that turn the direction of writing, too. The escapes are such that JSON stays JSON.
+    """
     if text.isprintable():
         return text
-    return "".join(
-        letter.encode("unicode_escape").decode()
-        if category(letter) == "Cc" and letter not in "\n\t"
-        else letter
-        for letter in text
-    )
+    return "".join(_escape(letter) if _commands(letter) else letter for letter in text)
+
+
+def _commands(letter: str) -> bool:
+    return (category(letter) == "Cc" and letter not in "\n\t") or letter in _DIRECTIONS
+
+
+def _escape(letter: str) -> str:
+    return f"\\u{ord(letter):04x}" if ord(letter) >= 0x7F else f"\\x{ord(letter):02x}"
 
 
 def one_line(text: str) -> str:

@@ -408,3 +408,14 @@ def test_evaluate_refuses_in_a_sentence(call, tiny_data, options, sentence):
     status, _, err = call("evaluate", tiny_data, *options)
     assert status == 2
     assert sentence in " ".join(err.split())
+
+
+def test_what_cannot_be_read_is_not_called_output(call, monkeypatch, tmp_path):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "closed"))
+
+    monkeypatch.setattr("timbrel.workflows.info.info", refused)
+    status, out, err = call("info")
+    assert (status, out) == (2, "")
+    assert "closed: Permission denied; see whether it is there and whether you may use it." in err
+    assert "output" not in err

@@ -176,10 +176,11 @@ def _class_table(result: CheckResult) -> Table:
 
 def _group_table(result: CheckResult, *, whole: bool) -> Table | None:
     """The largest groups; None where each recording is its own."""
+    usable = [item for item in result.recordings if item.usable]
     members = defaultdict(list)
-    for item in result.recordings:
+    for item in usable:
         members[item.recording.group].append(item)
-    if len(members) == len(result.recordings):
+    if len(members) == len(usable):
         return None
     groups = sorted(members.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     several = [pair for pair in groups if len(pair[1]) > 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import re
 import sys
 from typing import Annotated, NoReturn, TextIO
@@ -102,7 +103,10 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         # stdout must not be flushed again at exit.
         sys.stdout = None
-        _fail(str(OutputError.of("the output", error)))
+        if error.filename is None:
+            _fail(str(OutputError.of("the output", error)))
+        why = f"{error.strerror or error}; see whether it is there and whether you may use it"
+        _fail(f"{os.fsdecode(error.filename)}: {why}.")
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -70,7 +70,7 @@ def recording_findings(item: Recording, heard: Heard, windowing: Windowing) -> l
         if heard.channels > 1:
             message = "Every sample is zero, or its channels cancel each other."
         return [Finding(item.name, "silent", message, "Record it again or take it out.")]
-    found = [*_damage(heard), *_sizes(heard, windowing)]
+    found = [*_damage(heard), *_offset(heard, windowing), *_sizes(heard, windowing)]
     return [Finding(item.name, kind, message, action) for kind, message, action in found]
 
 
@@ -96,11 +96,16 @@ def _damage(heard: Heard) -> Iterable[tuple[str, str, str]]:
             f"{levels.clipped} samples are cut off at {levels.peak:.2f} of full scale.",
             "Record it again with less gain, if it sounds distorted.",
         )
+
+
+def _offset(heard: Heard, windowing: Windowing) -> Iterable[tuple[str, str, str]]:
+    levels = heard.levels
     if abs(levels.offset) >= max(_OFFSET, _OFFSET_SHARE * levels.rms):
+        cut = ", which counts as sound when silence is cut"
         yield (
             "dc-offset",
-            f"Its DC offset is {levels.offset:+.4f} of full scale, which counts as sound when "
-            "silence is cut.",
+            f"Its DC offset is {levels.offset:+.4f} of full scale"
+            f"{'' if windowing.clean_threshold is None else cut}.",
             "Take the offset out, with a high-pass filter at 20 Hz, and see how it was recorded.",
         )
 

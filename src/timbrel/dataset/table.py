@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import posixpath
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _recording(values: dict[str, str], audio: Path) -> Recording | str:
         return f"its start must be at least 0 and before its end. Got {start} and {end}"
     if "\0" in path:
         return "its path holds a character that no file name can"
-    if not (audio / path).exists():
+    if not os.path.exists(audio / path):
         path = path.replace("\\", "/")
     return Recording(
         path=path,

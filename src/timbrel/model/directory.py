@@ -47,9 +47,16 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
     """
     model = INSTRUMENTS if model is None else model
     path = Path(model)
-    if path.is_dir():
-        return _load_directory(path, threads)
-    if not path.exists():
+    try:
+        if path.is_dir():
+            return _load_directory(path, threads)
+        there = path.exists()
+    except PermissionError as error:
+        raise ModelError(
+            f"The model '{model}' may not be read ({error.strerror}); permit yourself to read it "
+            "and the folders that it lies in."
+        ) from error
+    if not there:
         raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
     graph = read_file(path)
     session = Session(graph, f"'{model}'", threads=threads)

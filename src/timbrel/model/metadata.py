@@ -59,7 +59,7 @@ def check_metadata(metadata: object, name: str) -> dict:
     if metadata["schema"] > SCHEMA:
         raise ModelError(
             f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
-            f"reads up to {SCHEMA}). Upgrade with: pip install --upgrade timbrel"
+            f"reads up to {SCHEMA}); read it with that one."
         )
     _check_numbers(metadata, name)
     labels = metadata["labels"]

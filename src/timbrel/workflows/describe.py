@@ -15,7 +15,8 @@ import numpy as np
 
 from timbrel.audio.decode import decode
 from timbrel.dataset.fingerprint import dataset_sha256
-from timbrel.dataset.manifest import Dataset, Recording
+from timbrel.dataset.manifest import Dataset
+from timbrel.dataset.recording import CLOSED_FOLDER, Recording
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
@@ -115,7 +116,11 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
 def lost_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
     """Classes that are lost: what of `data_notes` no warning of a single recording has said."""
     lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
-    return [f"No recording of '{label}' can be used: it cannot be learned." for label in lost]
+    closed = [item.path for item in dataset.problems if CLOSED_FOLDER in item.message]
+    return [
+        *(f"No recording of '{label}' can be used: it cannot be learned." for label in lost),
+        *(f"The folder '{path}' cannot be looked into: nothing in it is used." for path in closed),
+    ]
 
 
 def evaluate_outcome(outcome: Outcome, held_out: Aside, more: tuple[Session, Times]) -> dict:
