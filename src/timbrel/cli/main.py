@@ -103,7 +103,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         # stdout must not be flushed again at exit.
         sys.stdout = None
-        if error.filename is None:
+        # A stream has no name, or is a number.
+        if not isinstance(error.filename, str | bytes):
             _fail(str(OutputError.of("the output", error)))
         why = f"{error.strerror or error}; see whether it is there and whether you may use it"
         _fail(f"{os.fsdecode(error.filename)}: {why}.")
