@@ -13,7 +13,8 @@ knows whether they hold copies.
 
 Defects: planted in the synthesised data set, each in so many recordings that have no other. What
 is found of that kind about others is false where nothing was planted in them; one defect may well
-bring about another (what is cut off early may be too short).
+bring about another (what is cut off early may be too short). They are looked for with the
+tutorial's recipe, to which a tenth of a second is short.
 
     python benchmarks/check.py [--rounds 3] [--seed 0]
 """
@@ -42,6 +43,7 @@ from defects import DEFECTS, plant
 from machine import recordings, save
 from timbrel import check, read_dataset
 from timbrel.dataset.synthetic import make_synthetic
+from timbrel.networks.recipes import TUTORIAL_RECIPE
 from timbrel.parallel import in_order
 from timbrel.workflows.observer import EvaluateObserver
 
@@ -164,7 +166,7 @@ def defects(synthesised: Path, rng: np.random.Generator) -> dict[str, dict]:
         writer.writerow(("path", "label"))
         for path in sorted((folder / "recordings").iterdir()):
             writer.writerow((path.relative_to(folder), label[path.with_suffix("")]))
-    result = check(synthesised)
+    result = check(synthesised, recipe=TUTORIAL_RECIPE)
     accused = {(folder / item.path, item.kind) for item in result.findings}
     touched = {path for paths in planted.values() for path in paths}
     figures = {}
