@@ -216,10 +216,10 @@ def _letters(found: dict) -> str:
 
 def _taken(found: dict) -> str:
     """As what it is taken, most often first."""
-    counts = sorted(found["as"].values(), reverse=True)
     often = sorted(found["as"].items(), key=lambda each: -each[1])
-    often = [each for each in often if each[1] >= counts[:3][-1]]
-    return ", ".join(f"{label.replace('_', ' ')} ({count})" for label, count in often)
+    least = min((count for _, count in often[:3]), default=0)
+    named = [f"{label.replace('_', ' ')} ({count})" for label, count in often if count >= least]
+    return ", ".join(named) if named else "nothing"
 
 
 def _narrow(rates: dict) -> str:

@@ -294,15 +294,6 @@ def made(work: Path) -> dict:
     }
 
 
-def again(figures: dict) -> dict:
-    """Let the model that is there go through the sanity round once more; what was found before."""
-    metadata = dict(load(INSTRUMENTS).metadata)
-    protocol = figures["cross_validation"]["protocol"]
-    metadata["scores"] = metadata["scores"] | {"protocol": protocol}
-    put(with_sanity(INSTRUMENTS.read_bytes(), metadata))
-    return figures
-
-
 def put(graph: bytes) -> None:
     """Put a model into the package."""
     if len(graph) > MOST_BYTES:
@@ -324,7 +315,11 @@ def main() -> None:
     place = RESULTS / "instrument-model.json"
     if not chosen.card_only:
         need()
-        figures = again(json.loads(place.read_bytes())) if chosen.ask_only else made(chosen.work)
+        if chosen.ask_only:
+            figures = json.loads(place.read_bytes())
+            put(with_sanity(INSTRUMENTS.read_bytes(), load(INSTRUMENTS).metadata))
+        else:
+            figures = made(chosen.work)
         graph = INSTRUMENTS.read_bytes()
         figures |= {"bytes": len(graph), "sha256": hashlib.sha256(graph).hexdigest()}
         figures |= {**asked(INSTRUMENTS), "asked_on": facts()}

@@ -35,7 +35,8 @@ OWN = {
 # Those of which one may argue: electric guitars and basses, other strings, a fiddle, a piccolo,
 # drums.
 ARGUABLE = {*range(26, 40), 41, 44, 45, *range(48, 52), 72, 110, 116, 117, 118}
-# Keys of the instruments that do not reach middle C and the octaves around it, or not with ease.
+# Keys of the notes: middle C and the octaves around it; and of instruments that do not reach those,
+# or not with ease.
 USUAL = (48, 60, 72)
 KEYS = {
     **{40: (57, 69, 81), 42: (40, 50, 62), 43: (31, 38, 45), 73: (62, 72, 84)},
@@ -45,8 +46,8 @@ KEYS = {
 # Seconds that a note is held, and until the next begins; its velocity, of 127.
 HELD, APART, VELOCITY = 2.0, 4.0, 100
 RATE = 44_100
-# Length of the waves.
-SECONDS = 3.0
+# Of the waves, in samples.
+LENGTH = 3 * RATE
 # Ticks a second where nothing is said of the tempo.
 TICKS = 960
 
@@ -96,11 +97,10 @@ def general_midi() -> list[tuple[int, str | None, np.ndarray]]:
 
 def brown_noise(seed: int) -> np.ndarray:
     """Noise with a power of 1/f², above 20 Hz."""
-    rng, count = np.random.default_rng(seed), round(SECONDS * RATE)
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    frequency = np.fft.rfftfreq(count, 1 / RATE)
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(LENGTH))
+    frequency = np.fft.rfftfreq(LENGTH, 1 / RATE)
     spectrum[frequency < 20] = 0
-    return _at_usual_level(np.fft.irfft(spectrum / np.maximum(frequency, 20), count))
+    return _at_usual_level(np.fft.irfft(spectrum / np.maximum(frequency, 20), LENGTH))
 
 
 def any_sine(seed: int) -> np.ndarray:
@@ -119,7 +119,7 @@ def square_wave(seed: int) -> np.ndarray:
 def triangle_with_vibrato(seed: int) -> np.ndarray:
     """A triangle wave between 80 Hz and 1 kHz that wavers half a semitone, six times a second."""
     pitch = _pitch(np.random.default_rng(seed), 80, 1000)
-    time = np.arange(round(SECONDS * RATE)) / RATE
+    time = np.arange(LENGTH) / RATE
     phase = _phase(pitch * 2 ** (np.sin(2 * np.pi * 6 * time) / 24))
     odd = np.arange(1, RATE / 2 / (1.03 * pitch), 2)
     sides = (-1) ** (odd // 2)
@@ -134,7 +134,7 @@ def metal_bar(seed: int) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     pitch, lasting = _pitch(rng, 150, 1500), rng.uniform(0.3, 2)
-    time = np.arange(round(SECONDS * RATE)) / RATE
+    time = np.arange(LENGTH) / RATE
     modes = [ratio for ratio in (1, 2.756, 5.404, 8.933) if ratio * pitch < RATE / 2]
     sound = sum(
         np.exp(-6.9 * time * ratio**0.5 / lasting) * np.sin(_phase(ratio * pitch)) / ratio
@@ -159,7 +159,7 @@ def _pitch(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _phase(frequency: float | np.ndarray) -> np.ndarray:
-    return 2 * np.pi * np.cumsum(np.broadcast_to(frequency / RATE, round(SECONDS * RATE)))
+    return 2 * np.pi * np.cumsum(np.broadcast_to(frequency / RATE, LENGTH))
 
 
 def _at_usual_level(sound: np.ndarray) -> np.ndarray:

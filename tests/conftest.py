@@ -1,5 +1,6 @@
 """What the tests share: the real recordings, a tiny data set, a tiny model."""
 
+import errno
 import hashlib
 import math
 import os
@@ -192,3 +193,25 @@ def site(monkeypatch, tmp_path):
     with serving() as site:
         monkeypatch.setitem(KNOWN_DATA, "instruments", put(site))
         yield site
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Close folders of some names, to root as well: not even what lies in them can be asked of."""
+
+    def refusing(real, concerns):
+        def call(path=".", *args, **kwargs):
+            if not isinstance(path, int) and concerns(Path(os.fsdecode(path)).parts):
+                raise PermissionError(errno.EACCES, "Permission denied", os.fsdecode(path))
+            return real(path, *args, **kwargs)
+
+        return call
+
+    def close(*names):
+        names = set(names)
+        listed = refusing(os.scandir, lambda parts: not names.isdisjoint(parts[-1:]))
+        asked = refusing(os.stat, lambda parts: not names.isdisjoint(parts[:-1]))
+        monkeypatch.setattr(os, "scandir", listed)
+        monkeypatch.setattr(os, "stat", asked)
+
+    return close

@@ -1,9 +1,7 @@
 """Each defect is planted; exactly what was planted is found, and nobody else is accused."""
 
 import csv
-import errno
 import json
-import os
 import re
 import subprocess
 import sys
@@ -310,16 +308,9 @@ def test_the_conclusion_does_not_pass_over_what_cannot_be_used(usable, kinds, sa
 
 
 @pytest.mark.slow
-def test_a_closed_class_is_unreadable_and_the_status_is_1(tmp_path, monkeypatch):
+def test_a_closed_class_is_unreadable_and_the_status_is_1(tmp_path, closed):
     write_folder(tmp_path / "lib")
-    real = os.scandir
-
-    def refuse(path="."):
-        if os.path.basename(path) == "hum":
-            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    closed("hum")
     done = CliRunner().invoke(app, ["check", str(tmp_path / "lib")])
     assert done.exit_code == 1
     assert "  hum: This folder cannot be looked into (Permission denied).\n" in done.stdout

@@ -1,7 +1,6 @@
 """`timbrel predict` as it is typed: stdin, patterns, events, and what it refuses."""
 
 import csv
-import errno
 import io
 import json
 import os
@@ -194,23 +193,16 @@ def test_one_path_is_one_path(tiny_data, tiny_model):
         next(load(tiny_model).predict_many(str(path)))
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(tiny_data, tiny_model, monkeypatch):
-    real = os.scandir
-
-    def refuse(path="."):
-        if not isinstance(path, int) and os.fspath(path).endswith("whistle"):
-            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+def test_a_folder_that_may_not_be_looked_into_is_named(tiny_data, tiny_model, closed, monkeypatch):
+    closed("whistle")
     access = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: "whistle" not in os.fspath(path) and access(path, mode)
     )
-    closed = (tiny_data / "whistle").as_posix()
-    assert expand(tiny_data)[16:] == [closed]
-    (answer,) = predict(closed, load(tiny_model))
-    assert (answer.path, answer.error) == (closed, "no permission to read it")
+    place = (tiny_data / "whistle").as_posix()
+    assert expand(tiny_data)[16:] == [place]
+    (answer,) = predict(place, load(tiny_model))
+    assert (answer.path, answer.error) == (place, "no permission to read it")
 
 
 # Wrong use

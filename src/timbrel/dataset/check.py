@@ -10,7 +10,7 @@ from timbrel.audio.windows import Windowing
 from timbrel.dataset.duplicates import Duplicate
 from timbrel.dataset.findings import Finding
 from timbrel.dataset.hearing import Heard
-from timbrel.dataset.recording import CLOSED_FOLDER, Dataset, Recording
+from timbrel.dataset.recording import Dataset, Recording
 from timbrel.errors import AudioError
 from timbrel.wording import counted
 
@@ -43,7 +43,7 @@ def dataset_findings(dataset: Dataset) -> list[Finding]:
     findings = []
     for problem in dataset.problems:
         message, action = _halves(problem.message, "Correct it or take it out")
-        kind = "unreadable" if CLOSED_FOLDER in problem.message else "wrong-row"
+        kind = "unreadable" if problem.is_closed_folder else "wrong-row"
         findings.append(Finding(problem.path, kind, message, action))
     for note in dataset.notes:
         action = "Nothing, if that is intended."

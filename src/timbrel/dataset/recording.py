@@ -79,6 +79,11 @@ class Problem:
     path: str
     message: str
 
+    @property
+    def is_closed_folder(self) -> bool:
+        """Whether it is a folder of which nobody can say what it holds."""
+        return CLOSED_FOLDER in self.message
+
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
 

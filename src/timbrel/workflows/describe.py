@@ -15,8 +15,7 @@ import numpy as np
 
 from timbrel.audio.decode import decode
 from timbrel.dataset.fingerprint import dataset_sha256
-from timbrel.dataset.manifest import Dataset
-from timbrel.dataset.recording import CLOSED_FOLDER, Recording
+from timbrel.dataset.manifest import Dataset, Recording
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
@@ -116,7 +115,7 @@ def data_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
 def lost_notes(dataset: Dataset, prepared: Prepared) -> list[str]:
     """Classes that are lost: what of `data_notes` no warning of a single recording has said."""
     lost = sorted(set(dataset.labels) - set(prepared.examples.labels))
-    closed = [item.path for item in dataset.problems if CLOSED_FOLDER in item.message]
+    closed = [item.path for item in dataset.problems if item.is_closed_folder]
     return [
         *(f"No recording of '{label}' can be used: it cannot be learned." for label in lost),
         *(f"The folder '{path}' cannot be looked into: nothing in it is used." for path in closed),
