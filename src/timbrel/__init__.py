@@ -22,6 +22,8 @@ _PUBLIC = {
     "ModelError": "timbrel.errors",
     "OutputError": "timbrel.errors",
     "TimbrelError": "timbrel.errors",
+    "Finding": "timbrel.findings",
+    "Progress": "timbrel.progress",
     "Decoded": "timbrel.audio.decode",
     "decode": "timbrel.audio.decode",
     "Pcm": "timbrel.audio.pcm",
