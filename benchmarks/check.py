@@ -41,11 +41,10 @@ import soundfile
 from copies import COPIES, recall
 from defects import DEFECTS, plant
 from machine import recordings, save
-from timbrel import check, read_dataset
+from timbrel import Progress, check, read_dataset
 from timbrel.dataset.synthetic import make_synthetic
 from timbrel.networks.recipes import TUTORIAL_RECIPE
-from timbrel.parallel import in_order
-from timbrel.workflows.observer import EvaluateObserver
+from timbrel.workers import in_order
 
 # Recordings of each corpus that are copied, and recordings that each defect is planted in.
 COPIED = {"instruments": 100, "digits": 200, "synthesised": 100, "elsewhere": 50}
@@ -54,14 +53,14 @@ PLANTED = 10
 SYNTHESIS_SEED = 20_251
 
 
-class Stages(EvaluateObserver):
+class Stages(Progress):
     """Seconds of each stage, and processor seconds; those of the decoding processes left out."""
 
     def __init__(self) -> None:
         self.ends = {"": np.array([time.perf_counter(), time.process_time()])}
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self.ends[stage] = np.array([time.perf_counter(), time.process_time()])
+    def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
+        self.ends[name] = np.array([time.perf_counter(), time.process_time()])
 
     def seconds(self) -> dict[str, list[float]]:
         """Both for each stage, from the end of the one before."""
@@ -73,7 +72,7 @@ def check_here(name: str) -> dict:
     """Check a corpus in this process."""
     stages = Stages()
     table, audio = recordings(name)
-    result = check(table, audio=audio, observer=stages)
+    result = check(table, audio=audio, progress=stages)
     return {
         "files": len(result.recordings),
         "stages": stages.seconds(),

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from timbrel import decode
+from timbrel import RECIPES, decode
 from timbrel.audio.samples import resample
 from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
-from timbrel.dataset.hearing import COMPARED_AT
-from timbrel.parallel import in_order
+from timbrel.networks.recipes import DEFAULT_RECIPE
+from timbrel.workers import in_order
 
 Sound = tuple[np.ndarray, int]
 Change = Callable[[Sound], Sound]
+
+# Sample rate in Hz at which `timbrel check` compares recordings: that of its default recipe.
+RATE = RECIPES[DEFAULT_RECIPE].windowing.rate
 
 
 def gain(factor: float) -> Change:
@@ -70,7 +73,7 @@ def original(path: Path) -> tuple[Sound, Fingerprint | None]:
     """The samples of a recording at its own rate, and its fingerprint."""
     decoded = decode(path, None)
     sound = decoded.waveform, decoded.rate
-    return sound, fingerprint(resample(*sound, COMPARED_AT), COMPARED_AT)
+    return sound, fingerprint(resample(*sound, RATE), RATE)
 
 
 def copied(sound: Sound, name: str, file: Path) -> Fingerprint | None:
@@ -83,7 +86,7 @@ def copied(sound: Sound, name: str, file: Path) -> Fingerprint | None:
         for first in range(0, len(waveform), rate):
             writer.write(np.clip(waveform[first : first + rate], -1, 1))
     try:
-        return fingerprint(decode(file, COMPARED_AT).waveform, COMPARED_AT)
+        return fingerprint(decode(file, RATE).waveform, RATE)
     finally:
         file.unlink()
 

@@ -13,19 +13,24 @@ part.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from machine import recordings, save
-from timbrel import RECIPES, evaluate
-from timbrel.workflows.observer import EvaluateObserver
+from timbrel import RECIPES, Progress, evaluate
 
 FOLDS = {"instruments": 5, "digits": "group"}
 
 
-class Lines(EvaluateObserver):
+class Lines(Progress):
     """Prints how each network did."""
 
-    def scored(self, name: str, what: str) -> None:
-        print(f"  {name}: {what}", flush=True)
+    def row(self, table: str, row: Mapping[str, object]) -> None:
+        if table == "folds":
+            text = f"{row['files']} files never heard: {row['right'] / row['files']:.1%} right"
+            print(f"  {row['name']}: {text}, windows {row['windows']:.1%}", flush=True)
+        elif table == "random split":
+            share = row["right"] / row["windows"]
+            print(f"  {row['name']}: windows {share:.1%}", flush=True)
 
 
 def figures(evaluation: dict) -> dict:
@@ -65,7 +70,7 @@ def main() -> None:
                 folds=FOLDS[data],
                 seed=chosen.seed,
                 resume=True,
-                observer=Lines(),
+                progress=Lines(),
             )
             found = figures(result.evaluation)
             save(f"honesty-{data}-{recipe}", {"data": data, "recipe": recipe, **found})

@@ -20,7 +20,7 @@ import numpy as np
 
 from machine import recordings, save
 from timbrel import IsolatedDecoder, decode
-from timbrel.parallel import cores, in_order
+from timbrel.workers import cores, in_order
 
 RATE, ROUNDS = 16_000, 9
 

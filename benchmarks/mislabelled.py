@@ -27,13 +27,13 @@ from sklearn.metrics import average_precision_score
 
 from machine import recordings, save
 from timbrel import decode, read_dataset
-from timbrel.dataset.hearing import COMPARED_AT
+from timbrel.dataset.corpus import STATISTICS_RATE
 from timbrel.dataset.manifest import Recording
 from timbrel.dataset.synthetic import make_synthetic
 from timbrel.evaluation.fast_model import out_of_fold
 from timbrel.evaluation.labels import find_mislabelled, suspicious
 from timbrel.features.statistics import file_statistics
-from timbrel.parallel import in_order
+from timbrel.workers import in_order
 
 try:
     from cleanlab.filter import find_label_issues
@@ -55,7 +55,7 @@ def describe(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _statistics(item: Recording) -> np.ndarray:
-    return file_statistics(decode(item.file, COMPARED_AT).waveform, COMPARED_AT)
+    return file_statistics(decode(item.file, STATISTICS_RATE).waveform, STATISTICS_RATE)
 
 
 def swap(labels: np.ndarray, number: int, seed: int) -> np.ndarray:

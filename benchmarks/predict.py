@@ -34,7 +34,7 @@ from timbrel.audio.windows import Windowing, consecutive, keep
 from timbrel.dataset.manifest import read_dataset
 from timbrel.inference.predictor import Predictor, load
 from timbrel.networks.recipes import DEFAULT_RECIPE, TUTORIAL_RECIPE, Recipe
-from timbrel.parallel import in_order
+from timbrel.workers import in_order
 
 
 def model_of(recipe: str, data: str, folder: Path) -> Path:

@@ -30,11 +30,11 @@ from sklearn.model_selection import StratifiedKFold
 from machine import recordings, save
 from timbrel import RECIPES, Recipe, evaluate, read_dataset
 from timbrel.audio.decode import decode
+from timbrel.evaluation.crossval import left_out_parts
 from timbrel.evaluation.intervals import share_interval
 from timbrel.features.statistics import file_statistics
 from timbrel.model.export import Trained, export_onnx
 from timbrel.networks.summary import untrained
-from timbrel.workflows.left_out import left_out_parts
 from timbrel.workflows.summary import summary
 
 TREES = "extra trees on statistics"

@@ -19,14 +19,13 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from machine import recordings, save
-from timbrel import Recipe, fit, get_recipe, network, prepare, read_dataset
+from timbrel import Progress, Recipe, fit, get_recipe, network, prepare, read_dataset
 from timbrel.evaluation.calibration import file_means
 from timbrel.training.examples import Examples
-from timbrel.training.fit import Listener
 
 
-class Plain:
-    """The tutorial's way, an epoch at a time."""
+class Plain(Progress):
+    """The tutorial's way, an epoch after each of those of `fit`."""
 
     def __init__(self, train: Examples, recipe: Recipe, seed: int) -> None:
         self.train, self.recipe = train, recipe
@@ -35,7 +34,7 @@ class Plain:
         self.arrays = (train.X, train.y)
         self.seconds: list[float] = []
 
-    def epoch(self) -> None:
+    def row(self, table: str, row: dict) -> None:
         """Train one epoch."""
         started = time.perf_counter()
         self.model.fit(
@@ -76,8 +75,7 @@ def main() -> None:
         train, aside = prepared.examples.split(held_out)
         for seed in range(chosen.seeds):
             plain = Plain(train, recipe, seed)
-            turns = Listener(on_epoch=lambda row, plain=plain: plain.epoch())
-            fitted = fit(train, recipe, seed=seed, listener=turns)
+            fitted = fit(train, recipe, seed=seed, progress=plain)
             models = (plain.model, fitted.network)
             times = (plain.seconds, [row["seconds"] for row in fitted.history])
             for way, model, epochs in zip(ways, models, times, strict=True):

@@ -34,16 +34,16 @@ from timbrel.audio.decode import decode
 from timbrel.audio.windows import Windowing, consecutive, counting, keep, windows_at_once
 from timbrel.dataset.manifest import Recording, targets
 from timbrel.evaluation.calibration import file_means
+from timbrel.evaluation.crossval import left_out_parts
 from timbrel.evaluation.intervals import share_interval
 from timbrel.evaluation.sanity import SOUNDS
 from timbrel.features.backend import keras
-from timbrel.networks.builders import front_end, parts
+from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import CNN, LogMelSettings, MFCCSettings, Recipe
 from timbrel.networks.summary import untrained
 from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, fit
 from timbrel.training.prepare import Prepared, prepare
-from timbrel.workflows.left_out import left_out_parts
 
 OURS = RECIPES["statistics-cnn"]
 TUTORIAL = RECIPES["tutorial-cnn"]
@@ -104,17 +104,16 @@ class Asked:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._model = front_end(recipe)
+        model = front_end(recipe)
+        self._transform = model.layers[0].transform(model)
 
     def pictures(self, waveform: np.ndarray) -> np.ndarray:
         """Pictures of a recording; float32 `(n, …)`."""
         windowing = self._recipe.windowing
         windows = counting(consecutive(keep(waveform, windowing)[0], windowing).samples, windowing)
-        first = self._model.layers[0]
-        if hasattr(first, "compute"):
-            return np.concatenate([first.compute(part[None]) for part in windows])
         size = windows_at_once(windows.shape[1], most=512)
-        return self._model.predict(windows, batch_size=size, verbose=0)
+        parts = [windows[start : start + size] for start in range(0, len(windows), size)]
+        return np.concatenate([self._transform(part) for part in parts])
 
     def of(self, items: Sequence[Recording]) -> list[np.ndarray]:
         """Pictures of each recording."""
@@ -168,8 +167,10 @@ def data_for(
 
 def answers(fitted: Fitted, pictures: list[np.ndarray]) -> np.ndarray:
     """Mean probabilities of each recording by each classifier; `(classifiers, recordings, n)`."""
-    fixed, learning = parts(fitted.network)
-    model = fitted.network if fixed is None else keras.Model(fixed.input, learning(fixed.output))
+    model = fitted.network
+    if not isinstance(model, keras.Sequential):
+        fixed, learning = OURS.network.divide(model)
+        model = keras.Model(fixed.input, learning(fixed.output))
     found = means(model, fitted, pictures)
     classes = fitted.network.output_shape[1]
     return found.reshape(len(found), -1, classes).swapaxes(0, 1)

@@ -50,9 +50,10 @@ _INSTALLED = {"predicting": "core", "training": "core, all extras, JAX"}
 # Of the extra for tests, what looks at the code or packs it, and runs anywhere.
 TOOLS = ("build", "import-linter", "readme-renderer", "ruff")
 ALONE = (
-    *("cache", "events", "hearing", "isolated", "levels", "listen", "manifest", "outputs"),
-    *("parallel", "predict_cli", "predictions_out", "predictor", "spool", "stream", "tables"),
+    *("cache", "events", "isolated", "levels", "listen", "manifest", "outputs"),
+    *("predict_cli", "predictor", "scores", "stream"),
     *("tag", "tag_cli", "tag_killed", "tag_names", "tag_obstacles", "tag_undo", "truncation"),
+    "workers",
 )
 TESTS = {
     "predicting": (

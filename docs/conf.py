@@ -40,8 +40,6 @@ nitpick_ignore_regex = [
     ("py:.*", r"(Path|Any|Callable|Iterable|Iterator|Mapping|Sequence|Counter|TracebackType)"),
 ]
 nitpick_ignore = [
-    # What only `Predictor.listener` hands to a listener.
-    ("py:class", "timbrel.inference.answers.Answers"),
     # What runs the graph of a model; `Predictor` has all that one needs of it.
     ("py:class", "timbrel.model.runtime.Session"),
 ]

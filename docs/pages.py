@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbconvert import HTMLExporter
 
-from timbrel.report.confusion import confusion_svg
+from timbrel.report.page import confusion_svg
 from timbrel.wording import percent
 
 DOCS = Path(__file__).parent

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from timbrel.progress import Progress
+
 # Tests may import Keras before Timbrel does.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -56,6 +58,30 @@ def write_folder(folder, *, kinds=("hiss", "hum", "whistle"), recordings=8, seco
     return folder
 
 
+class Recorder(Progress):
+    """Keeps all that it is told."""
+
+    def __init__(self):
+        self.stages, self.rows, self.findings = [], [], []
+
+    def stage(self, name, done, total, note=""):
+        self.stages.append((name, done, total, note))
+
+    def row(self, table, row):
+        self.rows.append((table, row))
+
+    def finding(self, finding):
+        self.findings.append(finding)
+
+    def table(self, name):
+        return [row for table, row in self.rows if table == name]
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory):
     """Three easy classes of eight half-second recordings each; read only."""
@@ -76,17 +102,18 @@ def _without_learning():
     """What takes the place of `fit` and of the export in cross-validation; see `untrained`."""
     from timbrel.model.export import export_onnx
     from timbrel.networks.builders import network
-    from timbrel.training.fit import HISTORY_KEYS, Fitted, Listener
+    from timbrel.progress import Progress
+    from timbrel.training.fit import HISTORY_KEYS, Fitted
 
     exported = {}
 
-    def fit(train, recipe, *, seed=0, listener=None, **_):
+    def fit(train, recipe, *, seed=0, progress=None, **_):
         history = [
             dict.fromkeys(HISTORY_KEYS, 0.5) | {"epoch": epoch}
             for epoch in range(1, recipe.epochs + 1)
         ]
         for row in history:
-            (listener or Listener()).on_epoch(row)
+            (progress or Progress()).row("epochs", row)
         model = network(recipe, train.input_shape, len(train.labels), seed=seed)
         # Rounded, so that most parts of a data set have the same.
         low, high = train.value_range
@@ -111,8 +138,8 @@ def untrained(_without_learning, monkeypatch):
     """
     fit, export = _without_learning
     monkeypatch.setattr("timbrel.workflows.train.fit", fit)
-    monkeypatch.setattr("timbrel.workflows.runner.fit", fit)
-    monkeypatch.setattr("timbrel.workflows.runner.export_onnx", export)
+    monkeypatch.setattr("timbrel.evaluation.run.fit", fit)
+    monkeypatch.setattr("timbrel.evaluation.run.export_onnx", export)
 
 
 @pytest.fixture
@@ -183,12 +210,12 @@ def out(tmp_path):
 def site(monkeypatch, tmp_path):
     """A server that has a small data set, which is known as `instruments`; nobody waits."""
     from local_site import serving
-    from timbrel.dataset.known import KNOWN_DATA
-    from timbrel.fetching import http
+    from timbrel.fetching import download
+    from timbrel.fetching.known import KNOWN_DATA
     from tiny_known import put
 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(http, "pause", lambda seconds: None)
+    monkeypatch.setattr(download, "pause", lambda seconds: None)
     monkeypatch.chdir(tmp_path)
     with serving() as site:
         monkeypatch.setitem(KNOWN_DATA, "instruments", put(site))

@@ -12,7 +12,6 @@ class Page:
 
     Attributes:
         content: of the file.
-        etag: None for a server that has no such thing.
         ranges: whether parts are given.
         breaks: after how many bytes of the body the connection breaks, for each request in turn.
         answers: statuses and headers to answer with, for each request in turn, before any file.
@@ -21,7 +20,6 @@ class Page:
     """
 
     content: bytes = b""
-    etag: str | None = '"one"'
     ranges: bool = True
     breaks: list[int | None] = field(default_factory=list)
     answers: list[tuple[int, dict]] = field(default_factory=list)
@@ -35,7 +33,7 @@ class Site:
     Attributes:
         url: of it, without a slash at the end.
         pages: by path.
-        asked: path, Range and If-Range of each request.
+        asked: path and Range of each request.
     """
 
     def __init__(self, port):
@@ -57,8 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         site, path = self.server.site, self.path.removeprefix(self.server.site.url)
-        wanted = self.headers.get("Range"), self.headers.get("If-Range")
-        site.asked.append((path, *wanted))
+        wanted = self.headers["Range"]
+        site.asked.append((path, wanted))
         self.close_connection = True
         page = site.pages.get(path)
         if page is None:
@@ -67,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = page.answers.pop(0)
             self.answer(status, {"Content-Length": "0", **headers})
         else:
-            self.give(page, *wanted)
+            self.give(page, wanted)
 
     def answer(self, status, headers):
         self.send_response(status)
@@ -76,11 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
 
-    def give(self, page, wanted, condition):
+    def give(self, page, wanted):
         content, headers, status = page.content, {}, 200
-        if page.etag:
-            headers["ETag"] = page.etag
-        if wanted and page.ranges and condition in (None, page.etag):
+        if wanted and page.ranges:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             if int(first) >= len(content):
                 self.answer(416, {"Content-Range": f"bytes */{len(content)}"})

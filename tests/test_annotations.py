@@ -9,15 +9,13 @@ from timbrel.dataset.manifest import read_dataset
 from timbrel.dataset.splits import hold_out
 from timbrel.errors import DataError
 from timbrel.features.cache import FeatureCache
+from timbrel.findings import Finding
 from timbrel.networks.recipes import get_recipe
 from timbrel.training.prepare import prepare
 
 TRACK = "0\t1\tx\n1.5\t2\ty\n"
 HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
 TABLE = f"{HEADER}\tSpecies\n1\tSpectrogram 1\t1\t3\t4\t100\t200\tz\n"
-FROM_LABELS = (
-    "Labels are taken from {} beside the recordings; the names of folders are not labels here."
-)
 
 
 @pytest.fixture
@@ -38,8 +36,9 @@ def rows(dataset):
     return [(item.path, item.start, item.end, item.label) for item in dataset.recordings]
 
 
-def problems(dataset):
-    return [str(problem) for problem in dataset.problems]
+def found(dataset):
+    """Code and facts of each finding."""
+    return [(item.code, item.facts) for item in dataset.findings]
 
 
 def message(read, files):
@@ -57,7 +56,7 @@ def test_each_stretch_is_a_recording_and_its_sound_file_is_its_group(folder, tmp
     assert {item.group for item in dataset.recordings} == {"take1.wav"}
     assert {item.file for item in dataset.recordings} == {tmp_path / "data" / "take1.wav"}
     assert {item.fold for item in dataset.recordings} == {None}
-    assert (dataset.problems, dataset.notes) == ((), ())
+    assert dataset.findings == ()
     assert dataset.source == str(tmp_path / "data")
     assert dataset.labels == ["x", "y"]
 
@@ -128,11 +127,10 @@ def test_hidden_label_files_and_recordings_are_passed_over(folder):
 def test_the_only_label_file_goes_with_the_only_recording(folder, name, content):
     dataset = folder({"s/take1.wav": None, f"s/{name}": content, "s/readme.txt": "By the lake."})
     assert {item.path for item in dataset.recordings} == {"s/take1.wav"}
-    assert dataset.notes == (
-        FROM_LABELS.format("1 label file"),
-        f"1 label file was taken for the only recording in the folder, the first is 's/{name}' "
-        "for 'take1.wav'.",
-    )
+    assert found(dataset) == [
+        ("labels-from-files", {"count": 1}),
+        ("lone-label-files", {"count": 1, "first": f"s/{name}", "recording": "take1.wav"}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -150,19 +148,15 @@ def test_a_label_file_without_a_recording_is_a_stray(folder, files, tmp_path):
     dataset = folder(files | others)
     assert {item.path for item in dataset.recordings} == {"z/a.wav"}
     strays = sum("Label" in name for name in files)
-    count = "1 label file goes" if strays == 1 else "2 label files go"
     first = min(name for name in files if "Label" in name)
-    assert any(
-        note.startswith(f"{count} with no recording") and f"the first is '{first}';" in note
-        for note in dataset.notes
-    )
+    assert ("stray-label-files", {"count": strays, "first": first}) in found(dataset)
 
 
 def test_a_recording_with_a_label_file_of_its_name_takes_no_other(folder):
     dataset = folder({"a.wav": None, "a.txt": TRACK, "Label Track.txt": "8\t9\tw\n"})
     assert [label for *_, label in rows(dataset)] == ["x", "y"]
-    (note,) = dataset.notes
-    assert note.startswith("1 label file goes with no recording")
+    (finding,) = dataset.findings
+    assert finding.code == "stray-label-files"
 
 
 def test_strays_alone_are_named_in_the_error(folder, tmp_path):
@@ -171,7 +165,7 @@ def test_strays_alone_are_named_in_the_error(folder, tmp_path):
         f"There are no labelled recordings in '{tmp_path / 'data'}'. Expected one sub-folder per "
         "class with sound files in it, recordings with Audacity label tracks or Raven selection "
         "tables beside them, or a CSV with the columns path and label. 1 label file goes with no "
-        "recording and is left out, the first is 'Label Track.txt'; a label file for 'take1.wav' "
+        "recording and is left out, the first is 'Label Track.txt'. A label file for 'take1.wav' "
         f"is called 'take1.txt'. 2 recordings lie directly in '{tmp_path / 'data'}', in no class "
         "folder, and are left out."
     )
@@ -181,8 +175,12 @@ def test_a_name_that_fits_two_recordings_is_named(folder):
     files = {"a.wav": None, "a.flac": None, "a.txt": TRACK, "b.wav": None, "b.txt": TRACK}
     dataset = folder(files)
     assert {item.path for item in dataset.recordings} == {"b.wav"}
-    assert problems(dataset) == [
-        "a.txt: it may go with 'a.flac' or 'a.wav'; call it 'a.flac.txt' or take one of them out"
+    (finding,) = dataset.problems
+    assert (finding.path, finding.code) == ("a.txt", "label-file-of-either")
+    assert [finding.facts[key] for key in ("first", "second", "name")] == [
+        "a.flac",
+        "a.wav",
+        "a.flac.txt",
     ]
     dataset = folder({"a.wav.txt": "8\t9\tw\n"})
     assert ("a.wav", 8.0, 9.0, "w") in rows(dataset)
@@ -198,7 +196,7 @@ def test_names_that_differ_in_case_alone(folder, tmp_path):
         ("a.wav", 0.0, 1.0, "x"),
         ("a.wav", 1.5, 2.0, "y"),
     ]
-    assert dataset.problems == ()
+    assert dataset.findings == ()
 
 
 def test_several_label_files_of_a_recording_are_all_used(folder):
@@ -207,10 +205,9 @@ def test_several_label_files_of_a_recording_are_all_used(folder):
         "a.Table.2.selections.txt": TABLE.replace("\t3\t4\t", "\t5\t6\t"),
     })  # fmt: skip
     assert [label for *_, label in rows(dataset)] == ["x", "y", "z", "z"]
-    assert dataset.notes == (
-        "1 recording has more than one label file, and all of them are used, the first is 'a.wav' "
-        "('a.Table.1.selections.txt', 'a.Table.2.selections.txt', 'a.txt').",
-    )
+    files = ["a.Table.1.selections.txt", "a.Table.2.selections.txt", "a.txt"]
+    facts = {"count": 1, "first": "a.wav", "files": files}
+    assert found(dataset) == [("several-label-files", facts)]
 
 
 # What is left out, and what is said
@@ -219,30 +216,27 @@ def test_several_label_files_of_a_recording_are_all_used(folder):
 def test_recordings_without_a_label_file_are_counted_and_left_out(folder):
     dataset = folder({"b.wav": None, "b.txt": TRACK, "c.wav": None, "d.wav": None})
     assert {item.path for item in dataset.recordings} == {"b.wav"}
-    assert dataset.problems == ()
-    assert dataset.notes == (
-        "2 recordings have no label file beside them and are left out, the first is 'c.wav'.",
-    )
+    assert found(dataset) == [("without-label-file", {"count": 2, "first": "c.wav"})]
+    assert dataset.notes == (dataset.findings[0].text,)
 
 
 @pytest.mark.parametrize("content", ["", "\n", f"{HEADER}\tSpecies\n"])
 def test_recordings_with_a_label_file_that_says_nothing_are_counted(folder, content):
     dataset = folder({"a.wav": None, "a.txt": content, "b.wav": None, "b.txt": TRACK})
     assert {item.path for item in dataset.recordings} == {"b.wav"}
-    assert dataset.problems == ()
-    assert dataset.notes == (
-        "1 recording has a label file without a label that can be used and is left out, the first "
-        "is 'a.wav' ('a.txt').",
-    )
+    facts = {"count": 1, "first": "a.wav", "file": "a.txt"}
+    assert found(dataset) == [("without-label", facts)]
 
 
-def test_bad_rows_are_named_with_file_and_line(folder):
+def test_bad_rows_are_named_with_file_and_line(folder, tmp_path):
     dataset = folder({"s/a.wav": None, "s/a.txt": "0\t1\tx\n2\t2\tclick\n3\t4\t\n5\t6\ty\n"})
     assert [label for *_, label in rows(dataset)] == ["x", "y"]
-    assert problems(dataset) == [
-        "s/a.txt, line 2: it marks a point in time and no stretch; give it a length or delete it",
-        "s/a.txt, line 3: it has no label; fill it in or delete the row",
+    assert [(item.path, item.code) for item in dataset.findings] == [
+        ("s/a.txt, line 2", "label-point"),
+        ("s/a.txt, line 3", "empty-cell"),
+        (str(tmp_path / "data"), "labels-from-files"),
     ]
+    assert dataset.problems == dataset.findings[:2]
 
 
 def test_one_bad_file_is_named_and_the_others_are_used(folder):
@@ -254,14 +248,14 @@ def test_one_bad_file_is_named_and_the_others_are_used(folder):
     })  # fmt: skip
     assert {item.path for item in dataset.recordings} == {"d.wav"}
     assert sorted(problem.path for problem in dataset.problems) == ["a.txt", "b.txt", "c.txt"]
-    assert len(dataset.notes) == 1
-    assert dataset.notes[0].startswith("3 recordings have a label file without a label that can")
+    (finding,) = [item for item in dataset.findings if not item.unusable]
+    assert (finding.code, finding.facts["count"]) == ("without-label", 3)
 
 
 def test_nothing_but_bad_rows_gives_the_first(folder, tmp_path):
     assert message(folder, {"a.wav": None, "a.txt": "1\t1\tx\n"}) == (
         f"No recording in '{tmp_path / 'data'}' can be used. First: a.txt, line 1: it marks a "
-        "point in time and no stretch; give it a length or delete it."
+        "point in time, not a stretch; give it a length or delete it."
     )
 
 
@@ -282,25 +276,18 @@ def test_an_audio_folder_does_not_go_with_label_files(folder, tmp_path):
 
 def test_columns_that_differ_or_were_guessed_are_said(folder):
     files = {"a.wav": None, "a.txt": TABLE, "b.wav": None, "b.txt": TABLE}
-    assert folder(files).notes == ()
+    assert folder(files).findings == ()
     files["b.txt"] = TABLE.replace("Species", "Call type")
-    assert folder(files).notes == (
-        "The labels of selection tables are taken from the columns 'Call type' (1 table), "
-        "'Species' (1 table).",
-    )
+    facts = {"columns": [["Call type", 1], ["Species", 1]]}
+    assert found(folder(files)) == [("chosen-columns", facts)]
     files = {"a.txt": TABLE.replace("Species", "Wer"), "b.txt": TABLE.replace("Species", "Wer")}
-    assert folder(files).notes == (
-        "The labels of selection tables are taken from the columns 'Wer' (2 tables).",
-    )
+    assert found(folder(files)) == [("chosen-columns", {"columns": [["Wer", 2]]})]
 
 
 def test_sound_that_cannot_be_read_is_counted_beside_label_files_too(folder):
     dataset = folder({"a.wav": None, "a.txt": TRACK, "b.m4a": None, "c.m4a": None})
     assert {item.path for item in dataset.recordings} == {"a.wav"}
-    assert dataset.notes == (
-        "2 files of kinds that cannot be read (.m4a) were passed over; convert them to WAV or "
-        "FLAC.",
-    )
+    assert found(dataset) == [("passed-over", {"count": 2, "kinds": [".m4a"]})]
 
 
 # Folders of classes
@@ -310,14 +297,14 @@ def test_label_files_win_over_folders_and_that_is_said(folder):
     files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
     classes = folder(files)
     assert classes.labels == ["Flute", "Oboe"]
-    assert classes.notes == ()
+    assert classes.findings == ()
     dataset = folder({"Flute/1.txt": TRACK})
     assert {item.path for item in dataset.recordings} == {"Flute/1.wav"}
     assert dataset.labels == ["x", "y"]
-    assert dataset.notes == (
-        FROM_LABELS.format("1 label file"),
-        "5 recordings have no label file beside them and are left out, the first is 'Flute/0.wav'.",
-    )
+    assert found(dataset) == [
+        ("labels-from-files", {"count": 1}),
+        ("without-label-file", {"count": 5, "first": "Flute/0.wav"}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -327,15 +314,14 @@ def test_other_texts_beside_recordings_do_not_matter(folder, content):
     files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
     dataset = folder(files | {"Flute/1.txt": content, "Oboe/1.txt": content, "readme.txt": content})
     assert dataset.labels == ["Flute", "Oboe"]
-    assert (len(dataset.recordings), dataset.problems, dataset.notes) == (6, (), ())
+    assert (len(dataset.recordings), dataset.findings) == (6, ())
 
 
 def test_a_stray_label_file_among_classes_is_said(folder):
     files = {f"{label}/{n}.wav": None for label in ("Flute", "Oboe") for n in range(3)}
     dataset = folder(files | {"Flute/Label Track.txt": TRACK})
     assert dataset.labels == ["Flute", "Oboe"]
-    (note,) = dataset.notes
-    assert note.startswith("1 label file goes with no recording and is left out")
+    assert found(dataset) == [("stray-label-files", {"count": 1, "first": "Flute/Label Track.txt"})]
 
 
 # Tables of several sound files
@@ -365,7 +351,7 @@ def test_a_table_may_name_the_sound_file_of_each_row(folder):
     ]
     assert [item.group for item in dataset.recordings] == ["a.wav", "b/b.wav", "b/b.wav"]
     assert dataset.problems == ()
-    assert "1 recording has no label file beside it and is left out" in dataset.notes[1]
+    assert ("without-label-file", {"count": 1, "first": "c.wav"}) in found(dataset)
 
 
 def test_rows_of_a_sound_file_that_is_not_there_are_named_together(folder):
@@ -377,19 +363,19 @@ def test_rows_of_a_sound_file_that_is_not_there_are_named_together(folder):
     )
     dataset = folder({"a.wav": None, "c.wav": None, "all.txt": table})
     assert rows(dataset) == [("a.wav", 1.0, 2.0, "x")]
-    assert problems(dataset) == [
-        "all.txt, line 5: the table is of several sound files and does not say where in its file "
-        "this begins; add the measurement File Offset in Raven and save the table again",
-        "all.txt, line 3: 2 rows name 'gone.wav', which is not among the recordings",
-    ]
+    facts = {"count": 2, "file": "gone.wav"}
+    assert dataset.problems == (
+        Finding("selection-without-offset", "all.txt, line 5"),
+        Finding("rows-of-missing-file", "all.txt, line 3", facts),
+    )
 
 
 def test_rows_that_name_no_sound_file_are_named(folder):
     table = survey((1, 2, "a.wav", 1, "x"), (70, 71, "", "", "x"))
     dataset = folder({"a.wav": None, "c.wav": None, "all.txt": table})
-    assert problems(dataset) == [
-        "all.txt, line 3: 1 row names no sound file; fill in Begin File or delete what has none"
-    ]
+    (finding,) = dataset.problems
+    assert (finding.path, finding.code) == ("all.txt, line 3", "rows-without-file")
+    assert finding.facts["count"] == 1
 
 
 def test_folders_of_a_path_tell_recordings_of_one_name_apart(folder):
@@ -401,10 +387,10 @@ def test_folders_of_a_path_tell_recordings_of_one_name_apart(folder):
     files = {"north/1.wav": None, "south/1.wav": None, "all.txt": table}
     dataset = folder(files)
     assert rows(dataset) == [("north/1.wav", 1.0, 2.0, "x"), ("south/1.wav", 1.0, 2.0, "y")]
-    assert problems(dataset) == [
-        "all.txt, line 4: 1 row names '1.wav', which may be 'north/1.wav' or 'south/1.wav'; name "
-        "its folder in Begin Path"
-    ]
+    (finding,) = dataset.problems
+    facts = {"count": 1, "file": "1.wav", "first": "north/1.wav", "second": "south/1.wav"}
+    assert (finding.path, finding.code) == ("all.txt, line 4", "rows-of-either-file")
+    assert finding.facts == facts
 
 
 def test_of_recordings_of_one_name_the_one_beside_the_table_is_meant(folder):
@@ -428,17 +414,16 @@ def test_a_recording_that_was_converted_or_renamed_is_found(folder, recording):
 def test_the_same_stretch_twice_counts_once(folder):
     dataset = folder({"a.wav": None, "a.txt": TRACK + TRACK})
     assert len(dataset.recordings) == 2
-    assert dataset.notes == ("2 rows repeat another row and are left out.",)
+    assert found(dataset) == [("repeated-rows", {"count": 2})]
 
 
 def test_overlapping_labels_contradict_each_other_and_say_where(folder):
     content = "0\t1\tx\n2\t5\tdog\n3\t4\tcat\n5\t6\ty\n"
     dataset = folder({"s/a.wav": None, "s/a.txt": content})
     assert [label for *_, label in rows(dataset)] == ["x", "y"]
-    advice = "keep one of the rows or move their times apart"
-    assert problems(dataset) == [
-        f"s/a.wav [2–5 s]: it is labelled 'dog', and 3–4 s of the same recording 'cat'; {advice}",
-        f"s/a.wav [3–4 s]: it is labelled 'cat', and 2–5 s of the same recording 'dog'; {advice}",
+    assert [(item.path, item.code, *item.facts.values()) for item in dataset.problems] == [
+        ("s/a.wav [2–5 s]", "overlapping-labels", "dog", "cat", "3–4 s"),
+        ("s/a.wav [3–4 s]", "overlapping-labels", "cat", "dog", "2–5 s"),
     ]
 
 

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from timbrel.networks.recipes import Augmentation
-from timbrel.training.augment import augment
+from timbrel.features.augment import Augmentation, augment
 
 NOTHING = Augmentation(
     share=1.0,

@@ -17,15 +17,14 @@ import timbrel
 from conftest import RATE, sound, write_folder
 from timbrel import DataError, get_recipe
 from timbrel.cli.main import app
-from timbrel.dataset.findings import KINDS, UNUSABLE, Finding
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DecoderFailed, MissingExtra
 from timbrel.features.cache import FeatureCache
+from timbrel.findings import KINDS, UNUSABLE, Finding
 from timbrel.networks.recipes import DEFAULT_RECIPE
+from timbrel.workers import WorkerPool
 from timbrel.workflows import check as workflow
-from timbrel.workflows import mislabelled
 from timbrel.workflows.check import Checked, CheckResult
-from timbrel.workflows.observer import EvaluateObserver
 
 # It cleans, and hears at the rate of these recordings.
 check = partial(timbrel.check, recipe="tutorial-cnn")
@@ -148,12 +147,16 @@ def test_each_finding_says_what_and_what_to_do(result):
         for sentence in (item.message, item.action):
             assert sentence.endswith("."), item
             assert not sentence[0].islower(), item
-    said = {item.path: item.message for item in result.findings if item.kind == "mislabelled"}
-    assert "labelled 'whistle' but sounds like 'hum'" in said["hummed.wav"]
-    assert "labelled 'hum' but sounds like 'hiss'" in said["hissed.wav"]
-    copies = {item.path: item.message for item in result.findings if "duplicate" in item.kind}
-    assert "hiss/0.wav" in copies["same.flac"]
-    assert "hiss/1.wav" in copies["softer.wav"]
+    labels = {
+        item.path: (item.facts["label"], item.facts["suggested"])
+        for item in result.findings
+        if item.code == "mislabelled"
+    }
+    assert labels["hummed.wav"] == ("whistle", "hum")
+    assert labels["hissed.wav"] == ("hum", "hiss")
+    copies = {item.path: item for item in result.findings if "duplicate" in item.code}
+    assert copies["same.flac"] == Finding("exact-duplicate", "same.flac", {"other": "hiss/0.wav"})
+    assert copies["softer.wav"].facts["other"] == "hiss/1.wav"
 
 
 def test_findings_come_in_the_order_of_their_kinds(result):
@@ -236,13 +239,12 @@ def test_small_classes_and_few_groups(tmp_path):
     lines += [f"hiss/{number}.wav,hiss,a{number % 2}" for number in range(6)]
     lines += [f"whistle/{number}.wav,whistle,room" for number in range(6)]
     table.write_text("\n".join(lines))
-    findings = {item.message: item.kind for item in check(table, audio=folder).findings}
-    assert findings == {
-        "Class 'hum' has 2 recordings only: 5 folds shrink to 2.": "small-class",
-        "Class 'hiss' has 2 groups only: 5 folds shrink to 2.": "few-groups",
-        "Class 'whistle' has 1 group only: it cannot be held out, so neither its score nor its "
-        "labels can be checked.": "few-groups",
-    }
+    found = check(table, audio=folder).findings
+    assert [(item.kind, item.facts["label"], item.facts["count"]) for item in found] == [
+        ("small-class", "hum", 2),
+        ("few-groups", "hiss", 2),
+        ("few-groups", "whistle", 1),
+    ]
 
 
 @pytest.mark.slow
@@ -259,8 +261,7 @@ def test_a_data_set_that_cannot_be_scored_is_said_once(tmp_path):
     lines = [f"{label}/{number}.wav,{label},{label}" for label in LABELS for number in range(8)]
     table.write_text("\n".join(["path,label,group", *lines]))
     (item,) = check(table, audio=folder).findings
-    assert (item.path, item.kind) == (str(table), "few-groups")
-    assert item.message.startswith("No class has two groups: nothing can be held out")
+    assert (item.path, item.code) == (str(table), "no-second-group")
 
 
 @pytest.mark.slow
@@ -269,10 +270,10 @@ def test_a_copy_among_the_examples_of_none_of_the_classes(tmp_path):
     (folder / "noise").mkdir()
     waveform = soundfile.read(folder / "hum" / "2.wav")[0]
     soundfile.write(folder / "noise" / "street.flac", waveform, RATE)
-    found = {item.kind: item.action for item in check(folder).findings}
-    assert set(found) == {"label-conflict", "exact-duplicate"}
-    assert "do not compare examples of none of these" in found["label-conflict"]
-    assert "as known and as unknown" in found["exact-duplicate"]
+    found = check(folder).findings
+    assert [(item.path, item.code) for item in found] == [
+        ("noise/street.flac", "background-conflict"),
+    ]
 
 
 @pytest.mark.slow
@@ -282,28 +283,26 @@ def test_sound_that_cannot_be_read_is_not_passed_over_in_silence(tmp_path):
         (folder / "hum" / f"{number}.m4a").touch()
     result = check(folder)
     (item,) = result.findings
-    assert (item.path, item.kind) == (str(folder), "note")
-    assert item.message == (
-        "40 files of kinds that cannot be read (.m4a) were passed over; convert them to WAV or "
-        "FLAC."
-    )
+    assert (item.path, item.kind, item.code) == (str(folder), "note", "passed-over")
+    assert item.facts == {"count": 40, "kinds": [".m4a"]}
     assert "nothing odd" not in result.conclusion
 
 
 @pytest.mark.parametrize(
-    ("usable", "kinds", "said"),
+    ("usable", "codes", "said"),
     [
         ([True] * 3, [], "3 recordings, all of them usable; nothing odd was found."),
         ([True, True, False], ["silent"], "3 recordings, 2 of them usable; nothing else was found"),
         ([False], ["silent"], "1 recording, not usable; nothing else was found."),
-        ([True] * 3, ["wrong-row"], "; 1 row or folder cannot be used; nothing else was found."),
+        ([True] * 3, ["empty-cell"], "; 1 row or folder cannot be used; nothing else was found."),
         ([True, True, False], ["silent", "clipped"], "2 of them usable; 1 finding is worth a look"),
     ],
 )
-def test_the_conclusion_does_not_pass_over_what_cannot_be_used(usable, kinds, said):
+def test_the_conclusion_does_not_pass_over_what_cannot_be_used(usable, codes, said):
     item = Recording("a.wav", Path("x"), "Bell", "a.wav")
-    checked = tuple(Checked(item, one, None) for one in usable)
-    findings = tuple(Finding("a.wav", kind, "It is odd.", "Look.") for kind in kinds)
+    checked = tuple(Checked(item, one, None, None) for one in usable)
+    facts = {"column": "label", "samples": 99, "peak": 1.0, "channels": 1}
+    findings = tuple(Finding(code, "a.wav", facts) for code in codes)
     assert said in CheckResult("data", "tutorial-cnn", checked, findings).conclusion
 
 
@@ -313,8 +312,8 @@ def test_a_closed_class_is_unreadable_and_the_status_is_1(tmp_path, closed):
     closed("hum")
     done = CliRunner().invoke(app, ["check", str(tmp_path / "lib")])
     assert done.exit_code == 1
-    assert "  hum: This folder cannot be looked into (Permission denied).\n" in done.stdout
-    assert "  → Permit yourself to read it, or take it out.\n" in done.stdout
+    assert "  hum: This folder cannot be opened (Permission denied).\n" in done.stdout
+    assert "  → Change its permissions or leave it out.\n" in done.stdout
     assert "16 recordings, all of them usable; 1 row or folder cannot be used;" in done.stdout
     assert "no class folder" not in done.output
     assert "no sound file of a known kind" not in done.output
@@ -338,39 +337,33 @@ def test_low_rates_are_told_once(tmp_path):
             soundfile.write(folder / kind / f"{turn}.wav", waveform, 8000)
     (item,) = check(folder).findings
     assert (item.path, item.kind) == (str(folder), "low-rate")
-    assert "All 12 files have a lower sample rate (8 kHz)" in item.message
+    assert (item.facts["low"], item.facts["files"], item.facts["rates"]) == (12, 12, [8000])
 
 
 @pytest.mark.slow
 def test_a_decoder_that_crashes_costs_one_recording(tiny_data, monkeypatch):
-    whole = workflow.hear
+    whole = WorkerPool.run
 
-    def hear(item, windowing, decoder):
-        if item.file.name == "3.wav":
-            raise DecoderFailed(item.name, "the decoder crashed on it (SIGSEGV); convert it")
-        return whole(item, windowing, decoder)
+    def run(self, task, path, *arguments, name=None, **more):
+        if path.name == "3.wav":
+            raise DecoderFailed(Finding("decoder-crashed", name, {"how": "SIGSEGV"}))
+        return whole(self, task, path, *arguments, name=name, **more)
 
-    monkeypatch.setattr(workflow, "hear", hear)
+    monkeypatch.setattr(WorkerPool, "run", run)
     found = check(tiny_data).findings
     assert [(item.path, item.kind) for item in found] == [
         (f"{label}/3.wav", "unreadable") for label in LABELS
     ]
-    assert found[0].message == "The decoder crashed on it (SIGSEGV)."
+    assert {item.code for item in found} == {"decoder-crashed"}
 
 
 @pytest.mark.slow
-def test_progress_is_told(tiny_data):
-    told = []
-
-    class Watching(EvaluateObserver):
-        def progress(self, stage, done, total):
-            told.append((stage, done, total))
-
-    check(tiny_data, observer=Watching())
-    assert [item for item in told if item[0] == "reading"] == [
-        ("reading", done, 24) for done in range(1, 25)
+def test_progress_is_told(tiny_data, recorder):
+    check(tiny_data, progress=recorder)
+    assert [item[:3] for item in recorder.stages if item[0] == "reading"] == [
+        ("reading", done, 24) for done in range(25)
     ]
-    judging = [item for item in told if item[0] == "judging"]
+    judging = [item for item in recorder.stages if item[0] == "judging"]
     assert judging[-1][1] == judging[-1][2]
 
 
@@ -387,11 +380,32 @@ def test_deep_uses_the_recipe_and_finds_what_it_cannot_believe(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untrained")
+def test_deep_trains_the_networks_of_evaluate(tmp_path, monkeypatch):
+    """Background, groups and seeds among it: each network that it wants, evaluate has kept."""
+    folder = write_folder(tmp_path / "data", recordings=5)
+    (folder / "noise").mkdir()
+    for number in range(4):
+        soundfile.write(folder / "noise" / f"{number}.wav", take("hiss", number)[::-1], RATE)
+    recipe = get_recipe("statistics-cnn").adjusted(epochs=1)
+    cache = FeatureCache(tmp_path / "cache")
+    monkeypatch.setattr(FeatureCache, "remove", lambda self, key: None)
+    timbrel.evaluate(folder, recipe=recipe, cache=cache)
+
+    def fit(*args, **kwargs):
+        raise AssertionError("another network than evaluate's")
+
+    monkeypatch.setattr("timbrel.evaluation.run.fit", fit)
+    result = check(folder, recipe=recipe, deep=True, cache=cache)
+    assert result.recipe == "statistics-cnn"
+
+
+@pytest.mark.slow
 def test_without_scikit_learn_everything_else_is_checked(tiny_data, monkeypatch):
     def missing(*args, **kwargs):
         raise MissingExtra.of("train", "Looking for wrong labels")
 
-    monkeypatch.setattr(mislabelled, "find_mislabelled", missing)
+    monkeypatch.setattr(workflow, "find_mislabelled", missing)
     (item,) = check(tiny_data).findings
     assert item.kind == "note"
     assert 'pip install "timbrel[train]"' in item.action
@@ -422,7 +436,7 @@ def test_without_a_recipe_it_goes_by_the_one_that_train_goes_by(tmp_path):
     # It does not clean: nothing is too quiet for it, and all is kept.
     assert "too-quiet" in tutorial.counts()
     assert "too-quiet" not in own.counts()
-    assert all(item.heard.kept == item.heard.seconds for item in own.recordings)
+    assert all(item.kept == item.described.seconds for item in own.recordings)
     # Copies are looked for and labels judged alike, whatever the recipe.
     alike = ("near-duplicate", "mislabelled")
     assert [f for f in own.findings if f.kind in alike] == [
@@ -435,8 +449,8 @@ def test_an_offset_is_sound_only_to_who_cuts_silence(tmp_path):
     soundfile.write(folder / "hum" / "offset.wav", 0.3 * take("hum", 9) + 0.05, RATE)
     for recipe, said in (("tutorial-cnn", True), ("statistics-cnn", False)):
         found = timbrel.check(folder, recipe=recipe).findings
-        (message,) = [item.message for item in found if item.kind == "dc-offset"]
-        assert ("counts as sound" in message) is said
+        (offset,) = [item for item in found if item.kind == "dc-offset"]
+        assert offset.facts["cleans"] is said
 
 
 def test_groups_are_those_of_what_can_be_used(tmp_path):

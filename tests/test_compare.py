@@ -153,8 +153,8 @@ def test_copies_among_the_recordings_share_a_group_and_are_named(tiny_model, new
     assert before["groups"] == before["files"] == 20
     assert (after["files"], after["groups"]) == (22, 20)
     assert found.notes[1:] == (
-        "hiss/same.wav: it is the same file as hiss/1.wav; both count as one group",
-        "hiss/softer.wav: it is the same sound as hiss/0.wav; both count as one group",
+        "2 recordings share the group of another, of the same sound: hiss/same.wav, "
+        "hiss/softer.wav.",
     )
 
 

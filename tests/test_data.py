@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from timbrel.dataset.known import ATTRIBUTION, KNOWN_DATA, Source
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import FetchError, InvalidArgument, OutputError
-from timbrel.fetching import collecting
-from timbrel.fetching.collecting import FetchObserver
+from timbrel.fetching.known import ATTRIBUTION, KNOWN_DATA, Source
+from timbrel.progress import Progress
+from timbrel.workflows import data
 from timbrel.workflows.data import fetch_data, unfinished
 from tiny_known import FILES, LABELS, LIST, RECORDINGS, SOME, tar_gz, tiny, wav, zipped
 
 
 def asked(site):
-    return [path for path, *_ in site.asked]
+    return [path for path, _ in site.asked]
 
 
 def content_of(folder):
@@ -46,20 +46,20 @@ def assert_whole(folder, more=()):
 def test_a_data_set_is_fetched_and_ready_to_train(site):
     stages = []
 
-    class Watching(FetchObserver):
-        def source(self, where):
-            stages.append(where)
+    class Watching(Progress):
+        def stage(self, name, done, total, note=""):
+            stages.append((name, done, total, note))
 
-        def progress(self, stage, done, total):
-            stages.append(stage)
-
-    result = fetch_data("instruments", observer=Watching())
+    result = fetch_data("instruments", progress=Watching())
     assert_whole("instruments")
     assert (result.fetched, result.checked, result.repaired, result.foreign) == (41, 0, (), ())
     assert (result.path, result.notes) == (Path("instruments"), ())
     assert asked(site) == ["/all.tar.gz"]
-    assert stages[:2] == [f"{site.url}/all.tar.gz", "fetching"]
-    assert stages[-1] == "unpacking"
+    assert stages == [
+        ("sources", 0, 4, f"{site.url}/all.tar.gz"),
+        *(("unpacking", done, 41, "files") for done in range(1, 42)),
+        ("sources", 4, 4, ""),
+    ]
     dataset = read_dataset(result.labels, result.audio)
     assert dataset.counts() == {"Cello": 20, "Flute": 20}
     assert all(item.file.is_file() for item in dataset.recordings)
@@ -178,6 +178,20 @@ def test_a_broken_transfer_is_resumed_by_the_next_call(site):
     assert site.asked[0][1] == f"bytes={half}-"
 
 
+@pytest.mark.parametrize("levels", [(0, 1), (1, 0)], ids=["shrank", "grew"])
+def test_an_archive_that_changed_after_a_part_came_is_fetched_anew(site, levels):
+    before, after = (gzip.compress(gzip.decompress(tar_gz(FILES)), level) for level in levels)
+    end = len(before) // 2
+    url = site.put("/all.tar.gz", before, breaks=[end, *[0] * 4])
+    with pytest.raises(FetchError, match="What came is kept"):
+        fetch_data("instruments", source=url)
+    site.put("/all.tar.gz", after)
+    site.asked.clear()
+    fetch_data("instruments", source=url)
+    assert_whole("instruments")
+    assert site.asked == [("/all.tar.gz", f"bytes={end}-"), ("/all.tar.gz", None)]
+
+
 def test_what_came_whole_is_not_fetched_again_where_the_server_has_no_parts(site):
     page = site.pages["/all.tar.gz"]
     page.ranges, page.breaks = False, [len(page.content) * 9 // 10] * 5
@@ -193,12 +207,12 @@ def test_an_archive_that_is_damaged_on_the_way_is_fetched_once_more(site):
     good = site.pages["/all.tar.gz"].content
     site.put("/all.tar.gz", good[: len(good) // 2])
 
-    class Mending(FetchObserver):
-        def progress(self, stage, done, total):
-            if stage == "unpacking":
-                site.put("/all.tar.gz", good, etag='"two"')
+    class Mending(Progress):
+        def stage(self, name, *done):
+            if name == "unpacking":
+                site.put("/all.tar.gz", good)
 
-    fetch_data("instruments", observer=Mending())
+    fetch_data("instruments", progress=Mending())
     assert asked(site) == ["/all.tar.gz", "/all.tar.gz"]
     assert_whole("instruments")
 
@@ -218,9 +232,9 @@ def test_the_original_collection_is_of_use(site):
     del site.pages["/all.tar.gz"]
     table = LABELS.replace("label\n", "label,license\n").replace("Flute\n", "Flute,CC0\n")
     site.put("/meta.zip", zipped({"train_post_competition.csv": table.encode()}))
-    noise = {f"other{number}.wav": os.urandom(50_000) for number in range(40)}
+    others = [{f"{part}{number}.wav": os.urandom(500_000) for number in range(10)} for part in "ab"]
     tagged = {path: wav(content[44:], before=LIST) for path, content in RECORDINGS.items()}
-    archive = zipped({**dict(list(noise.items())[:20]), **tagged, **noise})
+    archive = zipped({**others[0], **tagged, **others[1]})
     site.put("/train.zip", archive)
     result = fetch_data("instruments")
     assert_whole("instruments")
@@ -228,9 +242,10 @@ def test_the_original_collection_is_of_use(site):
         "40 recordings came with another WAV header and were given the usual one; their samples "
         "are as they were.",
     )
-    parts = [wanted for path, wanted, _ in site.asked if path == "/train.zip"]
+    parts = [wanted for path, wanted in site.asked if path == "/train.zip"]
     came = sum(1 + int(b) - int(a) for a, b in (it[6:].split("-") for it in parts))
     assert came < len(archive) / 4
+    assert len(parts) < 10
 
 
 # No network, nothing there, and what is wrong
@@ -277,14 +292,25 @@ def test_a_wrong_sum_is_named_and_the_rest_kept(site):
     assert_whole("instruments")
 
 
+def test_what_comes_into_a_folder_that_is_there_is_kept(site):
+    Path("there").mkdir()
+    half = dict(list(FILES.items())[::2])
+    Path("half.zip").write_bytes(zipped(half))
+    with pytest.raises(FetchError, match="Cannot fetch all of .* What came is kept") as caught:
+        fetch_data("instruments", "there", source="half.zip")
+    assert "00000000.wav: it is not there, and 19 more. Try again" in str(caught.value)
+    assert content_of("there") == half
+    with pytest.raises(FetchError, match=r"Cannot fetch 'instruments': no: there is .*`source`\.$"):
+        fetch_data("instruments", "there", source="no")
+    fetch_data("instruments", "there")
+    assert_whole("there")
+
+
 def test_what_an_earlier_run_left_is_checked_before_it_is_used(site):
     site.put("/bad.tar.gz", tar_gz({**FILES, SOME: wav(b"else")}))
     with pytest.raises(FetchError):
         fetch_data("instruments", source=f"{site.url}/bad.tar.gz")
-    files = unfinished("instruments") / "files"
-    (files / "wavfiles/00000009.wav").write_bytes(b"rot")
-    (files / "wavfiles/more.wav").write_bytes(b"foreign")
-    (files / "wavfiles/.00000001.wav.1234.tmp").write_bytes(b"half")
+    (unfinished("instruments") / "files/wavfiles/00000009.wav").write_bytes(b"rot")
     fetch_data("instruments")
     assert_whole("instruments")
 
@@ -298,7 +324,7 @@ def test_no_archive_is_said_to_be_none(site, content):
 
 
 def test_an_archive_without_end_fills_no_disk(site, monkeypatch):
-    monkeypatch.setattr(collecting, "_AT_LEAST", 0)
+    monkeypatch.setattr(data, "_AT_LEAST", 0)
     site.put("/x.zip", bytes(5_000_000), length=False)
     with pytest.raises(FetchError, match=r"goes on, and no more than 0\.\d MB are expected"):
         fetch_data("instruments", source=f"{site.url}/x.zip")
@@ -392,9 +418,27 @@ def test_a_source_that_is_not_there_or_of_no_use(site):
     Path("empty").mkdir()
     with pytest.raises(FetchError, match="Cannot fetch 'instruments': nothing of it is in empty"):
         fetch_data("instruments", source="empty")
-    with pytest.raises(InvalidArgument, match="`source` must be"):
-        fetch_data("instruments", source="ftp://example.org/a.zip")
     assert os.listdir() == ["empty"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["ftp://example.org/a.zip", "file:///a.zip", "a://b.zip/", "https://", "http:///", "http://[/"],
+)
+def test_an_address_that_cannot_be_fetched_from_is_refused(site, source):
+    with pytest.raises(InvalidArgument, match="must be a folder, an archive, or an address that"):
+        fetch_data("instruments", source=source)
+
+
+@pytest.mark.parametrize("source", ["data.zip", "C:\\data.zip", "/data/x", "./http:/x"])
+def test_what_is_no_address_is_a_path(site, source):
+    with pytest.raises(FetchError, match="there is no such file or folder"):
+        fetch_data("instruments", source=source)
+
+
+def test_a_name_that_is_not_known():
+    with pytest.raises(InvalidArgument, match="must be one of instruments, digits, esc50. Got 'x'"):
+        fetch_data("x")
 
 
 # Data sets whose labels are made
@@ -451,7 +495,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_call_goes_on(site, monkeypatch
     usual, count = Path.write_bytes, []
 
     def write(self, content):
-        if self.suffix == ".tmp" and ".partial" in str(self):
+        if self.name == "new":
             count.append(self)
             if len(count) > after:
                 raise OSError(errno.ENOSPC, "No space left on device")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import interruptible
-from timbrel.cli import console
 from timbrel.cli.main import main
-from timbrel.dataset.known import KNOWN_DATA
+from timbrel.fetching.known import KNOWN_DATA
+from timbrel.progress import TerminalProgress
 from tiny_known import SOME
 
 
@@ -125,36 +125,31 @@ def test_wrong_use_is_one_sentence_and_status_2(call, arguments, said):
     assert os.listdir() == ["file"]
 
 
-def test_bars_are_moved(call, monkeypatch):
+def test_bars_are_moved_unless_quiet(call, monkeypatch):
     moved = []
-
-    class Bars(console.NoBars):
-        def add_task(self, description, **fields):
-            moved.append((description, fields["note"]))
-            return len(moved)
-
-    monkeypatch.setattr(console.Terminal, "progress", lambda self: Bars())
+    monkeypatch.setattr(TerminalProgress, "stage", lambda self, name, *it: moved.append(name))
     call("instruments")
     call("instruments")
-    assert moved == [("fetching", "MB"), ("unpacking", "files"), ("checking", "files")]
+    assert list(dict.fromkeys(moved)) == ["unpacking", "checking"]
+    moved.clear()
+    call("instruments", "--quiet")
+    assert moved == []
 
 
 # The program, with the data set of the tests in place of the real one; it stops amid an archive.
 STALLING = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from timbrel.dataset import known
-from timbrel.fetching import download
 from dataclasses import replace
+from timbrel.fetching import known
+from timbrel.progress import TerminalProgress
 real = known.KNOWN_DATA["digits"]
 source = known.Source(sys.argv.pop(1))
 known.KNOWN_DATA["digits"] = replace(real, sources=(source,))
-usual = download._write
-def write(file, chunk):
-    usual(file, chunk)
-    print("written", file=sys.stderr, flush=True)
+def stage(self, name, *done):
+    print(name, file=sys.stderr, flush=True)
     sys.stdin.readline()
-download._write = write
+TerminalProgress.stage = stage
 from timbrel.cli.main import main
 main(sys.argv[1:])
 """
@@ -168,7 +163,7 @@ def test_ctrl_c_keeps_what_came(site):
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, **pipes, text=True) as process:
         lines = [process.stderr.readline() for _ in range(2)]
-        assert lines == [f"From {url} …\n", "written\n"]
+        assert lines == [f"From {url} …\n", "fetching\n"]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")

@@ -13,9 +13,9 @@ from timbrel.audio.decode import EXTENSIONS, decode
 from timbrel.audio.reading import Reading
 from timbrel.audio.samples import resample
 from timbrel.errors import AudioError, InvalidArgument, TimbrelError
+from timbrel.findings import Finding
 
 RATE = 16_000
-LEAVE = "correct its path or leave it out"
 
 # What soundfile is told where an extension is not also the name of its format.
 CONTAINERS = {
@@ -39,12 +39,13 @@ def write(path, waveform, rate=RATE, subtype="FLOAT", **how):
     return path
 
 
-def reason(path, **how):
-    """What `decode` says is wrong with a file."""
+def found(path, **how):
+    """What `decode` finds wrong with a file: code and facts."""
     with pytest.raises(AudioError) as caught:
         decode(path, RATE, **how)
-    assert str(caught.value) == f"{caught.value.path}: {caught.value.reason}"
-    return caught.value.reason
+    finding = caught.value.finding
+    assert (finding.path, finding.unusable) == (str(path), True)
+    return finding.code, finding.facts
 
 
 # The same samples as librosa's; what librosa imports is deprecated in part.
@@ -69,13 +70,13 @@ def test_decoding_and_resampling_equal_librosa(tmp_path, rate, channels):
     got = assert_as_librosa(path)
     assert (got.rate, got.source_rate, got.channels) == (RATE, rate, channels)
     assert got.seconds == 7777 / rate
-    assert got.warnings == ()
+    assert got.findings == ()
 
 
 @as_librosa
 def test_real_recordings_equal_librosa(shared):
     for path in sorted((shared / "data/instruments/wavfiles").glob("*.wav"))[::25]:
-        assert assert_as_librosa(path).warnings == ()
+        assert assert_as_librosa(path).findings == ()
     for path in sorted((shared / "data/elsewhere").glob("*/*.mp3"))[::40]:
         assert_as_librosa(path)
 
@@ -189,7 +190,7 @@ def test_a_stretch_is_that_part_of_the_file(tmp_path, extension, start, end, exp
     got = decode(path, RATE, start=start, end=end)
     np.testing.assert_array_equal(got.waveform, decode(path, RATE).waveform[slice(*expected)])
     assert got.seconds == (expected[1] - expected[0]) / RATE
-    assert got.warnings == ()
+    assert got.findings == ()
 
 
 def test_a_stretch_is_cut_at_the_rate_of_the_file(tmp_path):
@@ -222,8 +223,8 @@ def test_a_stretch_of_a_compressed_file_is_that_part_of_the_whole(tmp_path, exte
 @pytest.mark.parametrize("start", [1.0, 5.0])
 def test_a_stretch_beyond_the_end_is_named_with_both_times(tmp_path, start):
     path = write(tmp_path / "x.wav", noise(16_000))
-    expected = f"its stretch starts at {start:g} s, but the file ends at 1.000 s"
-    assert reason(path, start=start, end=9.0) == expected
+    expected = ("stretch-outside", {"start": start, "seconds": 1.0})
+    assert found(path, start=start, end=9.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -239,27 +240,27 @@ def test_a_stretch_that_is_none_is_said_to_be_at_fault(tmp_path, start, end):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AudioError) as caught:
-        decode(tmp_path / "gone.wav", RATE)
-    assert str(caught.value) == f"{tmp_path / 'gone.wav'}: there is no such file; {LEAVE}"
+    assert found(tmp_path / "gone.wav") == ("missing", {})
 
 
 def test_the_name_is_what_messages_call_the_file(tmp_path):
     with pytest.raises(AudioError) as caught:
         decode(tmp_path / "gone.wav", RATE, name="birds/1.wav [0–1 s]")
+    assert caught.value.finding == Finding("missing", "birds/1.wav [0–1 s]")
     assert caught.value.path == "birds/1.wav [0–1 s]"
-    assert str(caught.value) == f"birds/1.wav [0–1 s]: there is no such file; {LEAVE}"
+    assert str(caught.value) == f"{caught.value.path}: {caught.value.reason}"
+    assert caught.value.reason == "there is no such file; correct its path or leave it out"
 
 
 def test_a_folder_is_not_a_recording(tmp_path):
-    assert reason(tmp_path) == "this is a folder, not a recording"
+    assert found(tmp_path) == ("folder", {})
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
 def test_a_file_that_may_not_be_read_is_said_to_be_that(tmp_path):
     path = write(tmp_path / "x.wav", noise(100))
     path.chmod(0)
-    assert reason(path) == "no permission to read it"
+    assert found(path) == ("no-permission", {})
 
 
 def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, monkeypatch):
@@ -268,12 +269,12 @@ def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, 
 
     path = write(tmp_path / "x.wav", noise(100))
     monkeypatch.setattr("timbrel.audio.reading.open", refuse, raising=False)
-    assert reason(path) == "no permission to read it"
+    assert found(path) == ("no-permission", {})
 
 
 def test_a_rate_at_which_there_is_no_sound_is_a_wrong_header(tmp_path):
     path = write(tmp_path / "x.wav", noise(100_000), rate=1)
-    assert reason(path) == "its sample rate of 1 Hz is below 100 Hz; correct its header"
+    assert found(path) == ("rate-too-low", {"rate": 1, "least": 100})
     slow = write(tmp_path / "y.wav", noise(1000), rate=100)
     assert decode(slow, RATE).seconds == 10
     assert max(map(len, Reading(slow, RATE))) < 8 * RATE
@@ -281,42 +282,44 @@ def test_a_rate_at_which_there_is_no_sound_is_a_wrong_header(tmp_path):
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):
     (tmp_path / "x.wav").touch()
-    assert reason(tmp_path / "x.wav") == "the file is empty (0 bytes)"
+    assert found(tmp_path / "x.wav") == ("no-bytes", {})
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "raw"])
 def test_text_named_like_sound_is_not_a_sound_file(tmp_path, extension):
     path = tmp_path / f"x.{extension}"
     path.write_text("To be, or not to be, that is the question.\n" * 20)
-    assert "cannot be read as a sound file" in reason(path)
+    assert found(path)[0] == "not-sound"
 
 
 def test_a_header_without_its_end_is_not_a_sound_file(tmp_path):
     whole = write(tmp_path / "x.wav", noise(100)).read_bytes()
     (tmp_path / "x.wav").write_bytes(whole[:20])
-    assert "cannot be read as a sound file" in reason(tmp_path / "x.wav")
+    assert found(tmp_path / "x.wav")[0] == "not-sound"
 
 
 @pytest.mark.parametrize("extension", ["wav", "w64", "aiff"])
 def test_a_file_without_samples_is_said_to_hold_none(tmp_path, extension):
     path = write(tmp_path / f"x.{extension}", noise(0), subtype="PCM_16")
-    assert reason(path) == "it holds no samples"
+    assert found(path) == ("no-samples", {})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
     waveform = noise(16_000)
     waveform[[4000, 4001, 12_000]] = value
-    assert reason(write(tmp_path / "x.wav", waveform, 8000)) == (
-        "3 of 16000 samples are NaN or infinite, the first at 0.500 s; export the recording again"
+    assert found(write(tmp_path / "x.wav", waveform, 8000)) == (
+        "not-finite",
+        {"broken": 3, "samples": 16_000, "seconds": 0.5},
     )
 
 
 def test_infinities_that_cancel_between_channels_are_found(tmp_path):
     waveform = noise(16_000, channels=2)
     waveform[4000] = np.inf, -np.inf
-    assert "1 of 16000 samples is NaN or infinite, the first at 0.250 s" in reason(
-        write(tmp_path / "x.wav", waveform)
+    assert found(write(tmp_path / "x.wav", waveform)) == (
+        "not-finite",
+        {"broken": 1, "samples": 16_000, "seconds": 0.25},
     )
 
 
@@ -343,14 +346,13 @@ def test_samples_beyond_full_scale_are_used_and_named(tmp_path, peak):
     waveform[10] = peak
     got = decode(write(tmp_path / "x.wav", waveform), RATE)
     np.testing.assert_array_equal(got.waveform, waveform)
-    (warning,) = got.warnings
-    assert "peaks at 2.5 times full scale" in warning
-    assert "normalise the file" in warning
+    assert got.findings == (Finding("too-loud", str(tmp_path / "x.wav"), {"peak": 2.5}),)
+    assert got.warnings == (got.findings[0].reason,)
 
 
 def test_full_scale_itself_is_not_odd(tmp_path):
     waveform = np.float32([-1.0, 1.0] * 50)
-    assert decode(write(tmp_path / "x.wav", waveform), RATE).warnings == ()
+    assert decode(write(tmp_path / "x.wav", waveform), RATE).findings == ()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -366,15 +368,11 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path, extension, share):
     sure = len(got.waveform) - 5000
     np.testing.assert_allclose(got.waveform[:sure], whole[:sure], atol=1e-4)
     # Nor need a damaged frame stay below full scale.
-    (warning,) = [text for text in got.warnings if "full scale" not in text]
-    length = f"{len(got.waveform) / RATE:.2f} s"
-    damage = "the file is"
-    if extension == "flac":
-        damage = f"nothing can be read after {length}: the file is damaged there, or"
-    assert warning == (
-        f"{damage} shorter than its header says (truncated); the {length} that could be read were "
-        "used"
-    )
+    (finding,) = [item for item in got.findings if item.code != "too-loud"]
+    assert finding.code == "truncated"
+    length = len(got.waveform) / RATE
+    assert finding.facts["at"] == (length if extension == "flac" else None)
+    assert finding.facts["seconds"] == length
 
 
 @pytest.mark.parametrize(
@@ -385,13 +383,13 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path, extension, share):
 def test_other_headers_that_promise_more_are_seen(tmp_path, extension, endian, subtype):
     path = write(tmp_path / f"x.{extension}", noise(8000), subtype=subtype, endian=endian)
     whole = decode(path, RATE)
-    assert whole.warnings == ()
+    assert whole.findings == ()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     got = decode(path, RATE)
     np.testing.assert_array_equal(got.waveform, whole.waveform[: len(got.waveform)])
-    (warning,) = got.warnings
-    assert warning.startswith("the file is shorter than its header says (truncated); the 0.2")
+    (finding,) = got.findings
+    assert (finding.code, finding.facts["at"]) == ("truncated", None)
 
 
 def overwrite(path, share):
@@ -410,14 +408,13 @@ def test_a_flac_that_is_damaged_in_the_middle_is_not_called_shorter(tmp_path):
     np.testing.assert_array_equal(got.waveform, whole[: len(got.waveform)])
     length = len(got.waveform) / RATE
     assert 2.0 < length <= 2.5
-    assert got.warnings == (
-        f"nothing can be read after {length:.2f} s: the file is damaged there, or shorter than its "
-        f"header says (truncated); the {length:.2f} s that could be read were used",
-    )
+    (finding,) = got.findings
+    assert finding.code == "truncated"
+    assert finding.facts == {"format": "FLAC", "at": length, "seconds": length}
     # The place is one of the file, whatever the stretch.
-    (warning,) = decode(path, RATE, start=1.0).warnings
-    assert warning.startswith(f"nothing can be read after {length:.2f} s: ")
-    assert warning.endswith(f"the {length - 1:.2f} s that could be read were used")
+    (finding,) = decode(path, RATE, start=1.0).findings
+    assert finding.facts["at"] == pytest.approx(length)
+    assert finding.facts["seconds"] == pytest.approx(length - 1)
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
@@ -428,11 +425,9 @@ def test_an_ogg_that_is_damaged_in_the_middle_is_read_on_behind_it(tmp_path, sub
     got = decode(path, RATE)
     assert 0.5 * len(whole) < len(got.waveform) < len(whole)
     assert np.corrcoef(got.waveform[-2000:], whole[-2000:])[0, 1] > 0.9
-    length = f"{len(got.waveform) / RATE:.2f} s"
-    assert got.warnings == (
-        "the file is damaged, or shorter than its header says (truncated); "
-        f"the {length} that could be read were used",
-    )
+    (finding,) = got.findings
+    assert finding.code == "truncated"
+    assert finding.facts == {"format": "OGG", "at": None, "seconds": len(got.waveform) / RATE}
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac"])
@@ -442,7 +437,7 @@ def test_a_stretch_that_a_truncated_file_cuts_short_is_named(tmp_path, extension
     path.write_bytes(content[: len(content) // 2])
     got = decode(path, RATE, start=0.5, end=4.5)
     assert 24_000 < len(got.waveform) < 34_000
-    assert any("truncated" in warning for warning in got.warnings)
+    assert "truncated" in [item.code for item in got.findings]
 
 
 def test_a_stretch_before_the_truncation_is_as_good_as_ever(tmp_path):
@@ -451,14 +446,14 @@ def test_a_stretch_before_the_truncation_is_as_good_as_ever(tmp_path):
     path.write_bytes(content[: len(content) // 2])
     got = decode(path, RATE, start=0.5, end=1.5)
     np.testing.assert_array_equal(got.waveform, whole[8000:24_000])
-    assert got.warnings == ()
+    assert got.findings == ()
 
 
 def test_whole_mp3_files_without_a_length_in_their_header_are_not_called_truncated(shared):
     paths = sorted((shared / "data/elsewhere/orchestra").glob("*.mp3"))[::20]
     assert paths
     for path in paths:
-        assert decode(path, RATE).warnings == ()
+        assert decode(path, RATE).findings == ()
 
 
 @pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFFFFFFFF])
@@ -470,7 +465,7 @@ def test_a_wav_file_that_was_streamed_is_read_whole(tmp_path, size):
     path.write_bytes(content)
     got = decode(path, RATE)
     np.testing.assert_array_equal(got.waveform, whole)
-    assert got.warnings == ()
+    assert got.findings == ()
 
 
 def test_a_flac_file_that_was_streamed_is_read_whole(tmp_path):
@@ -482,4 +477,4 @@ def test_a_flac_file_that_was_streamed_is_read_whole(tmp_path):
     path.write_bytes(content)
     got = decode(path, RATE)
     np.testing.assert_array_equal(got.waveform, whole)
-    assert got.warnings == ()
+    assert got.findings == ()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from timbrel.audio.decode import decode
-from timbrel.audio.windows import keep
+from timbrel.audio.windows import keep, sounding_starts
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import RECIPES
-from timbrel.training.draw import draw_windows, sounding_starts, spread_windows
+from timbrel.training.draw import draw_windows, spread_windows
 
 # Two classes; the recordings of the second are three times as long on average.
 SAMPLES = np.array([100_000, 300_000, 200_000, 900_000, 600_000, 300_000])

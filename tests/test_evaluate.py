@@ -1,6 +1,5 @@
 """Cross-validation is honest, complete, resumable, and what it prints is what it found."""
 
-import dataclasses
 import functools
 import json
 import shutil
@@ -14,11 +13,9 @@ from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.metrics import METRICS
 from timbrel.features.cache import FeatureCache
+from timbrel.progress import Progress
 from timbrel.training.prepare import prepare
 from timbrel.workflows import evaluate as workflow
-from timbrel.workflows.growing import grow
-from timbrel.workflows.left_out import left_out_parts
-from timbrel.workflows.observer import EvaluateObserver
 
 # The tutorial's recipe, unless a test asks for another.
 evaluate = functools.partial(workflow.evaluate, recipe="tutorial-cnn")
@@ -145,22 +142,22 @@ def test_only_the_copies_of_a_joined_group_are_called_copies(tmp_path):
     table.write_text("\n".join(lines))
     record = evaluate(table, audio=folder, folds=2, epochs=1).evaluation
     note = "2 recordings share the group of another, of the same sound: "
-    assert record["protocol"]["notes"][0] == f"{note}hum/again.wav, hiss/softer.flac."
+    assert record["protocol"]["notes"][0] == f"{note}hiss/softer.flac, hum/again.wav."
 
 
-class Stopping(EvaluateObserver):
-    """Stops the evaluation when a network begins."""
+class Stopping(Progress):
+    """Stops the evaluation when it has come to so many networks; counts those that it trains."""
 
     def __init__(self, after):
-        self.left = after
-        self.names = []
+        self.left, self.trained, self.begun = after, [], set()
 
-    def task(self, name, *, resumed):
-        self.names.append((name, resumed))
-        if not resumed:
-            self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
+    def stage(self, name, done, total, note=""):
+        if name == "networks" and note not in self.begun:
+            self.begun.add(note)
+            if len(self.begun) > self.left:
+                raise KeyboardInterrupt
+        elif name == "exporting" and done == 0:
+            self.trained.append(len(self.begun))
 
 
 @pytest.mark.slow
@@ -171,11 +168,11 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_result(tiny_data, tmp_pat
     undisturbed = evaluate(tiny_data, **how)
     entries = len(list(tmp_path.iterdir()))
     with pytest.raises(KeyboardInterrupt):
-        evaluate(tiny_data, **how, observer=Stopping(2))
+        evaluate(tiny_data, **how, progress=Stopping(2))
     assert len(list(tmp_path.iterdir())) == entries + 2
-    watched = Stopping(1)
-    resumed = evaluate(tiny_data, **how, resume=True, observer=watched)
-    assert [done for _, done in watched.names] == [True, True, False]
+    watched = Stopping(9)
+    resumed = evaluate(tiny_data, **how, resume=True, progress=watched)
+    assert (len(watched.begun), watched.trained) == (3, [3])
     assert without_times(resumed.evaluation) == without_times(undisturbed.evaluation)
     for row, other in zip(resumed.history, undisturbed.history, strict=True):
         assert {**row, "seconds": None} == {**other, "seconds": None}
@@ -266,34 +263,6 @@ def test_without_a_second_group_there_is_nothing_to_score(tmp_path):
 
 
 # Its parts
-
-
-@pytest.mark.parametrize("count", [3, 4, 5, 10, 11, 100])
-def test_every_class_is_left_out_once_and_two_are_always_left(count):
-    labels = tuple(f"class {number:03}" for number in range(count))
-    parts = left_out_parts(labels, seed=3)
-    assert sorted(label for part in parts for label in part) == list(labels)
-    assert all(count - len(part) >= 2 for part in parts)
-    assert len(parts) == min(5, count)
-
-
-def test_growing_parts_hold_each_other_whole_groups_and_every_class(tiny_prepared):
-    groups = ["abcdefgh"[number % 8] for number in range(24)]
-    recordings = tuple(
-        dataclasses.replace(item, group=group)
-        for item, group in zip(tiny_prepared.recordings, groups, strict=True)
-    )
-    prepared = dataclasses.replace(tiny_prepared, recordings=recordings)
-    held_out = np.array([group in "ab" for group in groups])
-    before = np.zeros(24, dtype=bool)
-    for share, count in ((0.125, 1), (0.25, 2), (0.5, 3), (1.0, 6)):
-        chosen = grow(prepared, held_out, share, seed=5)
-        assert not (chosen & held_out).any()
-        assert (chosen | ~before).all()
-        taken = {group for group, mine in zip(groups, chosen, strict=True) if mine}
-        assert len(taken) == count
-        assert chosen.sum() == 3 * count
-        before = chosen
 
 
 def test_a_split_by_windows_takes_the_scale_from_what_is_learned(tiny_prepared):

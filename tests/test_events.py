@@ -6,15 +6,16 @@ import itertools
 import numpy as np
 import pytest
 
+from stub_model import stub_predictor
+from timbrel.audio.windows import Windowing
 from timbrel.errors import InvalidArgument
-from timbrel.inference.answers import Answers
 from timbrel.inference.events import EventSettings, find_events
-from timbrel.inference.hearing import Heard
+from timbrel.inference.scores import WindowScores
 
 LABELS = ("a", "b", "c")
 
 
-def heard(text, *, hop=1.0, window=1.0, confidence=0.9, start=None, cuts=()):
+def scores(text, *, hop=1.0, window=1.0, confidence=0.9, start=None, cuts=()):
     """Windows written as letters: a class, `.` for unsure, `_` for silence."""
     rows = np.full((len(text), 3), (1 - confidence) / 2, dtype=np.float32)
     for number, letter in enumerate(text):
@@ -29,7 +30,7 @@ def heard(text, *, hop=1.0, window=1.0, confidence=0.9, start=None, cuts=()):
     for number, begin, over in cuts:
         cut[number] = begin, over
         end[number] = over + window - (begin - start[number])
-    return Heard(
+    return WindowScores(
         probabilities=rows,
         start=start,
         end=end,
@@ -70,16 +71,16 @@ def events(found, *, threshold=0.5, **settings):
     ],
 )
 def test_hand_worked_events(text, settings, expected):
-    assert events(heard(text), **settings) == expected
+    assert events(scores(text), **settings) == expected
 
 
 def test_windows_that_overlap_share_the_overlap():
-    assert events(heard(".aa.b", hop=1, window=2)) == [("a", 1.5, 3.5), ("b", 4.5, 6)]
-    assert events(heard("ab", hop=1, window=4)) == [("a", 0, 2.5), ("b", 2.5, 5)]
+    assert events(scores(".aa.b", hop=1, window=2)) == [("a", 1.5, 3.5), ("b", 4.5, 6)]
+    assert events(scores("ab", hop=1, window=4)) == [("a", 0, 2.5), ("b", 2.5, 5)]
 
 
 def test_what_reaches_a_limit_exactly_counts():
-    found = heard("a.")
+    found = scores("a.")
     sure = float(found.probabilities[0].max())
     assert events(found, min_confidence=sure) == [("a", 0, 1)]
     found.sounding[0] = (0.4, 0.7)
@@ -88,7 +89,7 @@ def test_what_reaches_a_limit_exactly_counts():
 
 
 def test_what_cleaning_cut_between_windows_is_a_gap():
-    found = heard("aaa", start=[0, 1, 5])
+    found = scores("aaa", start=[0, 1, 5])
     assert events(found) == [("a", 0, 2), ("a", 5, 6)]
     assert events(found, max_gap=2.9) == [("a", 0, 2), ("a", 5, 6)]
     assert events(found, max_gap=3) == [("a", 0, 6)]
@@ -96,7 +97,7 @@ def test_what_cleaning_cut_between_windows_is_a_gap():
 
 def test_an_event_is_where_the_sound_is():
     # Two windows of 3 s; what is to be heard lies at 2 to 3 s, and is in both.
-    found = heard("aa", hop=1.5, window=3)
+    found = scores("aa", hop=1.5, window=3)
     found.sounding[:] = [(2, 3), (2, 3)]
     assert events(found) == [("a", 2, 3)]
     # A window that belongs to no event takes nothing of it, if it has no sound of its own.
@@ -113,11 +114,11 @@ def test_an_event_is_where_the_sound_is():
 
 def test_what_cleaning_cut_out_of_a_window_is_a_gap():
     # The second window holds 0.4 s of before the cut and 0.6 s of after it.
-    found = heard("aaa", start=[0, 1, 4.6], cuts=[(1, 1.4, 4.0)])
+    found = scores("aaa", start=[0, 1, 4.6], cuts=[(1, 1.4, 4.0)])
     assert events(found) == [("a", 0, 1.4), ("a", 4, 5.6)]
     assert events(found, max_gap=2.5) == [("a", 0, 1.4), ("a", 4, 5.6)]
     assert events(found, max_gap=2.6) == [("a", 0, 5.6)]
-    assert events(heard("ab.", start=[0, 1, 4.6], cuts=[(1, 1.4, 4.0)])) == [
+    assert events(scores("ab.", start=[0, 1, 4.6], cuts=[(1, 1.4, 4.0)])) == [
         ("a", 0, 1),
         ("b", 1, 1.4),
         ("b", 4, 4.6),
@@ -129,7 +130,7 @@ def test_events_are_in_order_apart_and_of_sure_windows(seed):
     rng = np.random.default_rng(seed)
     text = "".join(rng.choice(list("abc._"), 200))
     hop, window = (0.5, 1.5) if seed % 2 else (0.1, 0.1)
-    found = heard(text, hop=hop, window=window)
+    found = scores(text, hop=hop, window=window)
     plain = events(found)
     for (_, _, end), (_, start, _) in itertools.pairwise(plain):
         assert start >= end - 1e-9
@@ -146,11 +147,13 @@ def test_events_are_in_order_apart_and_of_sure_windows(seed):
 
 
 def test_an_event_is_the_mean_of_its_windows_and_accepted():
-    found = heard("aa")
+    found = scores("aa")
     found.probabilities[1] = (0.3, 0.4, 0.3)
     found.probabilities[0] = (0.1, 0.6, 0.3)
-    answers = Answers(LABELS, threshold=0.55, top=2)
-    (event,) = answers.of_events("x", found, EventSettings(min_confidence=0.35))
+    predictor = stub_predictor(Windowing(1000, 10, 10), labels=LABELS, threshold=0.55, top=2)
+    settings = EventSettings(min_confidence=0.35)
+    (event,) = predictor.to_predictions(found, "event", path="x", events=settings)
+    assert event.path == "x"
     assert (event.label, event.predicted, event.accepted) == ("b", "b", True)
     assert event.probability == pytest.approx(0.5)
     assert event.top == (("b", pytest.approx(0.5)), ("c", pytest.approx(0.3)))
@@ -174,6 +177,6 @@ def test_settings_out_of_range_are_named(settings, sentence):
 
 
 def test_a_long_recording_of_one_class_takes_linear_time():
-    found = heard("a" * 500_000, hop=0.1, window=0.1)
+    found = scores("a" * 500_000, hop=0.1, window=0.1)
     (event,) = find_events(found, EventSettings(), threshold=0.5)
     assert len(event.windows) == 500_000

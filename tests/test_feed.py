@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from timbrel.networks.recipes import Augmentation, Schedule, get_recipe
-from timbrel.training.examples import Examples, NoneOfThese
+from timbrel.errors import InvalidArgument
+from timbrel.features.augment import Augmentation
+from timbrel.networks.recipes import Schedule, get_recipe
+from timbrel.progress import Progress
+from timbrel.training.examples import Examples
 from timbrel.training.feed import Scheduled
 from timbrel.training.fit import fit
 
@@ -45,8 +48,12 @@ def examples(recordings=20, frames=8, bands=BANDS):
     return Examples(pictures, y_flat, recording, start, ("few", "many"), scales=False)
 
 
+def feed(data, recipe=PLAIN, *, seed=0, progress=None):
+    return Scheduled(data, recipe, seed=seed, fixed=AsItIs(), progress=progress or Progress())
+
+
 def an_epoch(data, recipe=PLAIN, *, seed=0, epoch=0):
-    given = Scheduled(data, recipe, seed, AsItIs()).epoch(epoch)
+    given = feed(data, recipe, seed=seed).epoch(epoch)
     return given["x"], given["y"], given["sample_weight"]
 
 
@@ -124,11 +131,15 @@ def test_pictures_of_no_class_are_among_the_others_and_wanted_evenly():
     assert views[0][strange].mean() < views[0][~strange].mean() - 1
 
 
+def background(pictures):
+    number = np.arange(len(pictures))
+    return Examples(pictures, np.full(len(pictures), -1), number, 0 * number, (), scales=False)
+
+
 def test_a_third_of_the_pictures_of_no_class_are_those_that_are_given():
     given = np.full((2, 8, BANDS), -5.0, dtype="float32")
     given[:, 0] = [[7.0], [9.0]]
-    nothing = np.full(2, -1)
-    data = dataclasses.replace(examples(), none_of_these=NoneOfThese(given, nothing))
+    data = dataclasses.replace(examples(), background=background(given))
     views, y, _ = an_epoch(data, scheduled(outliers=1.0, copies=2000))
     strange = views[0][(y == 0.5).all(axis=1)]
     fall = np.rint(100 * (strange[:, 0] - strange[:, 1])) / 100
@@ -144,11 +155,11 @@ def test_what_is_given_as_none_of_these_is_learned_to_be_none():
     given = rng.normal(-4, 1, (60, 8, BANDS)).astype("float32")
     given[:, :, : BANDS // 2] += 3
     given[:, ::2, BANDS // 2 :] += 3
-    learn, aside = NoneOfThese(given[:30], np.full(30, -1)), given[30:]
+    learn, aside = background(given[:30]), given[30:]
     recipe = dataclasses.replace(PLAIN, schedule=Schedule(crops=6000))
     surest = []
-    for none_of_these in (None, learn):
-        data = dataclasses.replace(examples(40), none_of_these=none_of_these)
+    for strange in (None, learn):
+        data = dataclasses.replace(examples(40), background=strange)
         answers = fit(data, recipe).network.predict(aside, verbose=0)
         surest.append(float(answers.max(axis=1).mean()))
     assert surest[1] < surest[0] - 0.1
@@ -183,7 +194,7 @@ def test_what_can_be_told_apart_is_learned():
 
 def test_the_learning_rate_rises_once_and_falls_once():
     recipe = scheduled(learning_rate=0.01)
-    optimizer = Scheduled(examples(), recipe, 0, AsItIs()).optimizer(4)
+    optimizer = feed(examples(), recipe).optimizer(4)
     steps = 4 * -(-3000 // recipe.batch_size)
     rate = []
     for step in range(steps):
@@ -199,7 +210,7 @@ def test_the_learning_rate_rises_once_and_falls_once():
 
 
 def test_kernels_decay_and_nothing_else():
-    optimizer = Scheduled(examples(), scheduled(weight_decay=0.5), 0, AsItIs()).optimizer(1)
+    optimizer = feed(examples(), scheduled(weight_decay=0.5)).optimizer(1)
     layers = [keras.layers.Dense(2, name="dense"), keras.layers.BatchNormalization(name="norm")]
     model = keras.Sequential([keras.Input((3,)), *layers])
     for variable in model.trainable_variables:
@@ -213,10 +224,20 @@ def test_kernels_decay_and_nothing_else():
 
 
 def test_copies_and_outliers_are_counted_as_they_are_made():
-    said = []
-    recipe = scheduled(outliers=0.5, copies=400)
-    Scheduled(examples(), recipe, 0, AsItIs(), tell=lambda *how: said.append(how))
-    done, total = zip(*said, strict=True)
-    assert set(total) == {20 * 20 + 200}
+    stages = []
+
+    class Recorder(Progress):
+        def stage(self, name, done, total, note=""):
+            stages.append((name, done, total))
+
+    feed(examples(), scheduled(outliers=0.5, copies=400), progress=Recorder())
+    name, done, total = zip(*stages, strict=True)
+    assert (set(name), set(total)) == ({"making copies"}, {20 * 20 + 200})
     assert list(done) == sorted(done)
     assert done[-1] == total[-1]
+
+
+def test_a_schedule_for_a_network_that_rearranges_pictures_is_refused():
+    recipe = dataclasses.replace(get_recipe("tutorial-cnn"), schedule=BARE)
+    with pytest.raises(InvalidArgument, match=r"as the front end gives them\. Got 'cnn'\."):
+        feed(examples(), recipe)

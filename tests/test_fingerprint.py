@@ -10,7 +10,6 @@ import pytest
 from timbrel.dataset.fingerprint import (
     dataset_sha256,
     file_sha256,
-    join_copies,
     join_groups,
     recording_sha256,
 )
@@ -97,20 +96,3 @@ def test_groups_that_a_pair_connects_become_one():
     assert [dataclasses.replace(item, group="") for item in joined] == [
         dataclasses.replace(item, group="") for item in items
     ]
-
-
-def test_files_that_are_the_same_are_remarked_upon_once():
-    items = [recording(Path(f"{number}.wav")) for number in range(3)]
-    sums = ["same", "same", "other"]
-    _, remarks = join_copies(items, sums, [(0, 1), (0, 2), (1, 2)])
-    assert [str(item) for item in remarks] == [
-        "2.wav: it is the same sound as 0.wav; both stay on one side of the split"
-    ]
-
-
-def test_a_copy_within_a_group_is_remarked_upon_only_where_labels_disagree():
-    items = [recording(Path("0.wav")), recording(Path("1.wav")), recording(Path("2.wav"), "Oboe")]
-    items = [dataclasses.replace(item, group="all") for item in items]
-    _, remarks = join_copies(items, ["0", "1", "2"], [(0, 1), (0, 2)])
-    assert [item.path for item in remarks] == ["2.wav"]
-    assert "labelled 'Oboe' and the other 'Flute'" in remarks[0].message

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from timbrel.errors import ModelError
-from timbrel.networks.builders import hidden_and_answer, parts
+from timbrel.networks import statistics_cnn
 from timbrel.networks.distance import weights_of
 from timbrel.networks.recipes import Schedule, get_recipe
-from timbrel.training import fit as fitting
+from timbrel.progress import Progress
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.fit import HISTORY_KEYS, Listener, fit, stalled
+from timbrel.training.fit import HISTORY_KEYS, compile_network, fit, stalled
 from timbrel.training.precision import training_policy
 
 
@@ -39,12 +39,13 @@ def with_epochs(name, epochs):
 def interrupted(data, recipe, checkpoint, *, after):
     """A training that ends after so many epochs."""
 
-    def stop(row):
-        if row["epoch"] == after:
-            raise KeyboardInterrupt
+    class Stopping(Progress):
+        def row(self, table, row):
+            if row["epoch"] == after:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(data, recipe, checkpoint=checkpoint, listener=Listener(on_epoch=stop))
+        fit(data, recipe, checkpoint=checkpoint, progress=Stopping())
 
 
 def same(one, two):
@@ -77,14 +78,14 @@ def test_a_resumed_training_ends_where_an_undisturbed_one_does(name, tmp_path):
 
 @pytest.mark.slow
 def test_a_trained_network_knows_where_its_classes_lie(monkeypatch):
-    data = examples(n=60, sequence=True)
-    fitted = fit(data, with_epochs("statistics-cnn", 1))
-    hidden, _ = hidden_and_answer(fitted.network)(data.X)
+    data, recipe = examples(n=60, sequence=True), with_epochs("statistics-cnn", 1)
+    fitted = fit(data, recipe)
+    hidden, _ = recipe.network.hidden_and_answer(fitted.network)(data.X)
     expected = weights_of(np.asarray(hidden), data.y_flat, data.recording, classes=3)
     for got, wanted in zip(fitted.network.layers[-1].get_weights(), expected, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-4)
-    monkeypatch.setattr(fitting, "_MOST_KNOWN", 20)
-    few = fit(data, with_epochs("statistics-cnn", 1)).network.layers[-1].get_weights()
+    monkeypatch.setattr(statistics_cnn, "_MOST_PICTURES", 20)
+    few = fit(data, recipe).network.layers[-1].get_weights()
     assert not np.allclose(few[1], expected[1], rtol=1e-3)
 
 
@@ -100,13 +101,35 @@ def test_a_checkpoint_of_something_else_or_a_damaged_one_is_refused(tmp_path):
         fit(examples(), RECIPE, checkpoint=checkpoint, resume=True)
 
 
+class Recorder(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.stages, self.rows = [], []
+
+    def stage(self, name, done, total, note=""):
+        self.stages.append((name, done, total, note))
+
+    def row(self, table, row):
+        self.rows.append((table, row))
+
+
 @pytest.mark.slow
 def test_every_example_is_seen_once_an_epoch_also_in_a_last_short_batch():
-    seen = []
-    listener = Listener(on_steps=lambda epoch, done, total: seen.append((epoch, done, total)))
-    fit(examples(n=32 * 19 + 5), RECIPE.adjusted(epochs=2), listener=listener)
-    assert {total for _, _, total in seen} == {40}
-    assert [seen[-1], *(row for row in seen if row[1] == 20)] == [(2, 40, 40), (1, 20, 40)]
+    told = Recorder()
+    fitted = fit(examples(n=32 * 19 + 5), RECIPE.adjusted(epochs=2), progress=told)
+    assert {(name, total) for name, _, total, _ in told.stages} == {("training", 40)}
+    assert [note for _, done, _, note in told.stages if done in (20, 40)] == ["epoch 1", "epoch 2"]
+    assert told.stages[-1][1] == 40
+    assert told.rows == [("epochs", row) for row in fitted.history]
+
+
+@pytest.mark.slow
+def test_a_recipe_is_taken_by_its_name():
+    told = Recorder()
+    fitted = fit(examples(n=8), "tutorial-cnn", progress=told)
+    assert fitted.network.name == "tutorial_cnn"
+    assert len(fitted.history) == 10
 
 
 @pytest.mark.slow
@@ -162,7 +185,7 @@ def test_recurrent_networks_are_trained_in_float32():
         ([], False),
     ],
 )
-def test_a_loss_that_falls_no_more_ends_the_training(losses, expected):
+def test_a_loss_that_no_longer_falls_ends_the_training(losses, expected):
     history = [{"loss": loss} for loss in losses]
     assert stalled(history, Schedule(patience=0.3), 10) is expected
 
@@ -172,21 +195,23 @@ def test_training_stops_early_and_keeps_the_best_also_when_resumed(tmp_path, mon
     losses = iter([0.9, 0.4, 0.6, 0.6, 0.6, 0.6, 0.6])
     seen = {}
 
-    def planned(model, data, epoch, usual):
-        row = real(model, data, epoch, usual) | {"loss": next(losses)}
-        seen[epoch] = model.get_weights()
-        return row
+    def planned(model, **options):
+        logs = real(model, **options)
+        logs.history["loss"] = [next(losses)]
+        seen[options["initial_epoch"]] = model.get_weights()
+        return logs
 
-    real = fitting._epoch
-    monkeypatch.setattr(fitting, "_epoch", planned)
+    real = keras.Model.fit
+    monkeypatch.setattr(keras.Model, "fit", planned)
     recipe = with_epochs("statistics-cnn", 8)
     data, checkpoint = examples(30, sequence=True), Checkpoint(tmp_path / "c", {"of": "this test"})
     interrupted(data, recipe, checkpoint, after=4)
     fitted = fit(data, recipe, checkpoint=checkpoint, resume=True)
     assert fitted.stopped
     assert len(fitted.history) == 5
-    # Where the classes lie is known at the end only.
-    learned = [v.numpy() for v in parts(fitted.network)[1].weights]
+    # The distances to the classes are set at the end.
+    _, learning = recipe.network.divide(fitted.network)
+    learned = [v.numpy() for v in learning.weights]
     pairs = zip(learned, seen[1], strict=True)
     assert all(np.array_equal(one, two) for one, two in pairs)
 
@@ -194,7 +219,7 @@ def test_training_stops_early_and_keeps_the_best_also_when_resumed(tmp_path, mon
 def several_answers(shown, target, weight=None):
     """Loss and accuracy as Keras computes them for two classifiers that answer what is shown."""
     inputs = keras.Input(shown.shape[1:])
-    model = fitting.compile_network(keras.Model(inputs, keras.layers.Identity()(inputs)))
+    model = compile_network(keras.Model(inputs, keras.layers.Identity()(inputs)))
     logs = model.evaluate(shown, target, sample_weight=weight, verbose=0, return_dict=True)
     return logs["loss"], logs["acc"]
 

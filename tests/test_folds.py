@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from timbrel.dataset.folds import deal_folds
 from timbrel.dataset.manifest import Recording, read_dataset
 from timbrel.errors import DataError, InvalidArgument
+from timbrel.findings import Finding
 
 
 def recordings(*rows):
@@ -40,7 +41,7 @@ def test_the_real_recordings_are_dealt_as_published(shared):
     dealt = StratifiedKFold(5, shuffle=True, random_state=0).split(y, y)
     for fold, (_, test) in enumerate(dealt):
         assert np.flatnonzero(folds.number == fold).tolist() == test.tolist()
-    assert (folds.names, folds.notes, folds.grouped) == (("1", "2", "3", "4", "5"), (), True)
+    assert (folds.names, folds.findings, folds.grouped) == (("1", "2", "3", "4", "5"), (), True)
 
 
 def test_speakers_are_dealt_whole(shared):
@@ -71,16 +72,17 @@ def test_whatever_the_groups_folds_are_honest(seed, folds):
     check_honest(items, dealt)
     assert dealt.grouped
     kept = np.flatnonzero(dealt.number < 0)
-    assert bool(len(kept)) == any("left out of the score" in note for note in dealt.notes)
+    codes = {item.code for item in dealt.findings}
+    assert bool(len(kept)) == bool(codes & {"single-group", "single-fold"})
 
 
 def test_a_hundred_classes_of_two_recordings_give_two_folds():
     items = recordings(*[(f"class {k}",) for k in range(100) for _ in range(2)])
     dealt = deal_folds(items)
     assert len(dealt) == 2
-    assert dealt.notes == (
-        "2 folds instead of 5: the smallest class, 'class 0', has 2 recordings.",
-    )
+    facts = {"folds": 2, "usual": 5, "label": "class 0", "unit": "recording"}
+    assert dealt.findings == (Finding("fewer-folds", "", facts),)
+    assert dealt.notes == (dealt.findings[0].text,)
     check_honest(items, dealt)
 
 
@@ -89,9 +91,7 @@ def test_a_class_with_one_group_is_trained_on_in_every_fold():
     dealt = deal_folds(items, 3)
     assert dealt.number[:2].tolist() == [-1, -1]
     assert (dealt.number[2:] >= 0).all()
-    assert dealt.notes == (
-        "Class 'a' has a single group: it is trained on, and left out of the score.",
-    )
+    assert dealt.findings == (Finding("single-group", "", {"label": "a", "unit": "group"}),)
 
 
 def test_nothing_can_be_dealt_without_a_second_group():
@@ -115,15 +115,15 @@ def test_the_data_s_own_folds_are_used_unless_others_are_asked_for():
     dealt = deal_folds(items)
     assert dealt.names == ("1", "9", "10")
     assert dealt.number.tolist() == [2] * 4 + [1] * 4 + [0] * 4
-    assert dealt.notes == ("The folds are the data's own: 1, 9, 10.",)
+    assert dealt.findings == (Finding("own-folds", "", {"folds": ["1", "9", "10"]}),)
     assert len(deal_folds(items, 2)) == 2
 
 
-def test_groups_that_the_data_s_folds_tear_apart_are_named():
+def test_groups_that_the_data_s_folds_split_are_named():
     rows = [("a", "G1", "1"), ("b", "G2", "1"), ("a", "G1", "2"), ("b", "G3", "2")]
     dealt = deal_folds(recordings(*rows))
     assert not dealt.grouped
-    assert "tear 1 group apart ('G1')" in dealt.notes[1]
+    assert dealt.findings[1] == Finding("split-groups", "", {"groups": ["G1"]})
 
 
 def test_a_class_in_one_of_the_data_s_folds_alone_keeps_a_group_to_train_on():
@@ -131,5 +131,6 @@ def test_a_class_in_one_of_the_data_s_folds_alone_keeps_a_group_to_train_on():
     items = recordings(*rows, ("Cello", "x", "2"), ("Cello", "x", "2"), ("Cello", "y", "2"))
     dealt = deal_folds(items)
     assert dealt.number[-3:].tolist() == [-1, -1, 1]
-    assert "'Cello'" in dealt.notes[1]
+    facts = {"label": "Cello", "unit": "group", "group": "x"}
+    assert dealt.findings[1] == Finding("single-fold", "", facts)
     check_honest(items, dealt)

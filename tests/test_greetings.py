@@ -39,7 +39,7 @@ def test_tensorflow_does_not_greet_where_keras_runs_on_something_else():
         "import os\n"
         "os.environ['KERAS_BACKEND'] = 'jax'\n"
         "from timbrel.model import export\n"
-        "export._convert_elsewhere = lambda *what: 1 / 0\n"
+        "export._convert_in_tensorflow = lambda *what: 1 / 0\n"
         "try:\n"
         "    export.export_onnx(None)\n"
         "except ZeroDivisionError:\n"

@@ -12,8 +12,8 @@ import soundfile
 
 import timbrel
 from timbrel.cli.main import main
-from timbrel.dataset.known import KNOWN_DATA
 from timbrel.evaluation.sanity import SOUNDS
+from timbrel.fetching.known import KNOWN_DATA
 from timbrel.model.directory import INSTRUMENTS
 
 ROOT = Path(__file__).parents[1]

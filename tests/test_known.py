@@ -11,19 +11,19 @@ import pytest
 import soundfile
 
 from timbrel.dataset.folds import deal_folds
-from timbrel.dataset.known import KNOWN_DATA, get_known_data
-from timbrel.dataset.known_labels import ESC50_CLASSES, make_labels, pick_labels
 from timbrel.dataset.manifest import read_dataset
-from timbrel.dataset.sums import Sums, plain_wav
-from timbrel.errors import InvalidArgument
-from timbrel.fetching.http import is_url
-from tiny_known import LIST, MONO, wav
+from timbrel.fetching.known import (
+    ESC50_CLASSES,
+    KNOWN_DATA,
+    has_sum,
+    make_labels,
+    pick_labels,
+    plain_wav,
+    restore,
+)
+from tiny_known import LIST, MONO, tiny, wav
 
 EVERY = pytest.mark.parametrize("known", KNOWN_DATA.values(), ids=KNOWN_DATA)
-
-
-def sums_of(known):
-    return Sums.read(known.sums, known.algorithm)
 
 
 def rows(content):
@@ -32,16 +32,16 @@ def rows(content):
 
 @EVERY
 def test_every_recording_has_a_sum_and_a_name_of_its_own(known):
-    sums = sums_of(known)
     length = {"sha256": 64, "md5": 32}[known.algorithm]
-    assert all(re.fullmatch(rf"[0-9a-f]{{{length}}}", it) for it in sums.digests.values())
-    recordings = [path for path in sums.digests if path.endswith(".wav")]
+    assert all(re.fullmatch(rf"[0-9a-f]{{{length}}}", it) for it in known.digests.values())
+    recordings = [path for path in known.digests if path.endswith(".wav")]
     assert len(recordings) == known.recordings
-    assert len(sums.by_name) == len(sums.digests) == len(known.sums.splitlines())
+    names = {path.rpartition("/")[2] for path in known.digests}
+    assert len(names) == len(known.digests) == len(known.sums.splitlines())
     # What is not made is among the files that are fetched.
-    assert (known.labels in sums.digests) is not known.makes_labels
-    assert len(set(sums.digests.values())) == len(sums.digests)
-    for path in sums.digests:
+    assert (known.labels in known.digests) is not known.makes_labels
+    assert len(set(known.digests.values())) == len(known.digests)
+    for path in known.digests:
         assert not path.startswith("/")
         assert ".." not in path.split("/")
 
@@ -60,27 +60,21 @@ def test_the_attribution_names_source_and_licence(known):
 def test_sources_are_encrypted_and_fixed(known):
     commit = re.search(r"[0-9a-f]{40}", known.version)[0]
     for source in known.sources:
-        assert is_url(source.url)
         assert source.url.startswith("https://")
         assert commit in source.url or "/records/2552860/" in source.url
         assert (source.kind == "folder") is source.url.endswith("/")
 
 
-def test_a_name_that_is_not_known():
-    with pytest.raises(InvalidArgument, match="must be one of instruments, digits, esc50. Got 'x'"):
-        get_known_data("x")
-
-
 @pytest.mark.parametrize("name", ["instruments", "digits"])
 def test_sums_and_sizes_are_those_of_the_real_recordings(shared, name):
     known, folder = KNOWN_DATA[name], shared / "data" / name
-    sums = sums_of(known)
-    for path in sums.digests:
-        assert sums.matches_file(path, folder / path), path
-    sizes = [(folder / path).stat().st_size for path in sums.digests]
+    for path in known.digests:
+        with (folder / path).open("rb") as file:
+            assert has_sum(known, path, file), path
+    sizes = [(folder / path).stat().st_size for path in known.digests]
     assert (sum(sizes), max(sizes)) == (known.bytes, known.largest)
     on_disk = {file.relative_to(folder).as_posix() for file in folder.rglob("*.wav")}
-    assert on_disk == {path for path in sums.digests if path.endswith(".wav")}
+    assert on_disk == {path for path in known.digests if path.endswith(".wav")}
 
 
 def test_the_digits_are_those_that_were_published(shared):
@@ -93,34 +87,33 @@ def test_the_digits_are_those_that_were_published(shared):
 
 def test_the_labels_of_the_digits_are_those_of_the_real_recordings(shared):
     known = KNOWN_DATA["digits"]
-    made = make_labels(known, sums_of(known).digests)
+    made = make_labels(known)
     assert rows(made) == rows((shared / "data/digits/digits.csv").read_bytes())
 
 
 def test_labels_picked_from_the_whole_collection_are_the_tutorials(shared):
     known = KNOWN_DATA["instruments"]
     content = (shared / "data/instruments/instruments.csv").read_bytes()
-    names = [path.rpartition("/")[2] for path in sums_of(known).digests if path != known.labels]
     # As the collection has them: in another order, among others, with more columns.
     lines = [f"{row['fname']},{row['label']},1,17,Attribution" for row in rows(content)]
     table = "\n".join(["fname,label,manually_verified,freesound_id,license", "0.wav,Bark,0,1,CC0"])
     table += "\n" + "\n".join(sorted(lines)) + "\n"
-    picked = pick_labels(table.encode(), names)
-    assert picked == content
-    assert sums_of(known).matches(known.labels, picked)
-    assert pick_labels(table.encode(), [*names, "not-there.wav"]) is None
+    assert pick_labels(known, table.encode()) == content
+    assert restore(known, known.labels, content) == content
+    lacking = table.replace(f"{lines[7]}\n", "")
+    assert pick_labels(known, lacking.encode()) is None
 
 
 @pytest.mark.parametrize(
     "table", [b"", b"\xff\xfe", b"name,label\na.wav,Dog\n", b'fname,label\n"a']
 )
 def test_what_is_no_table_of_the_collection(table):
-    assert pick_labels(table, ["a.wav"]) is None
+    assert pick_labels(tiny("x", {"a.wav": wav()}, ()), table) is None
 
 
 def test_the_labels_of_esc50_are_in_its_names():
     known = KNOWN_DATA["esc50"]
-    made = rows(make_labels(known, sums_of(known).digests))
+    made = rows(make_labels(known))
     # From the table that comes with it.
     some = {row["path"]: (row["label"], row["group"], row["fold"]) for row in made}
     assert some["audio/1-85362-A-0.wav"] == ("dog", "85362", "1")
@@ -140,7 +133,7 @@ def test_the_labels_of_esc50_are_in_its_names():
 
 def test_the_folds_of_esc50_are_used(tmp_path):
     known = KNOWN_DATA["esc50"]
-    (tmp_path / "esc50.csv").write_bytes(make_labels(known, sums_of(known).digests))
+    (tmp_path / "esc50.csv").write_bytes(make_labels(known))
     recordings = read_dataset(tmp_path / "esc50.csv").recordings
     folds = deal_folds(recordings)
     assert len(folds) == 5
@@ -151,6 +144,7 @@ def test_the_folds_of_esc50_are_used(tmp_path):
 
 
 EXTENSIBLE = (0xFFFE, *MONO[1:])
+ONE = tiny("x", {"a.wav": wav()}, ())
 GUID = struct.pack("<HHIH", 22, 16, 4, 1) + bytes.fromhex("000000001000800000aa00389b71")
 
 
@@ -166,20 +160,15 @@ GUID = struct.pack("<HHIH", 22, 16, 4, 1) + bytes.fromhex("000000001000800000aa0
 )
 def test_the_same_samples_under_another_header_are_recognised(content):
     assert plain_wav(content) == wav()
-    sums = Sums("sha256", {"a.wav": hashlib.sha256(wav()).hexdigest()})
-    assert sums.restore("a.wav", content) == wav()
+    assert restore(ONE, "a.wav", content) == wav()
 
 
-def test_other_samples_are_not_recognised():
-    sums = Sums("sha256", {"a.wav": hashlib.sha256(wav()).hexdigest()})
-    for other in (
-        wav(b"\1\2\3\5"),
-        wav(form=(1, 1, 48_000, 96_000, 2, 16)),
-        wav()[:-1],
-        b"",
-        b"RIFF",
-    ):
-        assert sums.restore("a.wav", other) is None
+@pytest.mark.parametrize(
+    "other",
+    [wav(b"\1\2\3\5"), wav(form=(1, 1, 48_000, 96_000, 2, 16)), wav()[:-1], b"", b"RIFF"],
+)
+def test_other_samples_are_not_recognised(other):
+    assert restore(ONE, "a.wav", other) is None
 
 
 @pytest.mark.parametrize(

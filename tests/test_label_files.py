@@ -1,5 +1,7 @@
 """Audacity label tracks and Raven selection tables, row by row, beside crowsetta's readers."""
 
+import math
+
 import crowsetta
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from crowsetta.formats.bbox import AudBBox, Raven
 from crowsetta.formats.seq import AudSeq
 
 from timbrel.dataset.label_files import LabelFile, Stretch, read_label_file
+from timbrel.findings import Finding
 
 HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
 
@@ -88,40 +91,36 @@ def test_every_way_to_save_a_file_is_read_alike(read, how):
     assert triples(read(encoded(selections, how))) == [(0.5, 1.5, "Größe 太"), (2.0, 3.0, "b")]
 
 
-POINT = "it marks a point in time and no stretch; give it a length or delete it"
-NO_LABEL = "it has no label; fill it in or delete the row"
+NO_LABEL = {"column": "label"}
 
 
 @pytest.mark.parametrize(
-    ("row", "fault"),
+    ("row", "code", "facts"),
     [
-        ("2.5\t2.5\tclick", POINT),
-        ("2.5\t2.5\t", POINT),
-        ("2.5\tclick", POINT),
-        ("2.5", POINT),
-        ("2\t3\t", NO_LABEL),
-        ("2\t3\t ", NO_LABEL),
-        ("2\t3", NO_LABEL),
-        ("3\t2\tx", "its start must be at least 0 and before its end. Got 3 and 2"),
-        ("-1\t2\tx", "its start must be at least 0 and before its end. Got -1 and 2"),
-        ("1e999\t2\tx", "its start must be at least 0 and before its end. Got inf and 2"),
-        ("x\t2\t3", "it must begin with a number of seconds. Got 'x'"),
-        ("nan\t2\t3", "it must begin with a number of seconds. Got 'nan'"),
-        ("1_0\t20\tx", "it must begin with a number of seconds. Got '1_0'"),
-        ("1,000.5\t2000\tx", "it must begin with a number of seconds. Got '1,000.5'"),
-        ("0:01\t0:02\tx", "it must begin with a number of seconds. Got '0:01'"),
-        ("1\tsoon\tx", "its end must be a number of seconds. Got 'soon'"),
-        (
-            "1\t2\tx\ty",
-            "it has 4 columns, not start, end and label; take the tab out of the label",
-        ),
-        ("some text", "it must begin with a number of seconds. Got 'some text'"),
+        ("2.5\t2.5\tclick", "label-point", {}),
+        ("2.5\t2.5\t", "label-point", {}),
+        ("2.5\tclick", "label-point", {}),
+        ("2.5", "label-point", {}),
+        ("2\t3\t", "empty-cell", NO_LABEL),
+        ("2\t3\t ", "empty-cell", NO_LABEL),
+        ("2\t3", "empty-cell", NO_LABEL),
+        ("3\t2\tx", "wrong-times", {"times": [3, 2]}),
+        ("-1\t2\tx", "wrong-times", {"times": [-1, 2]}),
+        ("1e999\t2\tx", "wrong-times", {"times": [math.inf, 2]}),
+        ("x\t2\t3", "label-start", {"text": "x"}),
+        ("nan\t2\t3", "label-start", {"text": "nan"}),
+        ("1_0\t20\tx", "label-start", {"text": "1_0"}),
+        ("1,000.5\t2000\tx", "label-start", {"text": "1,000.5"}),
+        ("0:01\t0:02\tx", "label-start", {"text": "0:01"}),
+        ("1\tsoon\tx", "not-a-number", {"column": "end", "text": "soon"}),
+        ("1\t2\tx\ty", "label-columns", {"cells": 4}),
+        ("some text", "label-start", {"text": "some text"}),
     ],
 )
-def test_a_bad_label_is_named_by_its_line_and_the_others_are_used(read, row, fault):
+def test_a_bad_label_is_named_by_its_line_and_the_others_are_used(read, row, code, facts):
     labels = read(f"0\t1\ta\n\n{row}\n8\t9\tb\n")
     assert triples(labels) == [(0.0, 1.0, "a"), (8.0, 9.0, "b")]
-    assert labels.faults == ((3, fault),)
+    assert labels.findings == (Finding(code, "take.txt, line 3", facts),)
 
 
 def test_tabs_at_the_end_of_a_line_are_no_columns(read):
@@ -151,7 +150,7 @@ def test_each_selection_counts_once_however_many_views_show_it(read):
         )
     )
     assert triples(labels) == [(1.0, 2.0, "a"), (3.0, 4.0, "b")]
-    assert labels.faults == ((6, NO_LABEL),)
+    assert labels.findings == (Finding("empty-cell", "take.txt, line 6", NO_LABEL),)
 
 
 def test_one_number_for_different_selections_hides_none_of_them(read):
@@ -204,31 +203,24 @@ def test_an_empty_column_is_no_candidate(read):
     content = table((1, "Spectrogram 1", 1, 2, "", "y"), more="Annotation\tSpecies")
     assert triples(read(content)) == [(1.0, 2.0, "y")]
     labels = read(table((1, "Spectrogram 1", 1, 2, "", ""), more="Annotation\tSpecies"))
-    assert labels.faults == ((2, NO_LABEL),)
+    assert labels.findings == (Finding("empty-cell", "take.txt, line 2", NO_LABEL),)
 
 
 @pytest.mark.parametrize(
-    ("more", "fault"),
+    ("more", "code", "facts"),
     [
         (
             "Annotation\tSpecies",
-            "any of its columns 'Annotation', 'Species' may hold the labels; rename the one that "
-            "does to 'label'",
+            "selections-of-many-labels",
+            {"columns": ["Annotation", "Species"]},
         ),
-        (
-            "Wer\tWo",
-            "any of its columns 'Wer', 'Wo' may hold the labels; rename the one that does to "
-            "'label'",
-        ),
-        (
-            "Peak Freq (Hz)\tOccupancy",
-            "it has no column for the labels; add one in Raven and call it 'label'",
-        ),
+        ("Wer\tWo", "selections-of-many-labels", {"columns": ["Wer", "Wo"]}),
+        ("Peak Freq (Hz)\tOccupancy", "selections-without-label", {}),
     ],
 )
-def test_a_table_whose_labels_cannot_be_told_is_one_sentence(read, more, fault):
+def test_a_table_whose_labels_cannot_be_told_is_one_finding(read, more, code, facts):
     labels = read(table((1, "Spectrogram 1", 1, 2, "x", "y"), more=more))
-    assert (labels.stretches, labels.faults) == ((), ((0, fault),))
+    assert (labels.stretches, labels.findings) == ((), (Finding(code, "take.txt", facts),))
 
 
 def test_a_table_of_several_sound_files(read):
@@ -242,7 +234,7 @@ def test_a_table_of_several_sound_files(read):
             more=more,
         )
     )
-    assert labels.faults == ()
+    assert labels.findings == ()
     assert labels.stretches[0] == Stretch(2, 1.5, 2.0, "x", "D:\\survey\\a.wav")
     assert labels.stretches[1] == Stretch(3, 1.25, 2.0, "y", path)
     assert labels.stretches[2].start == 1.1235
@@ -265,40 +257,41 @@ def test_a_table_of_several_files_without_offsets_says_so(read):
     )
     labels = read(content)
     assert labels.stretches == ()
-    assert [line for line, _ in labels.faults] == [2, 3]
-    assert "add the measurement File Offset in Raven" in labels.faults[0][1]
+    assert labels.findings == tuple(
+        Finding("selection-without-offset", f"take.txt, line {line}") for line in (2, 3)
+    )
 
 
 @pytest.mark.parametrize(
-    ("row", "more", "fault"),
+    ("row", "more", "code", "facts"),
     [
-        ((61, 62, 1, "x"), "File Offset (s)\tSpecies", "add the measurement Begin File in Raven"),
+        ((61, 62, 1, "x"), "File Offset (s)\tSpecies", "selection-without-file", {}),
         (
             (1, 2, "a.wav", "b.wav", "x"),
             "Begin File\tEnd File\tSpecies",
-            "it begins in one sound file and ends in another; split it where they meet",
+            "selection-over-files",
+            {},
         ),
-        (("soon", 2, "x"), "Species", "its Begin Time must be a number of seconds. Got 'soon'"),
-        ((1, "", "x"), "Species", "its End Time must be a number of seconds. Got ''"),
+        (("soon", 2, "x"), "Species", "not-a-number", {"column": "Begin Time", "text": "soon"}),
+        ((1, "", "x"), "Species", "not-a-number", {"column": "End Time", "text": ""}),
         (
             (1, 2, "a.wav", "?", "x"),
             "Begin File\tFile Offset (s)\tSpecies",
-            "its File Offset must be a number of seconds. Got '?'",
+            "not-a-number",
+            {"column": "File Offset", "text": "?"},
         ),
-        ((2, 1, "x"), "Species", "its start must be at least 0 and before its end. Got 2 and 1"),
-        ((2, 2, "x"), "Species", POINT),
-        ((1, 2, ""), "Species", NO_LABEL),
-        ((1, 2, "x", "more"), "Species", "it has 9 cells and the header 8"),
+        ((2, 1, "x"), "Species", "wrong-times", {"times": [2, 1]}),
+        ((2, 2, "x"), "Species", "label-point", {}),
+        ((1, 2, ""), "Species", "empty-cell", NO_LABEL),
+        ((1, 2, "x", "more"), "Species", "table-columns", {"cells": 9, "columns": 8}),
     ],
 )
-def test_a_bad_selection_is_named_by_its_line(read, row, more, fault):
+def test_a_bad_selection_is_named_by_its_line(read, row, more, code, facts):
     cells = {"Begin File": "a.wav", "End File": "a.wav", "File Offset (s)": 8, "Species": "y"}
     good = (8, 9, *(cells[name] for name in more.split("\t")))
     labels = read(table((1, "Spectrogram 1", *row), (2, "Spectrogram 1", *good), more=more))
     assert triples(labels) == [(8.0, 9.0, "y")]
-    ((line, said),) = labels.faults
-    assert line == 2
-    assert fault in said
+    assert labels.findings == (Finding(code, "take.txt, line 2", facts),)
 
 
 def test_short_rows_and_decimal_commas_in_a_table(read):
@@ -314,11 +307,9 @@ def test_cells_that_a_spreadsheet_has_quoted(read):
     assert triples(read(content)) == [(1.0, 2.0, '"song'), (3.0, 4.0, "b")]
 
 
-def test_a_table_without_an_end_says_what_to_do(read):
+def test_a_table_without_an_end_is_named(read):
     labels = read("Selection\tBegin Time (s)\tSpecies\n1\t2\tx\n")
-    assert labels.faults == (
-        (0, "it has no column 'End Time (s)'; show that column in Raven and save it again"),
-    )
+    assert labels.findings == (Finding("selections-without-end", "take.txt"),)
 
 
 def test_a_table_without_rows_is_one(read):
@@ -343,7 +334,7 @@ def test_a_table_without_rows_is_one(read):
 def test_other_files_are_not_taken_for_label_files(read, content):
     labels = read(content)
     assert (labels.known, labels.stretches) == (False, ())
-    assert labels.faults[0][1].startswith("it is neither an Audacity label track")
+    assert labels.findings == (Finding("label-file-unknown", "take.txt"),)
 
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
@@ -351,17 +342,17 @@ def test_a_blank_file_is_no_label_file_and_nothing_is_wrong_with_it(read, conten
     assert read(content) == LabelFile(known=False)
 
 
-def test_another_encoding_is_named_with_what_to_do(read):
+def test_another_encoding_is_named(read):
     labels = read("0\t1\tGröße\n".encode("latin-1"))
     assert labels.known
-    assert labels.faults == ((0, "it is not text in UTF-8; save it again with the encoding UTF-8"),)
+    assert labels.findings == (Finding("label-file-encoding", "take.txt"),)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    labels = read_label_file(tmp_path / "gone.txt")
-    assert labels == LabelFile(
-        known=False, faults=((0, "it cannot be read: No such file or directory"),)
-    )
+    labels = read_label_file(tmp_path / "gone.txt", "a class/gone.txt")
+    facts = {"cause": "No such file or directory"}
+    finding = Finding("label-file-unreadable", "a class/gone.txt", facts)
+    assert labels == LabelFile(known=False, findings=(finding,))
 
 
 @pytest.mark.slow
@@ -379,7 +370,7 @@ as_crowsetta = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 def same(labels, expected):
     expected = list(expected)
-    assert labels.faults == ()
+    assert labels.findings == ()
     assert [item.label for item in labels.stretches] == [label for _, _, label in expected]
     times = np.array([(item.start, item.end) for item in labels.stretches])
     np.testing.assert_allclose(times, [(start, end) for start, end, _ in expected], rtol=1e-12)

@@ -10,7 +10,7 @@ from timbrel.errors import InvalidArgument
 from timbrel.evaluation import fast_model
 from timbrel.evaluation.labels import Suspect, find_mislabelled, suspicious
 from timbrel.features.statistics import file_statistics
-from timbrel.parallel import in_order
+from timbrel.workers import in_order
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_streams_that_cannot_be_taken_are_told():
     soundfile.write(file, np.zeros(10), 8000, "PCM_24", format="WAV")
     with pytest.raises(AudioError, match="its samples have 24 bits"):
         read_stream(io.BytesIO(file.getvalue()), None)
-    with pytest.raises(AudioError, match="its WAV header is not whole"):
+    with pytest.raises(AudioError, match="its WAV header is incomplete"):
         read_stream(io.BytesIO(file.getvalue()[:30]), None)
     for wrong, sentence in [
         ({"rate": 99}, "`pcm_rate` must be between 100 and 10,000,000 Hz. Got 99"),
@@ -172,7 +172,7 @@ def test_a_header_and_a_description_are_one_too_many(tiny_model):
     broken[24:28] = bytes(4)
     done = run(["-", "-m", tiny_model], bytes(broken))
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"its WAV header says 1 channels of 0 Hz" in done.stderr
+    assert b"its WAV header says 1 channel of 0 Hz" in done.stderr
 
 
 # Live answers
@@ -314,7 +314,7 @@ def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
     process.stdin.write(tune()[: RATE // 2].tobytes())
     process.stdin.flush()
     # More than that is never written; the answer is there all the same.
-    assert json.loads(process.stdout.readline())["label"] == "hum"
+    assert json.loads(process.stdout.readline())["predicted"] == "hum"
     process.send_signal(signal.SIGINT)
     # Stdin stays open: it is the signal that ends it.
     assert process.wait(60) == 0

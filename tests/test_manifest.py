@@ -1,5 +1,6 @@
-"""Folders and CSV files to recordings, and a sentence for each row that cannot be used."""
+"""Folders and CSV files to recordings, and a finding for each row that cannot be used."""
 
+import math
 import os
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def pairs(dataset):
     return [(item.path, item.label) for item in dataset.recordings]
 
 
-def problems(dataset):
-    return [str(problem) for problem in dataset.problems]
+def found(dataset):
+    """Path, code and facts of each finding."""
+    return [(item.path, item.code, item.facts) for item in dataset.findings]
 
 
 def message(read, *arguments, **how):
@@ -183,39 +185,33 @@ def test_the_real_tables(shared):
 
 
 @pytest.mark.parametrize(
-    ("row", "sentence"),
+    ("row", "code", "facts"),
     [
-        ("a.wav,,,", "it has no label; fill it in or delete the row"),
-        ("a.wav", "it has no label; fill it in or delete the row"),
-        (",x,,", "it has no path; fill it in or delete the row"),
-        ("a.wav,x,soon,", "its start must be a number of seconds. Got 'soon'"),
-        ("a.wav,x,0,1:30", "its end must be a number of seconds. Got '1:30'"),
-        ("a.wav,x,2,1", "its start must be at least 0 and before its end. Got 2.0 and 1.0"),
-        ("a.wav,x,1,1", "its start must be at least 0 and before its end. Got 1.0 and 1.0"),
-        ("a.wav,x,-1,1", "its start must be at least 0 and before its end. Got -1.0 and 1.0"),
-        ("a.wav,x,nan,1", "its start must be at least 0 and before its end. Got nan and 1.0"),
-        ("a.wav,x,0,nan", "its start must be at least 0 and before its end. Got 0.0 and nan"),
+        ("a.wav,,,", "empty-cell", {"column": "label"}),
+        ("a.wav", "empty-cell", {"column": "label"}),
+        (",x,,", "empty-cell", {"column": "path"}),
+        ("a.wav,x,soon,", "not-a-number", {"column": "start", "text": "soon"}),
+        ("a.wav,x,0,1:30", "not-a-number", {"column": "end", "text": "1:30"}),
+        ("a.wav,x,2,1", "wrong-times", {"times": [2.0, 1.0]}),
+        ("a.wav,x,1,1", "wrong-times", {"times": [1.0, 1.0]}),
+        ("a.wav,x,-1,", "wrong-times", {"times": [-1.0, None]}),
+        ("a.wav,x,nan,1", "wrong-times", {"times": [pytest.approx(math.nan, nan_ok=True), 1.0]}),
+        ("a.wav,x,0,nan", "wrong-times", {"times": [0.0, pytest.approx(math.nan, nan_ok=True)]}),
+        ("a\0.wav,x,,", "impossible-path", {}),
+        ("Take 1, loud.wav,x,0,1", "csv-columns", {"cells": 5, "columns": 4}),
     ],
 )
-def test_a_bad_row_is_named_and_the_others_are_used(table, row, sentence):
+def test_a_bad_row_is_named_and_the_others_are_used(table, row, code, facts):
     dataset = table(f"path,label,start,end\nb.wav,y,,\n\n{row}\nc.wav,z,,\n")
-    assert problems(dataset) == [f"data.csv, row 4: {sentence}"]
+    assert found(dataset) == [("data.csv, row 4", code, facts)]
+    assert dataset.problems == dataset.findings
     assert pairs(dataset) == [("b.wav", "y"), ("c.wav", "z")]
-
-
-def test_a_row_with_more_cells_than_the_header_is_named(table):
-    dataset = table("path,label\nTake 1, loud.wav,x\nb.wav,y\n")
-    assert pairs(dataset) == [("b.wav", "y")]
-    assert len(dataset.problems) == 1
-    assert dataset.problems[0].path == "data.csv, row 2"
 
 
 def test_two_labels_for_overlapping_times_contradict_each_other(table):
     dataset = table("path,label\na.wav,x\nb.wav,y\na.wav,z\n")
     assert pairs(dataset) == [("b.wav", "y")]
-    assert problems(dataset) == [
-        "a.wav: it is labelled both 'x' and 'z' for overlapping times; keep one of the rows"
-    ]
+    assert found(dataset) == [("a.wav", "two-labels", {"label": "x", "other": "z"})]
 
 
 @pytest.mark.parametrize(
@@ -246,14 +242,15 @@ def test_two_labels_for_one_file_need_times_that_are_apart(table, one, other, ov
 
 def test_a_contradiction_says_where_the_other_label_is(table):
     rows = "path,label,start,end\na.wav,x,0.5,2\na.wav,z,1,4\nb.wav,x,,\nb.wav,z,3,\n"
-    advice = "keep one of the rows or move their times apart"
     with pytest.raises(DataError, match="No recording"):
         table(rows)
-    assert problems(table(rows + "c.wav,x,,\n")) == [
-        f"a.wav [0.5–2 s]: it is labelled 'x', and 1–4 s of the same recording 'z'; {advice}",
-        f"a.wav [1–4 s]: it is labelled 'z', and 0.5–2 s of the same recording 'x'; {advice}",
-        f"b.wav: it is labelled 'x', and 3–end s of the same recording 'z'; {advice}",
-        f"b.wav [3–end s]: it is labelled 'z', and all of the same recording 'x'; {advice}",
+    assert [
+        (item.path, item.code, *item.facts.values()) for item in table(rows + "c,x").findings
+    ] == [
+        ("a.wav [0.5–2 s]", "overlapping-labels", "x", "z", "1–4 s"),
+        ("a.wav [1–4 s]", "overlapping-labels", "z", "x", "0.5–2 s"),
+        ("b.wav", "overlapping-labels", "x", "z", "3–end s"),
+        ("b.wav [3–end s]", "overlapping-labels", "z", "x", "all"),
     ]
 
 
@@ -271,7 +268,10 @@ def test_rows_of_one_path_share_a_group(table):
 def test_repeated_rows_count_once(table):
     dataset = table("path,label\na.wav,x\nb.wav,y\na.wav,x\na.wav,x\n")
     assert pairs(dataset) == [("a.wav", "x"), ("b.wav", "y")]
-    assert dataset.notes == ("2 rows repeat another row and are left out.",)
+    assert [(item.code, item.facts) for item in dataset.findings] == [
+        ("repeated-rows", {"count": 2})
+    ]
+    assert dataset.notes == (dataset.findings[0].text,)
     assert dataset.problems == ()
 
 
@@ -391,19 +391,15 @@ def test_extensions_are_read_in_any_case_and_others_passed_over(folder):
 def test_sound_that_cannot_be_read_is_counted_and_passed_over(folder):
     dataset = folder("x/a.wav", "x/b.m4a")
     assert pairs(dataset) == [("x/a.wav", "x")]
-    assert dataset.notes == (
-        "1 file of a kind that cannot be read (.m4a) was passed over; convert it to WAV or FLAC.",
-    )
+    (finding,) = dataset.findings
+    assert (finding.code, finding.facts) == ("passed-over", {"count": 1, "kinds": [".m4a"]})
     dataset = folder("y/deep/a.M4A", "x/c.wma", "b.Wv", "x/.hidden.m4a", "x/.trash/d.ape")
     assert pairs(dataset) == [("x/a.wav", "x")]
-    assert dataset.notes[0] == (
-        "4 files of kinds that cannot be read (.m4a, .wma, .wv) were passed over; convert them to "
-        "WAV or FLAC."
-    )
+    assert dataset.findings[0].facts == {"count": 4, "kinds": [".m4a", ".wma", ".wv"]}
 
 
 def test_other_files_are_passed_over_without_a_word(folder):
-    assert folder("x/a.wav", "x/cover.jpg", "x/notes.md", "x/m4a", "x/a.wav.bak").notes == ()
+    assert folder("x/a.wav", "x/cover.jpg", "x/notes.md", "x/m4a", "x/a.wav.bak").findings == ()
 
 
 def test_a_folder_of_nothing_but_sound_that_cannot_be_read_says_so(folder):
@@ -425,10 +421,17 @@ def test_hidden_files_and_folders_are_passed_over(folder):
 def test_loose_recordings_are_counted_and_left_out(folder, tmp_path):
     dataset = folder("x/a.wav", "b.wav", "c.wav", "notes.txt")
     assert pairs(dataset) == [("x/a.wav", "x")]
-    assert dataset.notes == (
-        f"2 recordings lie directly in '{tmp_path / 'data'}', in no class folder, "
-        "and are left out.",
-    )
+    data = str(tmp_path / "data")
+    assert found(dataset) == [(data, "loose-recordings", {"count": 2, "folder": data})]
+
+
+def test_folders_without_sound_are_named(folder, tmp_path):
+    dataset = folder("x/a.wav", "empty/notes.txt", "data/b.m4a", ".hidden/c.txt")
+    assert [item.facts["folder"] for item in dataset.findings if "folder" in item.facts] == [
+        "data",
+        "empty",
+    ]
+    assert {item.path for item in dataset.findings} == {str(tmp_path / "data")}
 
 
 @pytest.mark.parametrize("paths", [["a.wav"], ["x/notes.txt"], [".hidden/a.wav"]])
@@ -436,16 +439,13 @@ def test_a_folder_without_classes_says_what_was_expected(folder, paths):
     assert "Expected one sub-folder per class with sound files in it" in message(folder, *paths)
 
 
-def test_a_class_that_may_not_be_looked_into_is_named(folder, closed):
+def test_a_class_that_cannot_be_opened_is_named(folder, closed):
     closed("C", "deep")
     dataset = folder("A/1.wav", "B/1.wav", "C/1.wav", "A/deep/1.wav", "D/deep/1.wav")
     assert pairs(dataset) == [("A/1.wav", "A"), ("B/1.wav", "B")]
     assert [item.path for item in dataset.problems] == ["A/deep", "C", "D/deep"]
-    assert dataset.problems[1].message == (
-        "this folder cannot be looked into (Permission denied); permit yourself to read it, or "
-        "take it out"
-    )
-    assert dataset.notes == ()
+    assert {item.code for item in dataset.findings} == {"closed-folder"}
+    assert dataset.problems[1].facts == {"cause": "Permission denied"}
 
 
 def test_a_closed_folder_among_labelled_recordings_is_no_recording_without_labels(tmp_path, closed):
@@ -459,11 +459,11 @@ def test_a_closed_folder_among_labelled_recordings_is_no_recording_without_label
     assert dataset.notes == ()
 
 
-def test_a_data_set_that_may_not_be_looked_into_at_all_is_an_error(folder, closed):
+def test_a_data_set_that_cannot_be_opened_at_all_is_an_error(folder, closed):
     closed("data")
     assert message(folder, "A/1.wav").endswith(
-        "data: this folder cannot be looked into (Permission denied); permit yourself to read "
-        "it, or take it out."
+        "data: this folder cannot be opened (Permission denied); change its permissions or leave "
+        "it out."
     )
 
 

@@ -158,6 +158,21 @@ def test_pictures_are_transposed_for_the_convolutional_network():
     np.testing.assert_array_equal(image, sequence.T)
 
 
+def test_a_recipe_is_taken_by_its_name():
+    recipe = get_recipe("strong")
+    assert front_end("strong").get_config() == front_end(recipe).get_config()
+    shape = front_end(recipe).output_shape[1:]
+    pairs = zip(
+        network("strong", shape, 3).get_weights(),
+        network(recipe, shape, 3).get_weights(),
+        strict=True,
+    )
+    assert all(np.array_equal(one, two) for one, two in pairs)
+    for build in (front_end, lambda name: network(name, shape, 3)):
+        with pytest.raises(InvalidArgument, match=r"Got 'weak'\."):
+            build("weak")
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_survives_json(name):
     recipe = get_recipe(name).adjusted(epochs=3)

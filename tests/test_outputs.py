@@ -1,6 +1,9 @@
-"""Where predictions go: names, folders, what is replaced and what is not."""
+"""Where predictions go: fields, names, folders, what is replaced and what is not."""
 
+import csv
 import importlib.util
+import io
+import json
 import os
 import stat
 import threading
@@ -10,36 +13,35 @@ import pytest
 
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument, MissingExtra, OutputError
-from timbrel.inference.names import names_for, places
-from timbrel.inference.outputs import FORMATS, Layout, opened
-from timbrel.inference.prediction import Prediction
+from timbrel.inference.formats import FORMATS
+from timbrel.inference.outputs import names_for, opened, places
+from timbrel.inference.prediction import UNKNOWN, Prediction
 
 WITH_PYARROW = pytest.mark.skipif(
     importlib.util.find_spec("pyarrow") is None, reason="the parquet extra is not installed"
 )
-TEXT = [form for form in FORMATS if form != "parquet"]
-PARQUET = pytest.param("parquet", marks=WITH_PYARROW)
+EVERY = [pytest.param(form, marks=WITH_PYARROW) if form == "parquet" else form for form in FORMATS]
 
 
-def said(path, label="dog", **more):
+def prediction(path, label="dog", **more):
     return Prediction(path=path, label=label, predicted=label, probability=0.5, seconds=2.0, **more)
 
 
 def put(target, recordings, *, form="csv", given=(), level="file"):
     """Write what is given for each recording, path and predictions; return the output."""
     files = [path for path, _ in recordings]
-    layout = Layout(form, level, 16_000)
-    with opened(str(target), files, given=given, layout=layout) as output:
+    settings = {"form": form, "level": level, "rate": 16_000}
+    with opened(str(target), files, given=given, **settings) as output:
         for path, found in recordings:
             output.begin(path)
-            for prediction in found:
-                output.write(prediction)
+            for item in found:
+                output.write(item)
             output.end()
     return output
 
 
 def each(*paths):
-    return [(path, [said(path)]) for path in paths]
+    return [(path, [prediction(path)]) for path in paths]
 
 
 def tree(folder):
@@ -51,6 +53,106 @@ def library(folder, *names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"sound")
     return [str(folder / name) for name in names]
+
+
+# Fields of rows
+
+SURE = Prediction(
+    path="a/b.wav",
+    label="Flute",
+    predicted="Flute",
+    probability=0.75,
+    accepted=True,
+    top=(("Flute", 0.75), ("Oboe", 0.25)),
+    seconds=1.5,
+)
+UNSURE = Prediction(
+    path="c.wav",
+    label=UNKNOWN,
+    predicted="Oboe",
+    probability=1 / 3,
+    accepted=False,
+    top=(("Oboe", 1 / 3),),
+    seconds=2.0,
+    start=0.1,
+    end=0.2,
+)
+SILENT = Prediction(path="d.wav", label=UNKNOWN, accepted=False, seconds=0.5)
+BROKEN = Prediction(path="e.wav", error="it cannot be read")
+ALL = [SURE, UNSURE, SILENT, BROKEN]
+
+
+def text_of(folder, predictions, form, level="file"):
+    """One prediction for each recording, as text."""
+    recordings = [(item.path, [item]) for item in predictions]
+    put(folder / "out", recordings, form=form, level=level)
+    return (folder / "out").read_bytes().decode()
+
+
+def test_the_keys_are_always_there_and_null_when_empty():
+    keys = ("path", "start", "end", "label", "predicted", "probability", "accepted", "top")
+    assert list(SURE.to_dict()) == [*keys, "seconds", "error"]
+    assert SURE.to_dict()["top"] == [
+        {"label": "Flute", "probability": 0.75},
+        {"label": "Oboe", "probability": 0.25},
+    ]
+    empty = dict.fromkeys(SURE.to_dict())
+    silent = {"path": "d.wav", "label": "unknown", "accepted": False, "seconds": 0.5}
+    assert SILENT.to_dict() == empty | silent
+    assert BROKEN.to_dict() == empty | {"path": "e.wav", "error": "it cannot be read"}
+
+
+def test_the_csv_of_recordings_and_of_windows(tmp_path):
+    assert text_of(tmp_path, ALL, "csv") == (
+        "path,label,predicted,probability,accepted,seconds,error\n"
+        "a/b.wav,Flute,Flute,0.750000,true,1.500000,\n"
+        "c.wav,unknown,Oboe,0.333333,false,2.000000,\n"
+        "d.wav,unknown,,,false,0.500000,\n"
+        "e.wav,,,,,,it cannot be read\n"
+    )
+    assert text_of(tmp_path, ALL[1:], "csv", "window") == (
+        "path,start,end,label,predicted,probability,accepted,seconds,error\n"
+        "c.wav,0.100000,0.200000,unknown,Oboe,0.333333,false,2.000000,\n"
+        "d.wav,,,unknown,,,false,0.500000,\n"
+        "e.wav,,,,,,,,it cannot be read\n"
+    )
+
+
+@pytest.mark.parametrize("level", ["file", "window"])
+def test_json_has_every_key_and_exact_numbers_at_every_level(tmp_path, level):
+    lines = text_of(tmp_path, ALL, "jsonl", level).splitlines()
+    assert [json.loads(line) for line in lines] == [item.to_dict() for item in ALL]
+    assert [list(json.loads(line)) for line in lines] == [list(SURE.to_dict())] * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b",
+        'a"b',
+        "a;b",
+        "Größe",
+        "太鼓",
+        "a\nb",
+        "a\r\nb",
+        "a\rb",
+        "a\\b",
+        " a ",
+        "#a",
+        "NA",
+        "\u2028",
+    ],
+)
+def test_every_text_survives_csv_and_json(tmp_path, text):
+    rows = [Prediction(path=text, label=text, predicted=text), Prediction(path=text, error=text)]
+    table = io.StringIO(text_of(tmp_path, rows, "csv"), newline="")
+    first, second = csv.DictReader(table)
+    assert [first[name] for name in ("path", "label", "predicted")] == [text] * 3
+    assert second["error"] == text
+    content = text_of(tmp_path, rows, "jsonl")
+    first, second, _ = content.split("\n")
+    assert [json.loads(first), json.loads(second)] == [item.to_dict() for item in rows]
+    assert ("太鼓" in content) == (text == "太鼓")
 
 
 # Names
@@ -109,7 +211,9 @@ def test_no_two_recordings_share_a_name(files, expected):
 def test_label_files_written_beside_recordings_are_read_with_them(tmp_path, form):
     files = library(tmp_path, "a/x.wav", "a/x.flac", "a/1.y.wav", "b/x.wav")
     labels = ["dog", "cat", "cow", "dog"]
-    recordings = [(path, [said(path, label)]) for path, label in zip(files, labels, strict=True)]
+    recordings = [
+        (path, [prediction(path, label)]) for path, label in zip(files, labels, strict=True)
+    ]
     put(tmp_path, recordings, form=form, given=[str(tmp_path)])
     read = read_dataset(tmp_path)
     assert not read.problems
@@ -122,17 +226,9 @@ def test_label_files_written_beside_recordings_are_read_with_them(tmp_path, form
 # Folders
 
 
-@pytest.mark.parametrize(
-    ("form", "ending"),
-    [
-        ("csv", ".csv"),
-        ("jsonl", ".jsonl"),
-        ("audacity", ".txt"),
-        ("raven", ".selections.txt"),
-        pytest.param("parquet", ".parquet", marks=WITH_PYARROW),
-    ],
-)
-def test_a_folder_gets_a_file_for_each_recording(tmp_path, form, ending):
+@pytest.mark.parametrize("form", EVERY)
+def test_a_folder_gets_a_file_for_each_recording(tmp_path, form):
+    ending = FORMATS[form].extension
     paths = ["/there/a.wav", "/there/b/a.wav"]
     output = put(f"{tmp_path}/new/", each(*paths), form=form)
     assert tree(tmp_path / "new") == [f"a{ending}", f"b/a{ending}"]
@@ -142,22 +238,22 @@ def test_a_folder_gets_a_file_for_each_recording(tmp_path, form, ending):
 
 
 def test_each_file_appears_when_its_recording_is_done(tmp_path):
-    with opened(f"{tmp_path}/", ["a.wav", "b.wav"], layout=Layout()) as output:
+    with opened(f"{tmp_path}/", ["a.wav", "b.wav"]) as output:
         for name in ("a", "b"):
             output.begin(f"{name}.wav")
-            output.write(said(f"{name}.wav"))
+            output.write(prediction(f"{name}.wav"))
             assert not (tmp_path / f"{name}.csv").exists()
             output.end()
             assert (tmp_path / f"{name}.csv").read_text().count("\n") == 2
 
 
-@pytest.mark.parametrize("form", [*TEXT, PARQUET])
+@pytest.mark.parametrize("form", EVERY)
 def test_a_recording_that_was_left_halfway_has_no_file(tmp_path, form):
-    with opened(f"{tmp_path}/", ["a.wav", "b.wav"], layout=Layout(form)) as output:
+    with opened(f"{tmp_path}/", ["a.wav", "b.wav"], form=form) as output:
         output.begin("a.wav")
         output.end()
         output.begin("b.wav")
-        output.write(said("b.wav"))
+        output.write(prediction("b.wav"))
         output.stop()
     assert [name.partition(".")[0] for name in tree(tmp_path)] == ["a"]
     assert (output.done, output.cut) == (1, None)
@@ -192,22 +288,22 @@ def test_what_lies_beside_a_recording_is_not_replaced(tmp_path):
 
 def test_a_file_appears_when_all_is_done(tmp_path):
     target = tmp_path / "new" / "out.csv"
-    with opened(str(target), ["a.wav"], layout=Layout()) as output:
+    with opened(str(target), ["a.wav"]) as output:
         output.begin("a.wav")
-        output.write(said("a.wav"))
+        output.write(prediction("a.wav"))
         output.end()
         assert not target.exists()
     assert target.read_text().count("\n") == 2
     assert tree(tmp_path) == ["new/out.csv"]
 
 
-@pytest.mark.parametrize("form", [*TEXT, PARQUET])
+@pytest.mark.parametrize("form", EVERY)
 def test_an_error_leaves_what_was_there(tmp_path, form):
     target = tmp_path / "out"
     target.write_text("before")
 
     def predictions():
-        yield said("a.wav")
+        yield prediction("a.wav")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -219,7 +315,7 @@ def test_an_error_leaves_what_was_there(tmp_path, form):
 def test_stopping_before_anything_is_written_leaves_what_was_there(tmp_path):
     target = tmp_path / "out.csv"
     target.write_text("before")
-    with opened(str(target), ["a.wav"], layout=Layout()) as output:
+    with opened(str(target), ["a.wav"]) as output:
         output.begin("a.wav")
         output.stop()
     assert target.read_text() == "before"
@@ -228,14 +324,14 @@ def test_stopping_before_anything_is_written_leaves_what_was_there(tmp_path):
 
 def test_stopping_halfway_keeps_what_is_written_and_knows_what_was_cut(tmp_path):
     target = tmp_path / "out.csv"
-    with opened(str(target), ["a.wav", "b.wav"], layout=Layout()) as output:
+    with opened(str(target), ["a.wav", "b.wav"]) as output:
         output.begin("a.wav")
-        output.write(said("a.wav"))
+        output.write(prediction("a.wav"))
         output.end()
         assert output.cut is None
         output.begin("b.wav")
         assert output.cut is None
-        output.write(said("b.wav"))
+        output.write(prediction("b.wav"))
         output.stop()
     assert (output.done, output.cut) == (1, "b.wav")
     assert target.read_text().count("\n") == 3
@@ -265,13 +361,13 @@ def test_a_named_pipe_is_written_to_and_stays_one(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("form", [*TEXT, PARQUET])
+@pytest.mark.parametrize("form", EVERY)
 @pytest.mark.parametrize("rows", [1, 20_000])
 def test_a_full_disk_is_one_sentence(form, rows):
     with pytest.raises(OutputError, match="Cannot write /dev/full: the disk is full"):
         put(
             "/dev/full",
-            [("a.wav", [said("a.wav", start=n, end=n + 1) for n in range(rows)])],
+            [("a.wav", [prediction("a.wav", start=n, end=n + 1) for n in range(rows)])],
             form=form,
         )
 
@@ -296,7 +392,7 @@ def test_a_label_track_is_of_one_recording(tmp_path):
 def test_parquet_wants_a_file_and_its_extra(tmp_path, monkeypatch):
     with (
         pytest.raises(InvalidArgument, match="name a file or a folder with -o"),
-        opened(None, ["a.wav"], layout=Layout("parquet")),
+        opened(None, ["a.wav"], form="parquet"),
     ):
         pass
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
@@ -305,16 +401,16 @@ def test_parquet_wants_a_file_and_its_extra(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("form", [*TEXT, PARQUET])
+@pytest.mark.parametrize("form", EVERY)
 def test_nobody_collects_the_predictions(tmp_path, form):
     alive = weakref.WeakSet()
     most = 0
-    with opened(str(tmp_path / "out"), ["a.wav"], layout=Layout(form, "window")) as output:
+    with opened(str(tmp_path / "out"), ["a.wav"], form=form, level="window") as output:
         output.begin("a.wav")
         for number in range(100):
-            prediction = said("a.wav", start=number, end=number + 1)
-            alive.add(prediction)
-            output.write(prediction)
+            item = prediction("a.wav", start=number, end=number + 1)
+            alive.add(item)
+            output.write(item)
             most = max(most, len(alive))
         output.end()
     assert most <= 2

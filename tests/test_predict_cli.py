@@ -14,6 +14,7 @@ import soundfile
 
 from conftest import RATE, sound
 from timbrel.errors import InvalidArgument
+from timbrel.findings import Finding
 from timbrel.inference.events import EventSettings
 from timbrel.inference.predictor import load
 from timbrel.workflows.predict import expand, predict
@@ -97,7 +98,7 @@ def test_a_named_pipe_is_not_an_empty_file(tiny_model, tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     done = run([tmp_path / "pipe.wav", "-m", tiny_model], timeout=60)
     assert done.returncode == 1
-    assert b"this is a pipe or a device, not a file; what is piped in is called -" in done.stderr
+    assert b"this is a pipe or a device, not a file; copy what it gives into a file" in done.stderr
 
 
 def test_what_cannot_be_used_on_stdin_is_said(tiny_model):
@@ -132,8 +133,8 @@ def test_a_file_for_stdin_has_a_name(tiny_model, tune, tmp_path):
 
 
 def test_events_in_every_format_are_those_of_the_library(tiny_model, tune, tmp_path):
-    settings = ["--min-length", "0.15", "--max-gap", "0.3", "--min-confidence", "0.5"]
-    expected = load(tiny_model).predict_events(tune, events=EventSettings(0.5, 0.15, 0.3))
+    settings = ["--min-length", "0.15", "--max-gap", "0.3", "--min-confidence", "0.34"]
+    expected = load(tiny_model).predict_events(tune, events=EventSettings(0.34, 0.15, 0.3))
     assert [item.label for item in expected] == ["hum", "whistle", "hum"]
     spans = [(item.start, item.end, item.label) for item in expected]
     found = rows(run([tune, "-m", tiny_model, "-l", "event", *settings]))
@@ -193,7 +194,7 @@ def test_one_path_is_one_path(tiny_data, tiny_model):
         next(load(tiny_model).predict_many(str(path)))
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(tiny_data, tiny_model, closed, monkeypatch):
+def test_a_folder_that_cannot_be_opened_is_named(tiny_data, tiny_model, closed, monkeypatch):
     closed("whistle")
     access = os.access
     monkeypatch.setattr(
@@ -202,7 +203,7 @@ def test_a_folder_that_may_not_be_looked_into_is_named(tiny_data, tiny_model, cl
     place = (tiny_data / "whistle").as_posix()
     assert expand(tiny_data)[16:] == [place]
     (answer,) = predict(place, load(tiny_model))
-    assert (answer.path, answer.error) == (place, "no permission to read it")
+    assert answer.findings == (Finding("no-permission", place),)
 
 
 # Wrong use

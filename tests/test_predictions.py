@@ -3,11 +3,10 @@
 import pytest
 
 from shown import HOSTILE, rows, shown, words
-from timbrel import Prediction, Predictions
-from timbrel.inference.answers import _Made
+from timbrel import Finding, Prediction, Predictions
 
 
-def said(path="a.wav", label="Bell", probability=0.9, **more):
+def predicted(path="a.wav", label="Bell", probability=0.9, **more):
     accepted = more.pop("accepted", True)
     return Prediction(
         path=path,
@@ -21,8 +20,8 @@ def said(path="a.wav", label="Bell", probability=0.9, **more):
 
 
 ITEMS = [
-    said(),
-    said("b.wav", "Flute", 0.3, accepted=False),
+    predicted(),
+    predicted("b.wav", "Flute", 0.3, accepted=False),
     Prediction("c.wav", label="unknown", accepted=False, seconds=1.0),
     Prediction("d.wav", error="the file is empty (0 bytes)"),
     Prediction("e.wav", seconds=2.0),
@@ -30,20 +29,20 @@ ITEMS = [
 
 
 def windows(count):
-    """Windows that are made when they are asked for, and how many were."""
-    asked = []
+    """Windows that are made when they are read, and the numbers of those that were."""
+    made = []
 
     def make(number):
-        asked.append(number)
-        return said(label="AB"[number // 3 % 2], start=1.0 * number, end=number + 2.0, seconds=None)
+        made.append(number)
+        label = "AB"[number // 3 % 2]
+        return predicted(label=label, start=1.0 * number, end=number + 2.0, seconds=None)
 
-    return Predictions(_Made(make, count)), asked
+    return Predictions(range(count), make), made
 
 
 def test_a_sequence_like_any_other():
     items = Predictions(ITEMS)
     assert (len(items), items[1], items[-1]) == (5, ITEMS[1], ITEMS[-1])
-    assert items == ITEMS
     assert items == ITEMS
     assert items == tuple(ITEMS)
     assert items != ITEMS[:-1]
@@ -65,10 +64,10 @@ def test_a_sequence_like_any_other():
         _ = items + "abc"
 
 
-def test_windows_are_made_when_they_are_asked_for():
-    items, asked = windows(1_000_000)
+def test_windows_are_made_when_they_are_read():
+    items, made = windows(1_000_000)
     part = items[999_000::-3]
-    assert asked == []
+    assert made == []
     assert (len(part), part[0].start, part[-1].start) == (333_001, 999_000, 0)
     assert part[1:3] == [items[998_997], items[998_994]]
     with pytest.raises(IndexError):
@@ -76,10 +75,10 @@ def test_windows_are_made_when_they_are_asked_for():
 
 
 def test_a_long_recording_is_drawn_from_some_of_its_windows():
-    items, asked = windows(1_000_000)
+    items, made = windows(1_000_000)
     assert repr(items) == "<1,000,000 predictions>"
     page = words(items)
-    assert len(asked) < 5000
+    assert len(made) < 5000
     assert "One of 1000 is drawn" in page
     assert "… and 999,980 more" in page
 
@@ -92,7 +91,7 @@ def test_a_long_recording_is_drawn_from_some_of_its_windows():
         (ITEMS[2], "Prediction('c.wav': unknown, silence)"),
         (ITEMS[3], "Prediction('d.wav': not usable, the file is empty (0 bytes))"),
         (ITEMS[4], "Prediction('e.wav': no event)"),
-        (said(start=1.5, end=4.25), "Prediction('a.wav', 1.50–4.25 s: Bell 90.0 %)"),
+        (predicted(start=1.5, end=4.25), "Prediction('a.wav', 1.50–4.25 s: Bell 90.0 %)"),
     ],
 )
 def test_repr_is_a_short_sentence(item, text):
@@ -105,7 +104,7 @@ def test_repr_of_several_counts_the_answers():
     assert repr(Predictions([*ITEMS, ITEMS[0]])) == (
         "<6 predictions: 2 Bell, 2 unknown, 1 not usable, 1 without an event>"
     )
-    many = Predictions(said(label=f"{number}" * 99) for number in range(9))
+    many = Predictions(predicted(label=f"{number}" * 99) for number in range(9))
     assert len(repr(many)) < 300
 
 
@@ -124,12 +123,15 @@ def test_a_prediction_draws_itself():
         (ITEMS[2], "unknown silence c.wav · 1.0 s long"),
         (ITEMS[3], "Could not be used the file is empty (0 bytes) d.wav"),
         (ITEMS[4], "No event was found e.wav · 2.0 s long"),
-        (said(start=1.5, end=4.25), "Bell accepted a.wav · 1.50–4.25 s"),
+        (predicted(start=1.5, end=4.25), "Bell accepted a.wav · 1.50–4.25 s"),
         (
-            said(start=3661.0, end=3670.0, seconds=7300.0),
+            predicted(start=3661.0, end=3670.0, seconds=7300.0),
             "a.wav · 1:01:01–1:01:10 · 2 h 1 min long",
         ),
-        (said(path="", warnings=("it is odd",)), "Bell accepted waveform · 9.0 s long"),
+        (
+            predicted(path="", findings=(Finding("too-loud", "waveform", {"peak": 2.0}),)),
+            "Bell accepted waveform · 9.0 s long",
+        ),
     ],
 )
 def test_whatever_was_answered_is_said(item, text):
@@ -151,12 +153,12 @@ def test_a_table_of_recordings():
 
 
 def test_a_folder_that_all_share_is_named_once():
-    items = Predictions([said("field/north/a.wav"), said("field/north/b/a.wav")])
+    items = Predictions([predicted("field/north/a.wav"), predicted("field/north/b/a.wav")])
     assert words(items).startswith("in field/north recording answer")
     assert [row[0] for row in rows(items)] == ["a.wav", "b/a.wav"]
-    same = Predictions([said("field/north/a.wav")] * 2)
+    same = Predictions([predicted("field/north/a.wav")] * 2)
     assert [row[0] for row in rows(same)] == ["field/north/a.wav"] * 2
-    apart = Predictions([said("/one/a.wav"), said("/two/a.wav")])
+    apart = Predictions([predicted("/one/a.wav"), predicted("/two/a.wav")])
     assert [row[0] for row in rows(apart)] == ["/one/a.wav", "/two/a.wav"]
 
 
@@ -181,9 +183,9 @@ def test_what_is_drawn_of_a_long_recording_stands_for_what_is_not():
 
     def make(number):
         label = "AB"[number // 600 % 2]
-        return said(label=label, start=1.0 * number, end=number + 1.0, seconds=36_000.0)
+        return predicted(label=label, start=1.0 * number, end=number + 1.0, seconds=36_000.0)
 
-    line = shown(Predictions(_Made(make, 36_000))).find(".//*[@role='img']")
+    line = shown(Predictions(range(36_000), make)).find(".//*[@role='img']")
     tracks = line.findall("span[@class='track']")
     assert [len(track) for track in tracks] == [30, 30]
     wide = {mark.get("style").split(";")[1] for track in tracks for mark in track}
@@ -195,9 +197,9 @@ def test_what_is_drawn_of_a_long_recording_stands_for_what_is_not():
 
 def test_events_that_stand_alone_are_not_drawn_longer():
     def make(number):
-        return said(start=10.0 * number, end=10.0 * number + 1, seconds=50_000.0)
+        return predicted(start=10.0 * number, end=10.0 * number + 1, seconds=50_000.0)
 
-    line = shown(Predictions(_Made(make, 5000))).find(".//*[@role='img']")
+    line = shown(Predictions(range(5000), make)).find(".//*[@role='img']")
     marks = line.findall("span[@class='track']/i")
     assert len(marks) == 1000
     assert {mark.get("style").split(";")[1] for mark in marks} == {"width:0.00%"}
@@ -206,9 +208,9 @@ def test_events_that_stand_alone_are_not_drawn_longer():
 def test_what_is_unknown_comes_last_and_hollow():
     items = Predictions(
         [
-            said(accepted=False, start=0.0, end=1.0),
-            said(start=1.0, end=2.0),
-            said(label="Flute", start=300.0, end=301.0, seconds=600.0),
+            predicted(accepted=False, start=0.0, end=1.0),
+            predicted(start=1.0, end=2.0),
+            predicted(label="Flute", start=300.0, end=301.0, seconds=600.0),
         ]
     )
     line = shown(items).find(".//*[@role='img']")
@@ -219,7 +221,7 @@ def test_what_is_unknown_comes_last_and_hollow():
 
 def test_many_recordings_and_labels_stay_a_page():
     items = Predictions(
-        said(f"{take}.wav", f"class {label}", start=1.0 * label, end=label + 1.0, seconds=50.0)
+        predicted(f"{take}.wav", f"class {label}", start=1.0 * label, end=label + 1.0, seconds=50.0)
         for take in range(20)
         for label in range(40)
     )
@@ -233,11 +235,13 @@ def test_many_recordings_and_labels_stay_a_page():
 
 
 def test_names_and_labels_are_never_markup():
+    facts = dict.fromkeys(("label", "other", "other_label"), HOSTILE)
+    odd = Finding("label-conflict", HOSTILE, facts)
     items = Predictions(
         [
-            said(HOSTILE, HOSTILE, start=0.0, end=1.0, warnings=(HOSTILE,)),
+            predicted(HOSTILE, HOSTILE, start=0.0, end=1.0, findings=(odd,)),
             Prediction(HOSTILE, error=HOSTILE),
-            said(HOSTILE * 9, HOSTILE * 9, accepted=False),
+            predicted(HOSTILE * 9, HOSTILE * 9, accepted=False),
         ]
     )
     for thing in (*items, items):
@@ -249,6 +253,6 @@ def test_names_and_labels_are_never_markup():
 
 def test_times_that_make_no_sense_are_drawn_all_the_same():
     times = [(5.0, 2.0), (-1.0, 99.0), (0.0, 0.0)]
-    items = Predictions(said(start=start, end=end) for start, end in times)
+    items = Predictions(predicted(start=start, end=end) for start, end in times)
     assert shown(items).find(".//*[@role='img']") is not None
-    assert shown(Predictions([said(start=0.0, end=0.0, seconds=0.0)])) is not None
+    assert shown(Predictions([predicted(start=0.0, end=0.0, seconds=0.0)])) is not None

@@ -1,17 +1,28 @@
 import dataclasses
+import io
 import json
 import os
 import shutil
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnxruntime
 import pytest
 import soundfile
 
 from conftest import RATE, sound
+from stub_model import stub_predictor
 from timbrel.audio.decode import decode
+from timbrel.audio.pcm import Pcm
+from timbrel.audio.windows import Windowing, consecutive, counting, keep
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.findings import Finding
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import load
+from timbrel.inference.scores import WindowScores
+from timbrel.model.directory import INSTRUMENTS
 from timbrel.workflows.predict import expand, predict
 
 
@@ -35,11 +46,230 @@ def test_names_what_it_hears(predictor, tiny_data):
         assert sum(value for _, value in answer.top) == pytest.approx(1, abs=1e-5)
 
 
-def test_file_array_and_stereo_array_agree(predictor, tiny_data):
-    path = tiny_data / "hum" / "1.wav"
-    waveform, rate = soundfile.read(path)
-    close(predictor.predict(path), predictor.predict(waveform, rate))
-    close(predictor.predict(path), predictor.predict(np.stack([waveform] * 2, axis=1), rate))
+# Ways in
+
+
+class Pipe(io.RawIOBase):
+    """Bytes that can be read once, some at a time."""
+
+    def __init__(self, content):
+        self.content = io.BytesIO(content)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.content.readinto(memoryview(buffer)[:1000])
+
+
+def ways_in(path):
+    """A sound file in every way that a predictor takes, as (sound, rate), each to be used once."""
+    content = path.read_bytes()
+    waveform, rate = soundfile.read(path, dtype="float32")
+    yield from ((os.fspath(path), None), (path, None), (waveform, rate))
+    yield from ((kind(content), None) for kind in (bytes, bytearray, memoryview))
+    yield from ((io.BytesIO(content), None), (Pipe(content), None))
+    yield np.stack([waveform] * 2, axis=1).astype(np.float64), rate
+    with open(path, "rb") as file, tempfile.SpooledTemporaryFile() as spooled:
+        spooled.write(content)
+        yield from ((file, None), (spooled, None))
+
+
+def write_sounds(folder, rate=RATE):
+    """A sound file of some seconds, with silence in it."""
+    rng = np.random.default_rng(0)
+    parts = [sound(kind, 2, rng, rate=rate) for kind in ("hum", "whistle")]
+    waveform = np.concatenate([parts[0], np.zeros(rate, np.float32), parts[1]])
+    soundfile.write(folder / "x.wav", waveform, rate, subtype="FLOAT")
+    return folder / "x.wav"
+
+
+def answers(predictor, sound, rate):
+    """All that a predictor says of a sound, but for its path."""
+    scores = predictor.window_scores(sound, rate, embeddings=True)
+    predictions = [
+        dataclasses.astuple(dataclasses.replace(item, path=""))
+        for level in ("file", "window", "event")
+        for item in predictor.to_predictions(scores, level)
+    ]
+    return predictions, scores.embeddings.tolist()
+
+
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+@pytest.mark.parametrize("model", ["instruments", "tiny"])
+def test_all_ways_in_give_the_same(model, tiny_model, tmp_path, rate):
+    predictor = load(tiny_model if model == "tiny" else None)
+    path = write_sounds(tmp_path, rate)
+    expected = answers(predictor, path, None)
+    assert len(expected[1]) > 1
+    for source, source_rate in ways_in(path):
+        assert answers(predictor, source, source_rate) == expected, type(source)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_windows", "predict_events", "embed"])
+def test_every_method_takes_every_way_in(predictor, tmp_path, method):
+    path = write_sounds(tmp_path)
+    expected = getattr(predictor, method)(path)
+    for source, rate in ways_in(path):
+        found = getattr(predictor, method)(source, rate)
+        if method == "embed":
+            np.testing.assert_array_equal(found, expected)
+        else:
+            items = [found, expected] if method == "predict" else [*found, *expected]
+            assert {item.path for item in items} <= {path.as_posix(), ""}
+            one, other = np.split(np.array([repr(item.top) for item in items]), 2)
+            assert one.tolist() == other.tolist()
+
+
+def test_a_file_that_was_opened_by_its_path_has_it(predictor, tiny_data):
+    path = tiny_data / "hum" / "0.wav"
+    with open(path, "rb") as file:
+        assert predictor.predict(file) == predictor.predict(path)
+    assert predictor.predict(path.read_bytes()).path == ""
+
+
+def test_errors_name_the_sound(predictor, tmp_path):
+    (path := tmp_path / "x.wav").write_bytes(b"words" * 9)
+    with open(path, "rb") as file, tempfile.TemporaryFile() as nameless:
+        nameless.write(b"words" * 9)
+        for unusable, name in [
+            (path, os.fspath(path)),
+            (b"words" * 9, "bytes"),
+            (file, path.as_posix()),
+            (nameless, "file object"),
+            (Pipe(b"words" * 9), "file object"),
+        ]:
+            with pytest.raises(AudioError, match="cannot be read as a sound file") as raised:
+                predictor.predict(unusable)
+            assert raised.value.path == name
+    with pytest.raises(AudioError) as raised:
+        predictor.embed_windows(np.full(100, np.nan), RATE)
+    assert raised.value.path == "waveform"
+    with pytest.raises(AudioError, match="bytes: the file is empty"):
+        predictor.predict(b"")
+    for wrong in (io.StringIO("words"), None, 5):
+        with pytest.raises(InvalidArgument, match="`sound` must be a path, bytes, a file object"):
+            predictor.predict(wrong)
+    for source in (b"words", io.BytesIO()):
+        with pytest.raises(InvalidArgument, match="a file says its own. Got 16000"):
+            predictor.predict(source, RATE)
+
+
+def test_raw_pcm_is_taken_as_bytes(predictor):
+    samples = np.int16(2**14 * sound("hum", 1, np.random.default_rng(0)))
+    scores = predictor.window_scores(samples.tobytes(), pcm=Pcm(RATE))
+    expected = predictor.window_scores(np.float32(samples / 2**15), RATE)
+    np.testing.assert_array_equal(scores.probabilities, expected.probabilities)
+
+
+# Embeddings
+
+
+@pytest.mark.parametrize("model", ["instruments", "tiny"])
+def test_embeddings_are_those_of_the_graph(model, tiny_model, tmp_path):
+    """Computed here by onnxruntime alone, on windows that are cut here."""
+    graph = INSTRUMENTS if model == "instruments" else tiny_model / "model.onnx"
+    predictor = load(graph)
+    path, windowing = write_sounds(tmp_path, 44_100), predictor.windowing
+    windows = consecutive(keep(decode(path, windowing.rate).waveform, windowing)[0], windowing)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def embed(samples):
+        return session.run(["embedding"], {"waveform": np.ascontiguousarray(samples)})[0]
+
+    found, times = predictor.embed_windows(path)
+    assert (found.dtype, times.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(found, embed(windows.samples), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(times, np.stack([windows.start, windows.end], axis=1))
+    whole = predictor.embed(path)
+    assert (whole.dtype, whole.shape) == (np.float32, found.shape[1:])
+    expected = embed(counting(windows.samples, windowing)).mean(axis=0)
+    np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_windows_that_do_not_count_are_not_in_the_embedding():
+    predictor = stub_predictor(Windowing(rate=1000, window=10, hop=10, depth=20.0))
+    waveform = np.float32([0.5] * 10 + [0.01] * 10 + [-0.5] * 5 + [0.1] * 5)
+    embeddings, times = predictor.embed_windows(waveform, 1000)
+    np.testing.assert_allclose(embeddings[:, 0], [0.5, 0.01, -0.5])
+    np.testing.assert_allclose(times, [(0, 0.01), (0.01, 0.02), (0.02, 0.03)])
+    np.testing.assert_allclose(predictor.embed(waveform, 1000), [0, 0], atol=1e-7)
+    assert np.isfinite(load().embed(np.zeros(RATE), RATE)).all()
+
+
+# A predictor that lives long
+
+
+def test_threads_share_a_predictor(predictor, tmp_path):
+    """Each thread takes another sound another way; all get what they would get alone."""
+    jobs = []
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        path = write_sounds(tmp_path / str(number), (8000, RATE, 22_050, 44_100)[number])
+        expected = answers(predictor, path, None)
+        jobs += [(path, way, expected) for way in range(len(list(ways_in(path))))]
+    together = threading.Barrier(8)
+
+    def work(thread):
+        together.wait(60)
+        for path, way, expected in jobs[thread::8] + jobs[thread::4]:
+            for place, (source, rate) in enumerate(ways_in(path)):
+                if place == way:
+                    assert answers(predictor, source, rate) == expected, type(source)
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+def test_threads_predict_many_files_with_one_predictor(predictor, tiny_data):
+    paths = sorted(tiny_data.rglob("*.wav"))[::4]
+    expected = [predictor.predict(path) for path in paths]
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(lambda: list(predictor.predict_many(paths))) for _ in range(2)]
+    for result in results:
+        assert [item.predicted for (item,) in result.result()] == [
+            item.predicted for item in expected
+        ]
+
+
+def test_nothing_is_left_behind(predictor, tmp_path, monkeypatch):
+    path = write_sounds(tmp_path)
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", os.fspath(temporary))
+    predictor.predict(path)
+    threads = threading.active_count()
+    for _ in range(3):
+        for source, rate in ways_in(path):
+            predictor.predict(source, rate)
+    list(predictor.predict_many([path, path]))
+    assert threading.active_count() == threads
+    assert list(temporary.iterdir()) == []
+
+
+def test_predictions_of_windows_are_made_when_they_are_read():
+    count = 1_000_000
+    times = np.arange(count, dtype=float)
+    scores = WindowScores(
+        probabilities=np.broadcast_to(np.float32([0.9, 0.1]), (count, 2)),
+        start=times,
+        end=times + 1,
+        cut=np.zeros((count, 2)),
+        sounding=np.zeros((count, 2)),
+        silent=times == 7,
+        counted=times > 7,
+        seconds=float(count),
+    )
+    items = stub_predictor(Windowing(1000, 10, 10)).to_predictions(scores, "window", path="x")
+    part = items[999_000::-3]
+    assert (len(items), len(part), part[0].start, part[-1].start) == (count, 333_001, 999_000, 0)
+    assert part[1:3] == [items[998_997], items[998_994]]
+    assert (items[7].predicted, items[8].predicted, items[8].path) == (None, "a", "x")
+    with pytest.raises(IndexError):
+        _ = part[333_001]
+
+
+# Answers
 
 
 def test_many_at_once_answer_as_one_at_a_time(predictor, tiny_data):
@@ -130,7 +360,7 @@ def test_wrong_arguments_name_the_value(predictor, tiny_model):
             predictor.predict(np.zeros(100), rate)
     with pytest.raises(InvalidArgument, match=r"of shape \(5, 0\)"):
         predictor.predict(np.zeros((5, 0)), RATE)
-    with pytest.raises(InvalidArgument, match=r"a file or a NumPy array. Got list"):
+    with pytest.raises(InvalidArgument, match=r"bytes, or a NumPy array. Got list"):
         predictor.predict([0.0, 1.0], RATE)
     with pytest.raises(InvalidArgument, match=r"a NumPy array. Got list"):
         list(predictor.listen([[0.0, 1.0]], RATE))
@@ -158,7 +388,8 @@ def test_samples_that_are_no_sound_get_no_answer(predictor, tmp_path, peak):
     soundfile.write(tmp_path / "x.wav", waveform, RATE, subtype="FLOAT")
     for level in ("file", "window", "event"):
         ((found,),) = predictor.predict_many([tmp_path / "x.wav"], level)
-        assert "where full scale is 1: that is no sound" in found.error
+        assert [item.code for item in found.findings] == ["far-too-loud"]
+        assert (found.error, found.warnings) == (found.findings[0].reason, ())
         assert found.probability is None
     for ask in (predictor.predict, lambda x, rate: list(predictor.listen([x], rate))):
         with pytest.raises(AudioError, match="no sound"):
@@ -178,11 +409,9 @@ def test_a_bad_file_is_named_and_the_others_are_answered(predictor, tiny_data, t
     paths = [tiny_data / "hum" / "0.wav", bad, tmp_path / "none.wav", tiny_data / "hiss" / "0.wav"]
     answers = list(predict(paths, predictor))
     assert [item.predicted for item in answers] == ["hum", None, None, "hiss"]
-    assert "cannot be read as a sound file" in answers[1].error
-    assert answers[2] == Prediction(
-        path=(tmp_path / "none.wav").as_posix(),
-        error="there is no such file; correct its path or leave it out",
-    )
+    assert [item.code for item in answers[1].findings] == ["not-sound"]
+    missing = Finding("missing", (tmp_path / "none.wav").as_posix())
+    assert answers[2] == Prediction(missing.path, error=missing.reason, findings=(missing,))
 
 
 def test_folders_are_searched_and_paths_stay_as_typed(tiny_data, tmp_path, monkeypatch):
@@ -215,7 +444,9 @@ def test_a_truncated_file_is_predicted_with_a_warning(predictor, tiny_data, tmp_
     (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
     answer = predictor.predict(tmp_path / "cut.wav")
     assert answer.predicted == "hum"
-    assert "truncated" in answer.warnings[0]
+    assert [item.code for item in answer.findings] == ["truncated"]
+    assert answer.findings[0].path == answer.path
+    assert answer.warnings == (answer.findings[0].reason,)
 
 
 def test_the_predictor_hears_what_training_heard(predictor, tiny_data, tiny_model):
@@ -256,12 +487,9 @@ def test_silence_around_a_sound_changes_nothing(predictor, silence):
 
 def test_scores_and_predictions_count_the_same_windows(predictor, tiny_data, tmp_path):
     pytest.importorskip("keras", reason="the train extra is not installed")
+    from timbrel.dataset.corpus import open_corpus
     from timbrel.dataset.manifest import read_dataset
-    from timbrel.evaluation.calibration import file_means
-    from timbrel.features.cache import FeatureCache
-    from timbrel.networks.recipes import get_recipe
-    from timbrel.training.prepare import prepare
-    from timbrel.workflows.held_out import hear_aside
+    from timbrel.evaluation.run import score_recordings
 
     for kind in ("hiss", "hum", "whistle"):
         (tmp_path / "data" / kind).mkdir(parents=True)
@@ -269,13 +497,11 @@ def test_scores_and_predictions_count_the_same_windows(predictor, tiny_data, tmp
             padded = np.pad(soundfile.read(file)[0], (1234, 30_000))
             soundfile.write(tmp_path / "data" / kind / file.name, padded, RATE)
     predictor = heard_deeply(predictor)
-    recipe = dataclasses.replace(get_recipe("tutorial-cnn"), windowing=predictor.windowing)
-    dataset = read_dataset(tmp_path / "data")
-    prepared = prepare(dataset, recipe, cache=FeatureCache(None))
-    aside = hear_aside(prepared, np.arange(6), predictor.probabilities)
-    for number, (item, mean) in enumerate(
-        zip(prepared.recordings, file_means(aside.windows, aside.file), strict=True)
-    ):
-        assert (aside.file == number).sum() < 8
+    with open_corpus(read_dataset(tmp_path / "data"), predictor.windowing) as corpus:
+        scores = score_recordings(
+            corpus, corpus.has_class, predictor.probabilities, classes=len(predictor.labels)
+        )
+    for row, (item, mean) in enumerate(zip(corpus.recordings, scores.files(1.0), strict=True)):
+        assert (scores.row == row).sum() < 8
         for label, value in predictor.predict(item.file).top:
             assert value == pytest.approx(mean[predictor.labels.index(label)], abs=1e-6)

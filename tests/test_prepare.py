@@ -30,16 +30,13 @@ def copied(tmp_path):
     return data
 
 
-def test_copies_share_a_group_and_each_is_named(copied, tmp_path):
+def test_copies_share_a_group_and_each_is_named(copied, tmp_path, recorder):
     cache = FeatureCache(tmp_path / "cache")
-    stages = []
     for cached in (False, True):
-        prepared = prepare(
-            read_dataset(copied), cache=cache, progress=lambda stage, *_: stages.append(stage)
-        )
+        prepared = prepare(read_dataset(copied), cache=cache, progress=recorder)
         assert prepared.cached is cached
         assert_copies_are_joined_and_named(prepared)
-    assert "comparing" in stages
+    assert "comparing" in {stage[0] for stage in recorder.stages}
 
 
 def assert_copies_are_joined_and_named(prepared):
@@ -56,14 +53,15 @@ def assert_copies_are_joined_and_named(prepared):
     for path, copies in joined.items():
         assert {other for other in group if group[other] == group[path]} == {path, *copies}
     assert len(set(group.values())) == 12
-    side = "; both stay on one side of the split"
-    assert sorted(map(str, prepared.audit.warnings)) == [
-        f"hiss/same.wav: it is the same file as hiss/2.wav{side}",
-        f"hiss/softer.wav: it is the same sound as hiss/0.wav{side}",
-        f"hiss/trimmed.mp3: it is the same sound as hiss/0.wav{side}",
-        f"hum/wrong.flac: it is the same sound as hiss/1.wav{side}, but it is labelled 'hum' and "
-        "the other 'hiss': listen, and correct one of the labels",
-    ]
+    found = {(item.path, item.code, item.facts["other"]) for item in prepared.audit.warnings}
+    copies = {
+        ("hiss/same.wav", "exact-duplicate", "hiss/2.wav"),
+        ("hiss/softer.wav", "near-duplicate", "hiss/0.wav"),
+        ("hiss/trimmed.mp3", "near-duplicate", "hiss/0.wav"),
+        ("hum/wrong.flac", "exact-duplicate", "hiss/1.wav"),
+    }
+    assert found == copies | {("hum/wrong.flac", "label-conflict", "hiss/1.wav")}
+    assert {(item.path, item.code, item.facts["other"]) for item in prepared.audit.copies} == copies
 
 
 @pytest.mark.slow

@@ -1,18 +1,21 @@
-"""`progress=True`: bars in a notebook's cell or on a terminal, nowhere else."""
+"""One protocol of progress: bars in a notebook or on a terminal, or an object that is told."""
 
 import inspect
+import io
 import sys
 import types
+import xml.etree.ElementTree as ElementTree
 
 import pytest
+from rich.console import Console
 
 import timbrel
-from timbrel import InvalidArgument
-from timbrel.display import cell as cells
-from timbrel.display.bars import NoBars, progress_bars
-from timbrel.display.cell import NotebookBars
-from timbrel.workflows.observer import TrainObserver
-from timbrel.workflows.watched import BarsObserver
+from timbrel import InvalidArgument, Progress
+from timbrel import progress as module
+from timbrel.cli.console import Terminal
+from timbrel.cli.watch import CommandProgress
+from timbrel.findings import Finding
+from timbrel.progress import NotebookProgress, TerminalProgress, watching
 
 
 class Clock:
@@ -35,70 +38,115 @@ def cell(monkeypatch):
         pages.append(page)
         return types.SimpleNamespace(update=pages.append)
 
-    module = types.SimpleNamespace(HTML=lambda page: page, display=display)
-    monkeypatch.setitem(sys.modules, "IPython.display", module)
-    monkeypatch.setattr(cells, "time", Clock())
-    monkeypatch.setattr("rich.console.Console.is_jupyter", True, raising=False)
+    ipython = types.SimpleNamespace(HTML=lambda page: page, display=display)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython)
+    monkeypatch.setattr(module, "time", Clock())
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     return pages
 
 
 def words(page):
-    import xml.etree.ElementTree as ElementTree
-
     tree = ElementTree.fromstring(page)
     tree.remove(tree.find("style"))
     return "".join(tree.itertext()).replace("\xa0", " ")
 
 
 def test_bars_are_where_they_can_be_seen(monkeypatch):
-    from rich.progress import Progress
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
-    assert type(progress_bars()) is NoBars
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    assert type(progress_bars()) is Progress
+    with watching(False) as told:
+        assert type(told) is Progress
+    with watching(True) as told:
+        assert type(told) is TerminalProgress
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    assert type(progress_bars()) is NotebookBars
+    with watching(True) as told:
+        assert type(told) is NotebookProgress
+
+
+def test_who_is_told_is_the_one_that_was_passed(recorder):
+    with watching(recorder) as told:
+        assert told is recorder
+
+
+def test_what_is_no_progress_is_refused():
+    with pytest.raises(InvalidArgument, match="`progress` must be True, False or a timbrel"):
+        watching(print).__enter__()
 
 
 def test_a_cell_shows_bars_and_at_last_how_long_it_took(cell):
-    with progress_bars() as shown:
-        first = shown.add_task("reading", total=4)
-        shown.advance(first)
-        shown.update(first, completed=2, note="<b>&")
-        second = shown.add_task("training", total=None)
-        shown.update(second, visible=False)
-        shown.remove_task(second)
-    assert [words(page) for page in cell] == [
-        " reading 0 of 4",
-        " reading 1 of 4",
-        " reading 2 of 4 · <b>&",
-        " reading 2 of 4 · <b>& training ",
-        " reading 2 of 4 · <b>&",
-        " reading 2 of 4 · <b>&",
-        "Done in 3.5 s",
+    with watching(True) as told:
+        told.stage("reading", 0, 4)
+        told.stage("reading", 2, 4, "<b>&")
+        told.stage("training", 0, None)
+        told.stage("training", 1, 1)
+        told.stage("reading", 4, 4)
+    assert [words(page).strip() for page in cell] == [
+        "reading 0 of 4",
+        "reading 2 of 4 · <b>&",
+        "reading 2 of 4 · <b>& training",
+        "reading 2 of 4 · <b>&",
+        "",
+        "Done in 3.0 s",
     ]
-    assert 'style="width:50.0%"' in cell[2]
+    assert 'style="width:50.0%"' in cell[1]
 
 
 def test_a_cell_says_that_work_was_stopped(cell):
     def interrupted():
-        with progress_bars() as shown:
-            shown.add_task("reading", total=4)
+        with watching(True) as told:
+            told.stage("reading", 0, 4)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert words(cell[-1]) == "Stopped after 1.0 s"
+    assert words(cell[-1]).startswith("Stopped after ")
 
 
 def test_what_is_done_at_once_shows_nothing(cell, monkeypatch):
-    monkeypatch.setattr(cells, "time", types.SimpleNamespace(monotonic=lambda: 1.0))
-    with progress_bars() as shown:
-        shown.update(shown.add_task("reading", total=4), completed=4)
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: 1.0))
+    with watching(True) as told:
+        told.stage("reading", 4, 4)
     assert cell == []
+
+
+def test_a_terminal_has_a_bar_for_each_stage_until_it_is_done():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with TerminalProgress(console) as told:
+        told.stage("reading", 1, 3)
+        told.stage("training", 2, 8, "epoch 1\nof [3]")
+        tasks = {task.description: task for task in told._bars.tasks}
+        assert (tasks["reading"].completed, tasks["reading"].total) == (1, 3)
+        assert tasks["training"].fields["note"] == "epoch 1\\nof [3]"
+        told.stage("reading", 3, 3)
+        told.stage("training", 3, 8)
+        assert [task.description for task in told._bars.tasks] == ["training"]
+
+
+def command(capsys, *, quiet=False, verbose=False):
+    return CommandProgress(Terminal(quiet, verbose))
+
+
+FEW = [Finding("silent-background", f"noise/{number}.wav") for number in range(9)]
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(False, 5), (True, 9)])
+def test_a_command_names_the_first_findings_of_a_code(capsys, verbose, shown):
+    with command(capsys, verbose=verbose) as told:
+        for finding in FEW:
+            told.finding(finding)
+        told.finding(Finding("no-bytes", "broken.wav"))
+    err = capsys.readouterr().err
+    assert err.count("Warning: noise/") == shown
+    assert ("and 4 more warnings" in err) != verbose
+    # What makes a recording unusable is named when the command ends.
+    assert "broken.wav" not in err
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 2)])
+def test_epochs_are_for_the_verbose(capsys, verbose, lines):
+    row = {"loss": 1.25, "acc": 0.5, "val_loss": None, "val_acc": None, "seconds": 2.0}
+    with command(capsys, verbose=verbose) as told:
+        for epoch in (1, 2):
+            told.row("epochs", {"epoch": epoch, **row})
+    assert capsys.readouterr().out.count("Epoch  ") == lines
 
 
 @pytest.mark.parametrize(
@@ -116,7 +164,7 @@ def test_what_is_done_at_once_shows_nothing(cell, monkeypatch):
     ],
     ids=["check", "predict", "evaluate_models", "explore", "make_synthetic", "prepare", "tag"],
 )
-def test_each_verb_shows_how_far_it_is(call, cell, tiny_data, tiny_model, tmp_path, monkeypatch):
+def test_each_verb_shows_how_far_it_is(call, cell, tiny_data, tiny_model, tmp_path):
     if "evaluate_models" in call.__code__.co_names:  # Not on what it was trained on.
         from conftest import write_folder
 
@@ -139,20 +187,6 @@ def test_training_and_evaluation_show_how_far_they_are(cell, untrained, tiny_dat
     assert said[-1].startswith("Done in ")
 
 
-def test_a_training_shows_its_epochs_and_figures(cell):
-    with progress_bars() as shown:
-        observer = BarsObserver(shown)
-        observer.steps(1, 10, 40)
-        observer.epoch({"loss": 1.25, "val_acc": 0.5})
-        observer.steps(2, 20, 40)
-        observer.progress("exporting", 0, 1)
-        observer.progress("exporting", 1, 1)
-    said = [words(page) for page in cell]
-    assert " training 10 of 40 · epoch 1" in said
-    assert " training 20 of 40 · epoch 2 (before: loss 1.250, val_acc 0.500)" in said
-    assert " exporting 0 of 1" in said
-
-
 def test_nothing_is_shown_unless_asked(cell, tiny_data, tiny_model):
     timbrel.predict([tiny_data / "hum"], tiny_model)
     assert cell == []
@@ -163,13 +197,6 @@ def test_a_script_prints_nothing(tiny_data, tiny_model, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("verb", [timbrel.train, timbrel.evaluate, timbrel.check])
-def test_bars_do_not_go_with_an_observer(verb, tiny_data, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidArgument, match="pass one of them. Got both"):
-        verb(tiny_data, progress=True, observer=TrainObserver())
-
-
 def test_every_verb_that_takes_long_offers_it():
     verbs = {
         name
@@ -178,6 +205,6 @@ def test_every_verb_that_takes_long_offers_it():
         and "progress" in inspect.signature(getattr(timbrel, name)).parameters
     }
     assert verbs == {
-        *("check", "demo", "evaluate", "evaluate_models", "explore", "make_synthetic", "predict"),
-        *("prepare", "tag", "train", "undo_tag"),
+        *("check", "demo", "evaluate", "evaluate_models", "explore", "fetch_data", "fit"),
+        *("make_synthetic", "predict", "prepare", "tag", "train", "undo_tag"),
     }

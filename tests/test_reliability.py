@@ -7,11 +7,6 @@ from timbrel.evaluation.intervals import wilson
 from timbrel.evaluation.metrics import scores
 from timbrel.evaluation.reliability import reliability
 
-pytest.importorskip("matplotlib", reason="the train extra is not installed")
-pytest.importorskip("jinja2", reason="the train extra is not installed")
-
-from timbrel.report.reliability import reliability_of
-
 
 def drawn(count: int = 500, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
@@ -53,36 +48,3 @@ def test_interval_of_a_single_prediction_is_wide():
     assert [(item.low, item.high, item.count) for item in only] == [(14 / 15, 1.0, 1)]
     assert only[0].ci95[0] < 0.25
     assert only[0].ci95[1] == 1.0
-
-
-def rows(confidence: float, right: int, count: int = 100) -> list[dict]:
-    return [
-        {
-            "label": "a",
-            "predicted": "a" if number < right else "b",
-            "probabilities": [confidence, 1 - confidence],
-        }
-        for number in range(count)
-    ]
-
-
-@pytest.mark.parametrize(("right", "verdict"), [(50, "high"), (70, "fitting"), (95, "low")])
-@pytest.mark.parametrize("given", [True, False])
-def test_verdict_on_confidence(right, verdict, given):
-    between = (right / 100 - 0.06, right / 100 + 0.06) if given else (None, None)
-    found = reliability_of(rows(0.72, right), repeats=1, between=between)
-    assert found.verdict == verdict
-    assert found.accuracy == pytest.approx(right / 100)
-
-
-def test_diagram_without_predictions():
-    assert reliability_of([], repeats=1, between=(None, None)) is None
-    lost = [{"label": "a", "predicted": "a", "probabilities": [float("nan")]}]
-    assert reliability_of(lost, repeats=1, between=(None, None)) is None
-
-
-def test_counts_are_written_over_the_bars():
-    found = reliability_of(rows(0.72, 50, 12_345), repeats=1, between=(0.4, 0.6))
-    assert [mark.text for mark in found.counts.marks] == ["12k"]
-    assert "67\u00a0% to 73\u00a0%: 12345" in found.counts.alt
-    assert "72\u00a0% sure" in found.diagram.alt

@@ -7,6 +7,7 @@ import pytest
 
 from timbrel.dataset.recording import Recording
 from timbrel.dataset.repeats import settle_repeats
+from timbrel.findings import Finding
 
 
 def stretch(label, start, end, path="a.wav"):
@@ -39,11 +40,10 @@ def test_the_sweep_finds_what_looking_at_every_pair_finds(labels, seed):
         items.append(stretch(rng.choice(list(labels)), start, ends, rng.choice(["a", "b"])))
     items = list(dict.fromkeys(items))
     expected = contradicted(items)
-    kept, problems, _ = settle_repeats(items)
+    kept, findings = settle_repeats(items, "data")
     assert kept == [item for item in items if item not in expected]
-    assert {problem.path for problem in problems} == {item.name for item in expected}
-    for problem in problems:
-        assert "labelled" in problem.message
+    assert {item.path for item in findings} == {item.name for item in expected}
+    assert {item.code for item in findings} <= {"two-labels", "overlapping-labels"}
 
 
 def test_a_problem_names_a_stretch_that_overlaps_and_has_another_label():
@@ -53,30 +53,26 @@ def test_a_problem_names_a_stretch_that_overlaps_and_has_another_label():
         for start in rng.uniform(0, 100, 60).round(2)
     ]
     by_times = {(item.times, item.label): item for item in items}
-    _, problems, _ = settle_repeats(items)
-    assert len(problems) > 30
-    for problem in problems:
-        # it is labelled 'x', and 1–2 s of the same recording 'y'; …
-        _, label, where, other, _ = problem.message.split("'")
-        own = problem.path.removeprefix("a.wav [").removesuffix("]")
-        rival = by_times[
-            where.removeprefix(", and ").removesuffix(" of the same recording "), other
-        ]
-        item = by_times[own, label]
+    _, findings = settle_repeats(items, "data")
+    assert len(findings) > 30
+    for finding in findings:
+        own = finding.path.removeprefix("a.wav [").removesuffix("]")
+        item = by_times[own, finding.facts["label"]]
+        rival = by_times[finding.facts["where"], finding.facts["other"]]
         assert item.label != rival.label
         assert max(item.start, rival.start) < min(item.end, rival.end)
 
 
 def test_edges_drawn_by_hand_may_overlap_a_little():
-    kept, problems, _ = settle_repeats([stretch("x", 0, 1.015), stretch("y", 1, 2)])
-    assert (len(kept), problems) == (2, [])
-    kept, problems, _ = settle_repeats([stretch("x", 0, 1.025), stretch("y", 1, 2)])
-    assert (kept, len(problems)) == ([], 2)
+    kept, findings = settle_repeats([stretch("x", 0, 1.015), stretch("y", 1, 2)], "data")
+    assert (len(kept), findings) == (2, [])
+    kept, findings = settle_repeats([stretch("x", 0, 1.025), stretch("y", 1, 2)], "data")
+    assert (kept, len(findings)) == ([], 2)
 
 
 def test_a_short_stretch_inside_a_long_one_contradicts_it():
-    kept, problems, _ = settle_repeats([stretch("x", 0, 9), stretch("y", 4, 4.01)])
-    assert (kept, len(problems)) == ([], 2)
+    kept, findings = settle_repeats([stretch("x", 0, 9), stretch("y", 4, 4.01)], "data")
+    assert (kept, len(findings)) == ([], 2)
 
 
 @pytest.mark.slow
@@ -85,5 +81,6 @@ def test_many_stretches_of_one_recording():
     items = [
         stretch("xy"[number % 2], number * 0.5, number * 0.5 + 0.5) for number in range(50_000)
     ]
-    kept, problems, _ = settle_repeats(items + items[:7])
-    assert (len(kept), problems) == (50_000, [])
+    kept, findings = settle_repeats(items + items[:7], "data")
+    assert len(kept) == 50_000
+    assert findings == [Finding("repeated-rows", "data", {"count": 7})]

@@ -15,8 +15,7 @@ from jsonschema import Draft202012Validator
 import timbrel
 from conftest import write_folder
 from schemas import SCHEMAS, validator
-from timbrel.dataset.findings import KINDS
-from timbrel.tagging.journal import read_lines
+from timbrel.findings import KINDS
 from timbrel.workflows.evaluate import evaluate
 
 # Backends that the tests do not train on.
@@ -93,7 +92,7 @@ def optional(name):
     return {
         "evaluation.json": {"gap_ci95", "threshold", "learning_curve", "parts", "none_of_these"},
         "model.json": {"files", "accept", "tensorflow", "tensorflow-cpu", "torch", "jax"},
-        "journal.json": {"text", "sha256", "original", "delta"},
+        "journal.json": {"text", "size", "sha256", "original", "delta"},
     }.get(name, set())
 
 
@@ -193,21 +192,31 @@ def test_a_journal(tiny_model, library, tmp_path):
         shutil.copytree(library, source, symlinks=True, dirs_exist_ok=True)
         return timbrel.tag(source, to, tiny_model, mode=mode, threshold=0, **options)
 
+    def read_lines():
+        return [json.loads(line) for line in journal.read_text().splitlines()]
+
+    class Reading(timbrel.Progress):
+        def stage(self, name, done, total, note=""):
+            written.extend(read_lines())
+
     journal = sort("link").journal
-    lines = list(read_lines(journal))
+    lines = read_lines()
     plan = next(row for row in lines if row["line"] == "plan")
     # As if the run had been interrupted before the first of its plans was carried out.
     (journal.parent / plan["to"]).unlink()
     kept = [row for row in lines if row != {"line": "done", "n": plan["n"]}]
     journal.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept))
     sort("link")
-    written += read_lines(journal)
+    written += read_lines()
     for mode, options in (("copy", {}), ("move", {}), ("move", {"write_tags": True})):
         shutil.rmtree(tmp_path / f"sorted-{mode}", ignore_errors=True)
         shutil.rmtree(tmp_path / f"from-{mode}", ignore_errors=True)
         journal = sort(mode, **options).journal
-        written += read_lines(journal)
-    timbrel.undo_tag(journal, lambda done, total: written.extend(read_lines(journal)))
+        written += read_lines()
+    # As if somebody had moved a file by hand.
+    plan = next(row for row in read_lines() if row["line"] == "plan")
+    (journal.parent / plan["to"]).rename(journal.parent / "moved.wav")
+    timbrel.undo_tag(journal, Reading())
     kinds = {row["line"] for row in written}
     assert kinds == set(SCHEMAS["journal.json"]["$defs"])
     assert {row["kind"] for row in written if row["line"] == "plan"} == {

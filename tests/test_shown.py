@@ -10,8 +10,9 @@ import timbrel
 from conftest import RATE, write_folder
 from shown import HOSTILE, rows, shown, words
 from timbrel import Prediction
-from timbrel.dataset.findings import Finding
-from timbrel.dataset.recording import Dataset, Problem, Recording
+from timbrel.dataset.recording import Dataset, Recording
+from timbrel.findings import Finding
+from timbrel.report.view import ScoreView
 from timbrel.workflows.check import Checked, CheckResult
 from timbrel.workflows.compare import Comparison
 from timbrel.workflows.demo import DemoResult
@@ -94,24 +95,29 @@ def test_many_classes_are_cut_short():
     recordings = tuple(
         Recording(f"{number}.wav", Path("x"), f"class {number:03}", "group") for number in range(99)
     )
-    data = Dataset("many", recordings, problems=(Problem("row 3", "is odd"),), notes=("A note.",))
+    findings = (
+        Finding("empty-cell", "row 3", {"column": "label"}),
+        Finding("lost-class", "", {"label": "a"}),
+    )
+    data = Dataset("many", recordings, findings)
     assert len(rows(data)) == 30
     assert "… and 69 more" in words(data)
     assert "99 recordings of 99 classes many · in 1 group" in words(data)
-    assert "row 3: is odd A note." in words(data)
+    assert "row 3: it has no label; fill it in or delete the row No recording of 'a'" in words(data)
     assert repr(data).endswith("class 004, …; 1 row not usable)")
 
 
 def test_a_waveform_is_drawn_and_played():
     waveform = np.float32(np.sin(np.arange(20 * RATE) / 9))
     waveform[:RATE] = 0
-    sound = timbrel.Decoded(waveform, RATE, 44_100, 2, 20.0, warnings=("it is odd",))
+    odd = Finding("too-loud", "a.wav", {"peak": 2.0})
+    sound = timbrel.Decoded(waveform, RATE, 44_100, 2, 20.0, findings=(odd,))
     assert repr(sound) == "Decoded(20 s at 16 kHz; the file: stereo, 44.1 kHz, 1 warning)"
     page = shown(sound)
     assert page.find(".//audio").get("src").startswith("data:audio/")
     assert "the first 10 s can be played" in words(sound)
     assert "loudest sample at 100 % of full scale" in words(sound)
-    assert "it is odd" in words(sound)
+    assert odd.reason in words(sound)
     # 16 of 320 columns are the silence: flat.
     bars = page.find(".//path").get("d").split("M")[1:]
     heights = [
@@ -141,12 +147,16 @@ def test_a_score_stands_with_its_interval_and_what_flatters_it(tiny_training, pr
         confusion=[[1, 1, 0], [0, 2, 0], [0, 0, 2]],
     )
     evaluation["file"] = {"accuracy": 5 / 6, "ci95": {"accuracy": [0.5, 1.0]}}
-    result = EvaluateResult(evaluation, prepared, [], (Problem("a.wav", "is broken"),))
+    result = EvaluateResult(evaluation, prepared, [], (Finding("no-samples", "a.wav"),))
     said = words(result)
-    assert said.startswith("83.3 % of 5 recordings right tutorial-cnn · held out, whole groups")
-    assert "95 % interval 50.0 % to 100.0 %" in said
-    assert "Leaky split 99.0 % pieces of a recording on both sides" in said
-    assert "a.wav: is broken" in said
+    assert said.startswith(
+        "83.3 % of 5 recordings right (95 % interval 50–100 %) tutorial-cnn · 5 recordings held "
+        "out, whole groups"
+    )
+    assert "Random split 99.0 % 97–100 % pieces of one recording on both sides" in said
+    for statement in ScoreView(evaluation).statements:
+        assert str(statement).replace("\xa0", " ") in said
+    assert "a.wav: it holds no samples" in said
     assert rows(result)[-3:] == [
         ["hiss", "1", "1", "", "50 %"], ["hum", "", "2", "", "100 %"],
         ["whistle", "", "", "2", "100 %"],
@@ -155,9 +165,9 @@ def test_a_score_stands_with_its_interval_and_what_flatters_it(tiny_training, pr
     whiskers = [item.get("style") for item in page.iterfind(".//i")]
     assert whiskers[0] == "left:50.0%;width:50.0%"
     titles = [cell.get("title") for cell in page.iterfind(".//table[@class='matrix']//td")]
-    assert "hiss, heard as hum: 1 (50\xa0%)" in titles
+    assert "hiss, taken for hum: 1 (50\xa0%)" in titles
     assert repr(result) == (
-        "EvaluateResult(tutorial-cnn: 83.3 % of 5 recordings right, 95 % interval 50 % to 100 %)"
+        "EvaluateResult(tutorial-cnn: 83.3 % of 5 recordings right (95 % interval 50–100 %))"
     )
 
 
@@ -178,41 +188,40 @@ def test_a_score_of_nothing_is_said_to_be_none(tiny_training, prepared):
 
 
 def test_findings_say_what_to_do():
-    findings = tuple(
-        Finding(f"{number}.wav", "silent", "Every sample is zero.", "Take it out.")
-        for number in range(30)
-    )
+    findings = tuple(Finding("silent", f"{number}.wav", {"channels": 1}) for number in range(30))
     item = Recording("a.wav", Path("x"), "Bell", "a.wav")
-    result = CheckResult("data", "tutorial-cnn", (Checked(item, False, None),) * 30, findings)
-    assert repr(findings[0]) == "Finding('0.wav': silent, Every sample is zero.)"
+    result = CheckResult("data", "tutorial-cnn", (Checked(item, False, None, None),) * 30, findings)
+    assert repr(findings[0]) == f"Finding('0.wav': silent, {findings[0].message})"
     said = words(result)
     assert said.startswith("30 recordings, 0 of them usable; nothing else was found. data")
     assert "Every sample is zero: 30" in said
     assert "… and 10 more" in said
-    assert rows(result)[0] == ["0.wav", "silent", "Every sample is zero. Take it out."]
+    assert rows(result)[0] == ["0.wav", "silent", findings[0].text]
 
 
 def test_models_stand_side_by_side(tiny_training):
     other = evaluation_of(tiny_training, against_first={"points": -0.25, "ci95": [-0.5, 0.0]})
     other["file"] = {**other["file"], "accuracy": 0.5}
-    both = Comparison(("one", "two"), (tiny_training.evaluation, other), ("A note.",), ())
+    note = Finding("lost-class", "", {"label": "gong"})
+    both = Comparison(("one", "two"), (tiny_training.evaluation, other), (note,), ())
     assert [row[0] for row in rows(both)] == ["one", "two"]
-    assert rows(both)[1][2] == "50.0 %"
-    assert rows(both)[1][4] == "−25.0 points"
-    assert "A note." in words(both)
+    assert rows(both)[1][2].startswith("50.0 % ")
+    assert "two against one: −25.0 points of files" in words(both)
+    assert note.text in words(both)
 
 
 def test_a_model_says_what_it_is(tiny_training):
     found = timbrel.info(tiny_training.path)
     cells = dict(row for row in rows(found))
-    assert cells["classes"] == "3: hiss, hum, whistle"
-    assert cells["hears"] == "MFCC of 0.10 s at 16 kHz, every 0.10 s"
-    assert cells["right"].startswith("100.0 % of ") or "that it never heard" in cells["right"]
-    assert cells["parameters"] == f"{tiny_training.metadata['parameters']:,}"
+    assert cells["classes"].endswith(": hiss (8), hum (8), whistle (8)")
+    assert cells["hears"].startswith("MFCC picture of 0.10 s at 16 kHz, every 0.10 s; ")
+    assert cells["scored on"] == "5 recordings that it never heard"
+    assert cells["files right"].endswith(" %)")
+    assert cells["network"].startswith(f"{tiny_training.metadata['parameters']:,} parameters, ")
     unsaid = replace(found, scores={"file": {"accuracy": "much"}, "held_out_files": 3})
-    assert dict(row for row in rows(unsaid))["right"] == "it does not say"
+    assert "files right" not in dict(rows(unsaid))
     for odd in (None, {}, {"file": None}, {"file": {"accuracy": 1.0}, "held_out_files": "x"}):
-        assert dict(row for row in rows(replace(found, scores=odd)))["right"] == "it does not say"
+        assert dict(rows(replace(found, scores=odd)))["scored on"] == "nothing"
 
 
 def test_sorting_says_where_files_went():
@@ -229,7 +238,10 @@ def test_sorting_says_where_files_went():
 
 def test_names_from_outside_are_never_markup(tiny_training, prepared):
     item = Recording(HOSTILE, Path(HOSTILE), HOSTILE, HOSTILE + "group", fold=HOSTILE)
-    finding = Finding(HOSTILE, "silent", HOSTILE, HOSTILE)
+    facts = dict.fromkeys(("label", "other", "other_label"), HOSTILE)
+    finding = Finding("label-conflict", HOSTILE, facts)
+    broken = Finding("not-sound", HOSTILE, {"cause": HOSTILE})
+    note = Finding("lost-class", HOSTILE, {"label": HOSTILE})
     labels = [HOSTILE, "hum", "whistle"]
     evaluation = evaluation_of(tiny_training, labels=labels, recipe=HOSTILE)
     evaluation["protocol"] = {**evaluation["protocol"], "notes": [HOSTILE]}
@@ -239,16 +251,16 @@ def test_names_from_outside_are_never_markup(tiny_training, prepared):
     tagged = TagResult(failed=[(HOSTILE, HOSTILE)], notes=[HOSTILE], journal=Path(HOSTILE))
     tagged.counts[HOSTILE] = 1
     for thing in (
-        Dataset(HOSTILE, (item,), (Problem(HOSTILE, HOSTILE),), (HOSTILE,)),
-        CheckResult(HOSTILE, HOSTILE, (Checked(item, True, None),), (finding,)),
-        EvaluateResult(evaluation, prepared, [], (Problem(HOSTILE, HOSTILE),)),
+        Dataset(HOSTILE, (item,), (broken, note)),
+        CheckResult(HOSTILE, HOSTILE, (Checked(item, True, None, None),), (finding,)),
+        EvaluateResult(evaluation, prepared, [], (broken,)),
         TrainResult(Path(HOSTILE), evaluation, metadata, ()),
-        Comparison((HOSTILE, HOSTILE), (evaluation, evaluation), (HOSTILE,), ()),
-        Comparison((HOSTILE,), (evaluation,), (HOSTILE,), ()),
+        Comparison((HOSTILE, HOSTILE), (evaluation, evaluation), (note,), ()),
+        Comparison((HOSTILE,), (evaluation,), (note,), ()),
         replace(found, model=HOSTILE, labels=tuple(labels), notes=(HOSTILE,)),
         replace(found, recipe={"name": HOSTILE, "description": HOSTILE}),
         tagged,
-        timbrel.Decoded(np.zeros(9, np.float32), RATE, RATE, 1, 1.0, warnings=(HOSTILE,)),
+        timbrel.Decoded(np.zeros(9, np.float32), RATE, RATE, 1, 1.0, findings=(finding,)),
     ):
         assert "<script" not in thing._repr_html_()
         assert "alert('x')" in words(thing)

@@ -7,8 +7,9 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from timbrel.dataset.manifest import Recording, read_dataset
-from timbrel.dataset.splits import hold_out
+from timbrel.dataset.splits import hold_out, split_parts
 from timbrel.errors import DataError
+from timbrel.findings import Finding
 
 
 def recordings(*rows):
@@ -55,7 +56,7 @@ def test_the_real_recordings_are_split_as_published(shared):
     split = hold_out(items)
     assert np.flatnonzero(split.held_out).tolist() == test.tolist()
     assert split.held_out.sum() == 60
-    assert (split.notes, split.grouped) == ((), True)
+    assert (split.findings, split.grouped) == ((), True)
 
 
 @pytest.mark.parametrize(("folds", "seed"), [(5, 0), (5, 1), (3, 7), (8, 0)])
@@ -122,9 +123,9 @@ def test_a_class_with_a_single_recording_is_trained_on_and_named():
     split = hold_out(items)
     assert not split.held_out[10]
     assert split.held_out.sum() == 4
-    assert split.notes == (
-        "Class 'Big drum' has a single recording: it is trained on, and left out of the score.",
-    )
+    facts = {"label": "Big drum", "unit": "recording"}
+    assert split.findings == (Finding("single-group", "", facts),)
+    assert split.notes == (split.findings[0].text,)
 
 
 def test_a_class_with_a_single_group_is_trained_on_and_named():
@@ -133,9 +134,8 @@ def test_a_class_with_a_single_group_is_trained_on_and_named():
     kept, out = sides(items, split.held_out, "label")
     assert out == {"class 1", "class 2"}
     assert "class 0" in kept
-    assert split.notes == (
-        "Class 'class 0' has a single group: it is trained on, and left out of the score.",
-    )
+    facts = {"label": "class 0", "unit": "group"}
+    assert split.findings == (Finding("single-group", "", facts),)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -153,15 +153,13 @@ def test_folds_shrink_to_the_smallest_class_and_say_so():
     items = recordings(*([("a",)] * 20 + [("Hi-hat",)] * 3 + [("c",)] * 4))
     split = hold_out(items)
     assert split.held_out[20:23].sum() == 1
-    assert split.notes == (
-        "1 of 3 folds is held out instead of 1 of 5: the smallest class, 'Hi-hat', "
-        "has 3 recordings.",
-    )
+    facts = {"folds": 3, "usual": 5, "label": "Hi-hat", "unit": "recording"}
+    assert split.findings == (Finding("larger-fold", "", facts),)
 
 
 def test_as_many_groups_as_folds_are_enough():
-    assert hold_out(recordings(*([("a",)] * 5 + [("b",)] * 9))).notes == ()
-    assert hold_out(grouped(5, 9)).notes == ()
+    assert hold_out(recordings(*([("a",)] * 5 + [("b",)] * 9))).findings == ()
+    assert hold_out(grouped(5, 9)).findings == ()
 
 
 # The first fold that scikit-learn deals is recordings 0, 2 and 3: all there is of class a.
@@ -173,7 +171,7 @@ def test_a_fold_that_would_leave_a_class_untrained_is_passed_over():
 
 
 def test_a_class_that_the_held_out_part_lacks_is_named():
-    assert any("'a'" in note and "score" in note for note in hold_out(LOPSIDED).notes)
+    assert Finding("not-held-out", "", {"label": "a"}) in hold_out(LOPSIDED).findings
 
 
 def test_folds_shrink_to_groups_and_not_to_recordings():
@@ -182,9 +180,8 @@ def test_folds_shrink_to_groups_and_not_to_recordings():
     kept, out = sides(items, split.held_out, "group")
     assert not kept & out
     assert split.held_out[:20].sum() == 10
-    assert split.notes == (
-        "1 of 2 folds is held out instead of 1 of 5: the smallest class, 'class 0', has 2 groups.",
-    )
+    facts = {"folds": 2, "usual": 5, "label": "class 0", "unit": "group"}
+    assert split.findings == (Finding("larger-fold", "", facts),)
 
 
 @pytest.mark.parametrize("items", [recordings(("a",), ("b",)), grouped(1, 1, each=5)])
@@ -202,7 +199,7 @@ def test_the_last_fold_is_the_last_in_the_order_of_numbers():
     items = recordings(*[(label, None, fold) for fold in ("9", "10", "1") for label in "ab"])
     split = hold_out(items)
     assert split.held_out.tolist() == [False, False, True, True, False, False]
-    assert split.notes == ("Held out: fold '10' of the data's own folds.",)
+    assert split.findings == (Finding("own-fold-held-out", "", {"fold": "10"}),)
     assert split.grouped
 
 
@@ -228,26 +225,25 @@ def test_the_fold_column_goes_before_the_number_of_folds_and_the_seed():
         assert hold_out(items, **how).held_out.tolist() == [False] * 8 + [True] * 2
 
 
-def test_groups_that_the_folds_tear_apart_are_named():
+def test_groups_that_the_folds_split_are_named():
     rows = [("a", "G1", "1"), ("b", "G2", "1"), ("a", "G1", "2"), ("b", "G3", "2")]
     split = hold_out(recordings(*rows))
     assert split.held_out.tolist() == [False, False, True, True]
     assert not split.grouped
-    assert "'G1'" in split.notes[1]
-    assert "not fully honest" in split.notes[1]
+    assert split.findings[1] == Finding("split-groups", "", {"groups": ["G1"]})
 
 
-def test_a_fold_that_tears_no_held_out_group_is_honest():
+def test_a_fold_that_splits_no_held_out_group_is_honest():
     rows = [("a", "G1", "1"), ("a", "G1", "2"), ("b", "G2", "1"), ("a", "G3", "3")]
     split = hold_out(recordings(*rows))
     assert split.grouped
-    assert not any("tear" in note for note in split.notes)
+    assert "split-groups" not in [item.code for item in split.findings]
 
 
 def test_a_class_that_the_last_fold_lacks_is_named():
     rows = [("a", None, "1"), ("b", None, "1"), ("Cello", None, "1"), ("a", None, "2")]
     split = hold_out(recordings(*rows))
-    assert any("'Cello'" in note and "score" in note for note in split.notes)
+    assert Finding("not-held-out", "", {"label": "Cello"}) in split.findings
 
 
 def test_recordings_without_a_fold_are_counted_and_the_first_named():
@@ -266,3 +262,39 @@ def test_one_fold_is_not_enough():
 def test_a_class_that_lies_in_the_held_out_fold_alone_is_named():
     rows = [("a", None, "1"), ("b", None, "1"), ("a", None, "2"), ("Cello", None, "2")]
     assert "Class 'Cello' lies in the held-out fold '2' alone" in message(recordings(*rows))
+
+
+# The three parts of a training
+
+
+def two_in_a_group(count):
+    """So many recordings of each of two classes, two in a group."""
+    return [
+        Recording(f"{label}{take}.wav", Path(), label, f"{label}{take // 2}")
+        for label in ("hiss", "hum")
+        for take in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_three_parts_share_no_group(seed):
+    items = two_in_a_group(20)
+    parts = split_parts(items, seed=seed)
+    assert not (parts.held_out & parts.inner).any()
+    kinds = np.where(parts.held_out, 2, np.where(parts.inner, 1, 0))
+    of_group = {}
+    for item, kind in zip(items, kinds, strict=True):
+        assert of_group.setdefault(item.group, kind) == kind
+    assert np.bincount(kinds).tolist() == [28, 4, 8]
+
+
+def about_calibration(items):
+    found = split_parts(items, seed=0).findings
+    return [(item.code, item.facts) for item in found if "calibrated" in item.code]
+
+
+def test_few_recordings_to_calibrate_on_are_said():
+    assert about_calibration(two_in_a_group(20)) == [("calibrated-on-few", {"count": 4})]
+    assert about_calibration(two_in_a_group(60)) == []
+    lone = [Recording(f"{label}.wav", Path(), label, label) for label in ("hiss", "hum")]
+    assert about_calibration([*two_in_a_group(2), *lone]) == [("not-calibrated", {})]

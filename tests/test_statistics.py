@@ -9,7 +9,7 @@ from conftest import RATE, sound
 from timbrel.errors import InvalidArgument
 from timbrel.features.descriptors import CEPSTRUM, DESCRIPTORS, SHAPE, describe_frames
 from timbrel.features.statistics import ENVELOPE, STATISTICS, file_statistics
-from timbrel.parallel import in_order
+from timbrel.workers import in_order
 
 
 def made(kind, seconds=0.8, seed=3):

@@ -1,6 +1,8 @@
 """Windows of a recording in pieces are those of the whole, whatever the pieces."""
 
 import dataclasses
+import io
+import tempfile
 
 import numpy as np
 import pytest
@@ -176,7 +178,39 @@ def test_a_reading_can_be_read_again_and_says_what_it_read(tmp_path):
     np.testing.assert_array_equal(np.concatenate(parts), expected)
     assert (reading.source_rate, reading.channels) == (44_100, 2)
     assert reading.seconds == 200_000 / 44_100
-    assert "times full scale" in reading.warnings[0]
+    assert [item.code for item in reading.findings] == ["too-loud"]
+
+
+@pytest.mark.parametrize("share", [1, 0.7])
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "w64"])
+def test_a_file_object_is_read_as_the_file(tmp_path, extension, share):
+    path = tmp_path / f"x.{extension}"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, (150_000, 2)), 44_100)
+    content = path.read_bytes()[: int(share * path.stat().st_size)]
+    path.write_bytes(content)
+    for stretch in ({"start": 0.5, "end": 1.25}, {}):
+        expected = Reading(path, 16_000, **stretch)
+        waveform = np.concatenate(list(expected))
+        with open(path, "rb") as file, tempfile.SpooledTemporaryFile() as spooled:
+            spooled.write(content)
+            for source in (file, spooled, io.BytesIO(content)):
+                # Wherever it stands; and again.
+                source.seek(7)
+                reading = Reading(source, 16_000, **stretch)
+                for _ in range(2):
+                    np.testing.assert_array_equal(np.concatenate(list(reading)), waveform)
+                assert (reading.seconds, reading.source_rate) == (expected.seconds, 44_100)
+                assert reading.warnings == expected.warnings
+                assert not source.closed
+    assert any("truncated" in warning for warning in expected.warnings) == (share < 1)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"", "0 bytes"), (b"words" * 9, "sound file")])
+def test_a_file_object_that_cannot_be_used_is_named(content, reason):
+    for name, expected in [(None, "file object"), ("upload", "upload")]:
+        with pytest.raises(AudioError, match=reason) as raised:
+            list(Reading(io.BytesIO(content), 16_000, name=name))
+        assert raised.value.path == expected
 
 
 def test_numbers_that_are_none_are_counted_to_the_end(tmp_path):

@@ -13,6 +13,7 @@ pytest.importorskip("scipy")
 from timbrel.dataset.synthesis import VOICES, additive, modal, pluck, resonate, sustain
 from timbrel.dataset.synthetic import make_synthetic, record
 from timbrel.errors import InvalidArgument, OutputError
+from timbrel.progress import Progress
 
 LABELS = [
     "Plucked string",
@@ -115,21 +116,21 @@ def test_recordings_are_16_bit_mono_and_have_quiet_around_them(small):
         assert quiet < 0.1 * np.abs(samples).max()
 
 
-def test_progress_counts_the_recordings(tmp_path):
-    calls = []
-    make_synthetic(tmp_path, recordings=1, rate=8000, progress=lambda *call: calls.append(call))
-    assert calls == [(done, 10) for done in range(1, 11)]
+def test_progress_counts_the_recordings(tmp_path, recorder):
+    make_synthetic(tmp_path, recordings=1, rate=8000, progress=recorder)
+    assert recorder.stages == [("making", done, 10, "") for done in range(1, 11)]
 
 
 def test_an_interrupted_set_has_no_csv(small, tmp_path):
     make_synthetic(tmp_path, recordings=1, rate=8000)
 
-    def interrupt(done, total):
-        if done == 3:
-            raise KeyboardInterrupt
+    class Interrupt(Progress):
+        def stage(self, name, done, total, note=""):
+            if done == 3:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make_synthetic(tmp_path, recordings=2, rate=8000, progress=interrupt)
+        make_synthetic(tmp_path, recordings=2, rate=8000, progress=Interrupt())
     assert not (tmp_path / "recordings.csv").exists()
 
 

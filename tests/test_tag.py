@@ -6,17 +6,22 @@ import pytest
 
 from tagging_killed import JOURNAL, Named, contents, files, table, touch
 from timbrel.errors import DataError, InvalidArgument, OutputError
-from timbrel.tagging import acts
-from timbrel.tagging.journal import Journal
-from timbrel.workflows.tag import TagObserver, tag, undo_tag
+from timbrel.progress import Progress
+from timbrel.tagging.journal import opened
+from timbrel.tagging.moves import link_text
+from timbrel.workflows.tag import tag, undo_tag
 
 
-class Watcher(TagObserver):
+class Watcher(Progress):
     def __init__(self):
-        self.items = []
+        self.rows, self.stages = [], []
 
-    def placed(self, item):
-        self.items.append((item.prediction.path, item.to))
+    def row(self, table, row):
+        assert table == "files"
+        self.rows.append(row)
+
+    def stage(self, name, done, total, note=""):
+        self.stages.append((name, done, total))
 
 
 def test_links_lead_to_the_files_and_the_library_is_untouched(library, out):
@@ -75,7 +80,7 @@ def test_links_to_another_disk_are_absolute(library, tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(os, "stat", stat)
-    text = acts.link_text(library / "a" / "odd.wav", tmp_path / "there" / "unsure")
+    text = link_text(library / "a" / "odd.wav", tmp_path / "there" / "unsure")
     assert text == str(library / "a" / "odd.wav")
 
 
@@ -207,12 +212,14 @@ def test_another_way_of_sorting_the_same_is_refused(library, out):
 def test_a_dry_run_says_what_a_run_does_and_touches_nothing(library, out, tmp_path):
     before = contents(tmp_path)
     said, done = Watcher(), Watcher()
-    result = tag(library, out, Named(), mode="move", dry_run=True, observer=said)
+    result = tag(library, out, Named(), mode="move", dry_run=True, progress=said)
     assert contents(tmp_path) == before
     assert (result.journal, result.table) == (None, None)
-    assert tag(library, out, Named(), mode="move", observer=done).counts == result.counts
-    assert said.items == done.items
-    assert len(said.items) == 9
+    assert tag(library, out, Named(), mode="move", progress=done).counts == result.counts
+    assert said.rows == done.rows
+    places = {row["path"].rpartition("/")[2]: row["to"] for row in said.rows}
+    assert (places["odd.wav"], places["bad.wav"]) == ("unsure/odd.wav", None)
+    assert said.stages == done.stages == [("sorting", count, 9) for count in range(10)]
 
 
 def test_wrong_use(library, out, tmp_path):
@@ -236,7 +243,6 @@ def test_wrong_use(library, out, tmp_path):
 
 def test_only_one_at_a_time(library, out):
     tag(library, out, Named())
-    journal = Journal(out / JOURNAL)
     failures = []
 
     def attempt():
@@ -246,10 +252,10 @@ def test_only_one_at_a_time(library, out):
             except InvalidArgument as error:
                 failures.append(str(error))
 
-    thread = threading.Thread(target=attempt)
-    thread.start()
-    thread.join()
-    journal.close()
+    with opened(out / JOURNAL):
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join()
     assert len(failures) == 2
     assert "Another timbrel tag is at work" in failures[0]
     assert tag(library, out, Named()).before == 8

@@ -116,6 +116,28 @@ def test_what_is_left_when_taking_back_is_named(call, library, tmp_path, tiny_mo
     assert f"Left: {edited}: it was changed or replaced since" in " ".join(err.split())
 
 
+def test_what_was_moved_by_hand_is_found_and_named(call, library, tmp_path, tiny_model):
+    out, before = tmp_path / "sorted", contents(library)
+    call(library, "--to", out, "-m", tiny_model, "--threshold", 0, "--move", "--keep-folders")
+    one, two = sorted((out / "hum" / "hum").iterdir())
+    one.rename(out / "kept.wav")
+    two.rename(tmp_path / "elsewhere.wav")
+    status, said, err = call("--undo", out, "--verbose")
+    names = [path.relative_to(tmp_path).as_posix() for path in library.rglob("*.wav")]
+    assert (status, len(names)) == (1, 5)
+    assert sorted(said.splitlines()) == sorted(
+        [*(f"Taken back: {tmp_path}/{name}" for name in names), "5 files taken back."]
+    )
+    lines = err.splitlines()
+    assert lines[0].startswith("Warning: ")
+    assert lines[0].endswith(f"it was found at {out / 'kept.wav'}, and brought back from there")
+    why = f"it is no longer there, and not at {library / 'hum' / two.name} either"
+    assert lines[1:] == [f"Left: {two}: {why}"]
+    (tmp_path / "elsewhere.wav").rename(out / "found again.wav")
+    assert call("--undo", out)[:2] == (0, "1 file taken back.\n")
+    assert contents(library) == before
+
+
 @pytest.mark.skipif(os.name == "nt", reason="brackets and slashes")
 def test_a_folder_may_look_like_markup(call, library, tmp_path, tiny_model):
     out = tmp_path / "so[" / "]rt[red]"

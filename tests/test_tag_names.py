@@ -2,7 +2,9 @@ import os
 
 import pytest
 
-from timbrel.tagging.names import FreeNames, folder_names
+from timbrel.inference.prediction import Prediction
+from timbrel.tagging import names
+from timbrel.tagging.names import Places, folder_names
 
 
 def test_labels_that_are_names_stay():
@@ -39,36 +41,40 @@ def test_labels_that_are_no_names(label, name):
 def test_no_two_labels_share_a_folder():
     labels = ["Kick", "kick", "KICK", "a/b", "a:b", "caf\u00e9", "cafe\u0301", "unsure", "Straße"]
     labels += ["STRASSE", "x" * 300, "x" * 301]
-    names = list(folder_names(labels).values())
-    assert names[:5] == ["Kick", "kick (2)", "KICK (3)", "a_b", "a_b (2)"]
-    assert len({name.casefold() for name in names}) == len(labels)
-    assert names[5:7] == ["caf\u00e9", "cafe\u0301 (2)"]
-    assert names[-1].endswith(" (2)")
-    assert all(len(os.fsencode(name)) <= 255 for name in names)
+    found = list(folder_names(labels).values())
+    assert found[:5] == ["Kick", "kick (2)", "KICK (3)", "a_b", "a_b (2)"]
+    assert len({name.casefold() for name in found}) == len(labels)
+    assert found[5:7] == ["caf\u00e9", "cafe\u0301 (2)"]
+    assert found[-1].endswith(" (2)")
+    assert all(len(os.fsencode(name)) <= 255 for name in found)
 
 
-def test_names_are_numbered_as_on_any_file_system(tmp_path):
+@pytest.fixture
+def take(tmp_path):
+    """Where a file of a class would be placed."""
+    places = Places(tmp_path, ["hum", "hiss"], keep_folders=False)
+    return lambda label, path: places.take(path, Prediction(path, label, accepted=True))
+
+
+def test_names_are_numbered_as_on_any_file_system(tmp_path, take):
     (tmp_path / "hum").mkdir()
     (tmp_path / "hum" / "A (2).WAV").touch()
-    free = FreeNames(tmp_path)
-    taken = [free.take("hum", name) for name in ("a.wav", "A.wav", "a.WAV", "a (2).wav", "b.wav")]
-    assert taken == ["a.wav", "A (3).wav", "a (4).WAV", "a (2) (2).wav", "b.wav"]
-    assert free.take("hiss", "a.wav") == "a.wav"
+    taken = [
+        take("hum", path) for path in ("1/a.wav", "2/A.wav", "3/a.WAV", "a (2).wav", "4/b.wav")
+    ]
+    assert taken == [
+        f"hum/{name}" for name in ("a.wav", "A (3).wav", "a (4).WAV", "a (2) (2).wav", "b.wav")
+    ]
+    assert take("hiss", "a.wav") == "hiss/a.wav"
     long = "x" * 251 + ".wav"
-    assert free.take("hiss", long) == long
-    assert free.take("hiss", long) == "x" * 247 + " (2).wav"
+    assert take("hiss", long) == f"hiss/{long}"
+    assert take("hiss", long) == "hiss/" + "x" * 247 + " (2).wav"
 
 
-def test_a_million_of_one_name_is_not_quadratic(tmp_path):
-    free, looks = FreeNames(tmp_path), []
-
-    class Counting(set):
-        def __contains__(self, key):
-            looks.append(key)
-            return super().__contains__(key)
-
-    free._taken = Counting()
+def test_a_million_of_one_name_is_not_quadratic(take, monkeypatch):
+    made, real = [], names.numbered
+    monkeypatch.setattr(names, "numbered", lambda *name: made.append(name) or real(*name))
     for number in range(1, 501):
-        expected = "kick.wav" if number == 1 else f"kick ({number}).wav"
-        assert free.take("hum", "kick.wav") == expected
-    assert len(looks) < 1100
+        expected = "hum/kick.wav" if number == 1 else f"hum/kick ({number}).wav"
+        assert take("hum", f"{number}/kick.wav") == expected
+    assert len(made) < 1100

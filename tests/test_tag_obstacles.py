@@ -7,11 +7,27 @@ import os
 
 import pytest
 
-from tagging_killed import JOURNAL, Named, contents, files, table, touch
+from tagging_killed import JOURNAL, Named, contents, files, other_disk, table, touch
 from timbrel.errors import OutputError
-from timbrel.tagging import acts, sorting
-from timbrel.tagging.journal import Journal
+from timbrel.tagging import moves, sorting
+from timbrel.tagging.journal import opened
 from timbrel.workflows.tag import tag, undo_tag
+
+
+@pytest.fixture
+def at_the_last_moment(monkeypatch):
+    """Do something just before `odd.wav` gets its place."""
+
+    def install(act):
+        def late(source, target):
+            if target.name == "odd.wav":
+                act(source, target)
+            real(source, target)
+
+        real = sorting.rename_new
+        monkeypatch.setattr(sorting, "rename_new", late)
+
+    return install
 
 
 def test_nothing_is_overwritten(library, out):
@@ -27,30 +43,16 @@ def test_nothing_is_overwritten(library, out):
     assert contents(out) == before
 
 
-def test_a_place_that_is_taken_at_the_last_moment(library, out, monkeypatch):
-    real = sorting.carry_out
-
-    def late(plan, source, target, **options):
-        if target.name == "odd.wav":
-            touch(target, "somebody's")
-        real(plan, source, target, **options)
-
-    monkeypatch.setattr(sorting, "carry_out", late)
+def test_a_place_that_is_taken_at_the_last_moment(library, out, at_the_last_moment):
+    at_the_last_moment(lambda source, target: touch(target, "somebody's"))
     tag(library, out, Named(), mode="move")
     assert (out / "unsure" / "odd.wav").read_text() == "somebody's"
     assert (out / "unsure" / "odd (2).wav").read_bytes()[:4] == b"RIFF"
     assert not (library / "a" / "odd.wav").exists()
 
 
-def test_a_file_that_vanishes_midway_is_named(library, out, monkeypatch):
-    real = sorting.carry_out
-
-    def late(plan, source, target, **options):
-        if target.name == "odd.wav":
-            source.unlink()
-        real(plan, source, target, **options)
-
-    monkeypatch.setattr(sorting, "carry_out", late)
+def test_a_file_that_vanishes_midway_is_named(library, out, at_the_last_moment):
+    at_the_last_moment(lambda source, target: source.unlink())
     result = tag(library, out, Named(), mode="move")
     assert (f"{library.as_posix()}/a/odd.wav", "there is no such file") in result.failed
     assert result.placed == 7
@@ -60,7 +62,7 @@ def test_a_file_that_vanishes_midway_is_named(library, out, monkeypatch):
 @pytest.mark.parametrize("mode", ["copy", "move"])
 def test_a_full_disk_ends_the_run_and_the_next_goes_on(library, out, monkeypatch, mode):
     before = contents(library)
-    monkeypatch.setattr(sorting, "can_rename", lambda source, folder: False)
+    monkeypatch.setattr(os, "link", other_disk(os.link))
     monkeypatch.setattr(sorting, "_FILES", 3)
     real, copied = sorting.copy_whole, []
 
@@ -135,8 +137,9 @@ def test_a_source_that_cannot_be_removed_stays_and_its_copy_goes(library, out, m
         real(path, **options)
 
     for here in (True, False):
-        monkeypatch.setattr(sorting, "can_rename", lambda source, folder, here=here: here)
         with monkeypatch.context() as context:
+            if not here:
+                context.setattr(os, "link", other_disk(os.link))
             context.setattr(os, "unlink", refused)
             result = tag(library, out, Named(), mode="move")
         assert len(result.failed) == 9
@@ -155,29 +158,21 @@ def test_a_file_where_a_folder_should_be(library, out):
 
 
 def test_a_file_leaves_a_disk_only_when_it_is_on_the_other_for_good(library, out, monkeypatch):
-    monkeypatch.setattr(sorting, "can_rename", lambda source, folder: False)
+    monkeypatch.setattr(os, "link", other_disk(os.link))
     events, unlink = [], os.unlink
 
     def watched(path, **options):
         events.append(("unlink", str(path)))
         unlink(path, **options)
 
-    for module in (acts, sorting):
+    for module in (moves, sorting):
         monkeypatch.setattr(module, "sync", lambda path: events.append(("sync", str(path))))
     monkeypatch.setattr(os, "unlink", watched)
     tag(library, out, Named(), mode="move", keep_folders=True)
     written = events.index(("sync", str(out / "unsure" / "a")))
     assert written < events.index(("unlink", str(library / "a" / "odd.wav")))
 
-    def elsewhere(source, target, **options):
-        if source.parent != target.parent:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-
     events.clear()
-    link = os.link
-    monkeypatch.setattr(
-        os, "link", lambda *places, **options: elsewhere(*places) or link(*places, **options)
-    )
     undo_tag(out)
     written = events.index(("sync", str(library / "a")))
     assert written < events.index(("unlink", str(out / "unsure" / "a" / "odd.wav")))
@@ -188,23 +183,19 @@ def test_what_an_interruption_left_of_a_line_is_cut_off(library, out):
     tag(library, out, Named())
     whole = (out / "timbrel-tag.jsonl").read_bytes()
     (out / "timbrel-tag.jsonl").write_bytes(whole + b'{"line":"plan"' + b"x" * 100_000)
-    journal = Journal(out / "timbrel-tag.jsonl")
-    journal.write([{"line": "undo"}])
-    journal.close()
+    with opened(out / "timbrel-tag.jsonl") as journal:
+        journal.write([{"line": "undo"}])
     assert (out / "timbrel-tag.jsonl").read_bytes() == whole + b'{"line":"undo"}\n'
 
 
-def test_what_is_changed_while_it_is_moved_stays_as_it_is_now(library, out, monkeypatch):
-    monkeypatch.setattr(sorting, "can_rename", lambda source, folder: False)
-    odd, real = library / "a" / "odd.wav", sorting.carry_out
+def test_what_is_changed_while_it_is_moved_stays_as_it_is_now(
+    library, out, monkeypatch, at_the_last_moment
+):
+    monkeypatch.setattr(os, "link", other_disk(os.link))
+    odd = library / "a" / "odd.wav"
     odd.chmod(0o600)
-
-    def late(plan, source, target, **options):
-        if source == odd:
-            odd.write_text("edited")
-        real(plan, source, target, **options)
-
-    monkeypatch.setattr(sorting, "carry_out", late)
+    # First it is renamed, which fails; then it is copied.
+    at_the_last_moment(lambda source, target: source == odd or odd.write_text("edited"))
     result = tag(library, out, Named(), mode="move")
     assert "it changed while it was read" in dict(result.failed)[odd.as_posix()]
     assert odd.read_text() == "edited"
@@ -213,27 +204,52 @@ def test_what_is_changed_while_it_is_moved_stays_as_it_is_now(library, out, monk
 
 def test_a_copy_that_is_not_what_was_read_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"sound")
-    right = acts.copy_whole(tmp_path / "a", tmp_path / "b")
-    assert right == acts.sha256_of(tmp_path / "a")
-    monkeypatch.setattr(acts, "sha256_of", lambda path: "0" * 64)
+    right = moves.copy_whole(tmp_path / "a", tmp_path / "b")
+    assert right == moves.sha256_of(tmp_path / "a")
+    monkeypatch.setattr(moves, "sha256_of", lambda path: "0" * 64)
     with pytest.raises(OSError, match="what was written is not what was read"):
-        acts.copy_whole(tmp_path / "a", tmp_path / "c")
+        moves.copy_whole(tmp_path / "a", tmp_path / "c")
 
 
-def test_going_on_never_removes_a_file_that_was_changed_meanwhile(tmp_path):
-    source, target = tmp_path / "kick.wav", tmp_path / "sorted.wav"
-    source.write_bytes(b"as it was")
-    digest = acts.copy_whole(source, target)
-    plan = {"kind": "replace", "sha256": digest, "original": digest}
-    source.write_bytes(b"edited while the program was not running")
-    assert not acts.happened(plan, source, target)
-    assert source.read_bytes() == b"edited while the program was not running"
-    assert not target.exists()
-    # And one that was not is removed, since its copy is whole.
-    plan["sha256"] = plan["original"] = acts.copy_whole(source, target)
-    assert acts.happened(plan, source, target)
-    assert not source.exists()
-    assert target.exists()
+def forget_the_end(out, name):
+    """Take the line that says that a file was placed from the journal, as if interrupted."""
+    lines = (out / JOURNAL).read_text().splitlines(keepends=True)
+    n = [row["n"] for row in map(json.loads, lines) if row.get("to", "").endswith(name)][-1]
+    lines.remove(f'{{"line":"done","n":{n}}}\n')
+    (out / JOURNAL).write_text("".join(lines))
+
+
+@pytest.mark.parametrize("disk", ["one disk", "two disks"])
+def test_going_on_loses_nothing_that_was_changed_meanwhile(library, out, monkeypatch, disk):
+    if disk == "two disks":
+        monkeypatch.setattr(os, "link", other_disk(os.link))
+    odd = library / "a" / "odd.wav"
+    before = odd.read_bytes()
+    tag(library, out, Named(), mode="move")
+    forget_the_end(out, "odd.wav")
+    touch(odd, "another file, made while the program was not running")
+    tag(library, out, Named(), mode="move")
+    assert (out / "unsure" / "odd.wav").read_bytes() == before
+    assert (out / "unsure" / "odd (2).wav").read_text().startswith("another file")
+    assert not odd.exists()
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["as it was", "edited"])
+@pytest.mark.parametrize("disk", ["one disk", "two disks"])
+def test_what_was_placed_last_is_taken_back_too(library, out, monkeypatch, disk, edited):
+    if disk == "two disks":
+        monkeypatch.setattr(os, "link", other_disk(os.link))
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    forget_the_end(out, "odd.wav")
+    if edited:
+        (out / "unsure" / "odd.wav").chmod(0o600)
+        touch(out / "unsure" / "odd.wav", "edited")
+    assert undo_tag(out).count == 8
+    if edited:
+        assert (library / "a" / "odd.wav").read_text() == "edited"
+    else:
+        assert contents(library) == before
 
 
 def test_the_table_can_be_read_whatever_files_are_called(library, out):

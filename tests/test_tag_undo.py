@@ -4,10 +4,19 @@ import shutil
 
 import pytest
 
-from tagging_killed import JOURNAL, Named, contents, files
+from tagging_killed import JOURNAL, Named, by_hand, contents, files, touch
 from timbrel.errors import DataError
-from timbrel.tagging import taking_back
+from timbrel.progress import Progress
+from timbrel.tagging import moves
 from timbrel.workflows.tag import tag, undo_tag
+
+
+class Told(Progress):
+    def __init__(self):
+        self.stages = []
+
+    def stage(self, name, done, total, note=""):
+        self.stages.append((name, done, total))
 
 
 @pytest.fixture
@@ -39,9 +48,8 @@ def test_what_was_changed_is_named_and_left_alone_until_it_is_mended(library, ou
     changed.write_text("edited")
     for _ in range(2):
         result = undo_tag(out / JOURNAL)
-        assert result.left == [
-            (str(changed), "it was changed or replaced since, and is left alone")
-        ]
+        why = "it was changed or replaced since, and is left alone; what was put there is at "
+        assert result.left == [(str(changed), f"{why}{keep} now")]
         assert changed.read_text() == "edited"
         assert (out / JOURNAL).exists()
     assert result.count == 0
@@ -75,14 +83,22 @@ def test_what_is_left_is_not_sorted_again_and_the_rest_is(library, out):
     assert (out / "hum" / "hum-1.wav").read_text() == "edited"
 
 
-def test_what_was_deleted_in_the_meantime(library, out):
-    tag(library, out, Named(), mode="link")
-    (out / "hum" / "hum-1.wav").unlink()
-    assert undo_tag(out).left == []
-    tag(library, out, Named(), mode="move")
-    (out / "hum" / "hum-1.wav").unlink()
-    ((_, why),) = undo_tag(out).left
-    assert "no longer there, and not at" in why
+@pytest.mark.parametrize("mode", ["link", "copy", "move"])
+def test_what_was_deleted_in_the_meantime_is_not_counted(library, out, mode):
+    tag(library, out, Named(), mode=mode)
+    gone = out / "hum" / "hum-1.wav"
+    gone.unlink()
+    result = undo_tag(out)
+    assert result.count == 7
+    if mode == "move":
+        source = library / "a" / "hum-1.wav"
+        assert result.left == [(str(gone), f"it is no longer there, and not at {source} either")]
+        assert result.notes == []
+        assert undo_tag(out).left == result.left
+    else:
+        assert result.left == []
+        assert result.notes == [f"{library.as_posix()}/a/hum-1.wav: {gone} was gone already"]
+        assert not out.exists()
 
 
 def test_a_moved_file_that_was_edited_returns_as_it_is(library, out):
@@ -90,8 +106,211 @@ def test_a_moved_file_that_was_edited_returns_as_it_is(library, out):
     edited = out / "unsure" / "odd.wav"
     edited.chmod(0o600)
     edited.write_text("edited")
-    assert undo_tag(out).left == []
+    result = undo_tag(out)
+    assert (result.count, result.left) == (8, [])
+    why = "it was changed since, and went back as it is now"
+    assert result.notes == [f"{library.as_posix()}/a/odd.wav: {why}"]
     assert (library / "a" / "odd.wav").read_text() == "edited"
+
+
+def test_a_link_to_a_moved_file_in_its_old_place_is_left_alone(library, out):
+    tag(library, out, Named(), mode="move")
+    moved = out / "unsure" / "odd.wav"
+    content = moved.read_bytes()
+    (library / "a" / "odd.wav").symlink_to(moved)
+    ((left, why),) = undo_tag(out).left
+    assert (left, moved.read_bytes()) == (str(moved), content)
+    assert why == f"there is a file at {library / 'a' / 'odd.wav'} again; this one is left alone"
+
+
+def test_moved_files_that_were_moved_by_hand_are_found_and_brought_back(library, out):
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    (out / "hum").rename(out / "bass")
+    by_hand(out)
+    result = undo_tag(out)
+    assert (result.count, result.left) == (8, [])
+    assert sorted(result.files) == sorted(
+        f"{library.as_posix()}/{name}" for name in files(before) if name != "a/bad.wav"
+    )
+    assert contents(library) == before
+    assert {note.split(": ", 1)[1] for note in result.notes} == {
+        f"it was found at {out / name}, and brought back from there"
+        for name in (
+            *("hiss/hiss-1.wav", "hiss/hiss-1 (2).wav", "kept/deep/odd.wav"),
+            *("bass/hum-1.wav", "bass/HUM-1 (2).wav", "bass/hum-1 (3).wav"),
+            *("bass/hum-2.flac", "bass/hum-3.au"),
+        )
+    }
+    # What was made by hand stays, and nothing else.
+    assert list(contents(out)) == ["bass", "kept", "kept/deep"]
+
+
+@pytest.mark.parametrize("mode", ["link", "copy"])
+def test_links_and_copies_that_were_moved_by_hand_are_named_and_left_alone(library, out, mode):
+    before = contents(library)
+    tag(library, out, Named(), mode=mode)
+    odd = out / "unsure" / "odd.wav"
+    (out / "hiss" / "kept").mkdir()
+    odd.rename(out / "hiss" / "kept" / "strange.wav")
+    for count in (7, 0):
+        result = undo_tag(out)
+        why = f"it is no longer there, but at {out}/hiss/kept/strange.wav, and is left alone"
+        assert (result.count, result.left, result.notes) == (count, [(str(odd), why)], [])
+    assert list(files(contents(out))) == ["hiss/kept/strange.wav"]
+    (out / "hiss" / "kept" / "strange.wav").unlink()
+    assert undo_tag(out).left == []
+    assert contents(library) == before
+
+
+def test_the_place_of_a_file_that_was_moved_by_hand_may_be_taken_again(library, out):
+    tag(library, out, Named(), mode="move")
+    touch(library / "a" / "odd.wav", "new")
+    touch(library / "b" / "hum-2.flac", "new")
+    (out / "unsure" / "odd.wav").rename(out / "strange.wav")
+    (out / "hum" / "hum-2.flac").unlink()
+    for count in (6, 0):
+        result = undo_tag(out)
+        again = f"there is a file at {library}/a/odd.wav again; this one is left alone"
+        lost = f"it is no longer there, and not at {library}/b/hum-2.flac either"
+        left = [(str(out / "strange.wav"), again), (str(out / "hum" / "hum-2.flac"), lost)]
+        assert (result.count, sorted(result.left)) == (count, sorted(left))
+    assert (library / "a" / "odd.wav").read_text() == "new"
+    (library / "a" / "odd.wav").unlink()
+    assert undo_tag(out).count == 1
+    assert not (out / "strange.wav").exists()
+
+
+def test_files_that_were_exchanged_by_hand_go_back_to_their_own_places(library, out):
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    one, two, three = (out / "hum" / name for name in ("hum-1.wav", "hum-2.flac", "hum-3.au"))
+    one.rename(out / "spare")
+    two.rename(one)
+    three.rename(two)
+    (out / "spare").rename(three)
+    result = undo_tag(out)
+    assert (result.count, result.left) == (8, [])
+    assert contents(library) == before
+    assert not out.exists()
+
+
+def test_a_file_that_was_moved_onto_another_is_not_taken_for_it(library, out):
+    before = (library / "b" / "hum-2.flac").read_bytes()
+    tag(library, out, Named(), mode="move")
+    one, two = out / "hum" / "hum-1.wav", out / "hum" / "hum-2.flac"
+    two.replace(one)
+    result = undo_tag(out)
+    why = f"it is no longer there, and not at {library / 'a' / 'hum-1.wav'} either"
+    assert (result.count, result.left) == (7, [(str(one), why)])
+    assert (library / "b" / "hum-2.flac").read_bytes() == before
+
+
+def test_another_file_in_the_place_of_one_that_was_moved_by_hand_stays(library, out):
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    odd = out / "unsure" / "odd.wav"
+    odd.rename(out / "strange.wav")
+    touch(odd, "mine")
+    result = undo_tag(out)
+    why = "it is not the file that was put there, and is left alone"
+    assert (result.count, result.left) == (8, [(str(odd), why)])
+    assert contents(library) == before
+    assert list(files(contents(out))) == ["unsure/odd.wav"]
+
+
+def test_what_was_moved_back_by_hand_is_not_claimed(library, out):
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    odd = out / "unsure" / "odd.wav"
+    odd.rename(library / "a" / "odd.wav")
+    result = undo_tag(out)
+    why = f"{odd} was gone already, and there is a file at its old place"
+    assert (result.count, result.left) == (7, [])
+    assert result.notes == [f"{library.as_posix()}/a/odd.wav: {why}"]
+    assert contents(library) == before
+    assert not out.exists()
+
+
+def test_of_equal_files_each_goes_back_once(library, out):
+    odd, other = library / "a" / "odd.wav", library / "b" / "other.wav"
+    shutil.copy(odd, other)
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    (out / "unsure").rename(out / "strange")
+    assert undo_tag(out).count == 9
+    assert contents(library) == before  # Their times as well: the names tell them apart.
+    shutil.rmtree(out)
+    tag(library, out, Named(), mode="move")
+    for name in ("odd", "other"):
+        (out / "unsure" / f"{name}.wav").rename(out / f"strange-{name}.wav")
+    assert undo_tag(out).count == 9
+    assert odd.read_bytes() == other.read_bytes()
+    tag(library, out, Named(), mode="move")
+    touch(odd, "new")
+    (out / "unsure" / "other.wav").unlink()
+    result = undo_tag(out)
+    assert {left for left, _ in result.left} == {
+        str(out / "unsure" / f"{name}.wav") for name in ("odd", "other")
+    }
+    assert (result.count, other.exists()) == (7, False)
+
+
+def test_nothing_is_taken_from_the_library_or_from_what_another_run_sorted(library, tmp_path):
+    # Both lie in the folder that is searched, and hold the same content.
+    before = contents(library)
+    inner = tmp_path / "inner"
+    tag(library, inner, Named(), mode="copy")
+    tag(library, tmp_path, Named(), mode="copy")
+    (tmp_path / "unsure" / "odd.wav").unlink()
+    result = undo_tag(tmp_path)
+    assert (result.count, result.left) == (7, [])
+    assert undo_tag(inner).count == 8
+    assert contents(library) == before
+
+
+@pytest.mark.parametrize("by_hands", [False, True], ids=["in place", "moved by hand"])
+@pytest.mark.parametrize("mode", ["copy", "move"])
+def test_a_journal_of_an_earlier_version_has_fewer_sums(library, out, mode, by_hands):
+    before = contents(library)
+    tag(library, out, Named(), mode=mode)
+    rows = [json.loads(line) for line in (out / JOURNAL).read_text().splitlines()]
+    for row in rows:
+        row.pop("size", None)
+        if row.get("kind") == "rename":
+            del row["sha256"]
+    (out / JOURNAL).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if by_hands:
+        (out / "unsure" / "odd.wav").rename(out / "strange.wav")
+    result = undo_tag(out)
+    assert (result.count, len(result.left)) == ((7, 1) if by_hands else (8, 0))
+    if by_hands:
+        found = f"but at {out / 'strange.wav'}," in result.left[0][1]
+        assert found == (mode == "copy")
+        (out / "strange.wav").replace(library / "a" / "odd.wav")
+        assert (undo_tag(out).count, out.exists()) == (0, False)
+    assert contents(library) == before
+
+
+def test_an_edited_file_that_was_half_moved_back_is_not_left_behind(library, out, monkeypatch):
+    tag(library, out, Named(), mode="move")
+    edited, real = out / "unsure" / "odd.wav", os.unlink
+    edited.chmod(0o600)
+    edited.write_text("edited")
+
+    def interrupted(path, **options):
+        if path == edited:
+            raise KeyboardInterrupt
+        real(path, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "unlink", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            undo_tag(out)
+    assert edited.samefile(library / "a" / "odd.wav")
+    assert undo_tag(out).count == 8
+    assert (library / "a" / "odd.wav").read_text() == "edited"
+    assert not out.exists()
 
 
 def test_folders_that_were_removed_come_back(library, out):
@@ -124,20 +343,23 @@ def test_half_taken_back_is_ended_before_anything_else(library, out, monkeypatch
     before = contents(library)
     tag(library, out, Named(), mode="move")
 
-    def interrupted(plan, source, target, calls=[]):  # noqa: B006
+    def interrupted(plan, target, calls=[]):  # noqa: B006
         calls.append(target)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(plan, source, target)
+        real(plan, target)
 
-    real = taking_back.take_back
+    real = moves.take_back
     with monkeypatch.context() as context:
-        context.setattr(taking_back, "take_back", interrupted)
+        context.setattr(moves, "take_back", interrupted)
         with pytest.raises(KeyboardInterrupt):
             undo_tag(out)
     with pytest.raises(DataError, match="is half taken back. End that first: timbrel tag --undo"):
         tag(library, out, Named(), mode="move")
-    assert undo_tag(out).count == 8
+    told = Told()
+    result = undo_tag(out, told)
+    assert (result.count, result.notes) == (8, [])
+    assert told.stages == [("taking back", done, 8) for done in range(1, 9)]
     assert contents(library) == before
 
 

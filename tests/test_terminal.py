@@ -6,19 +6,19 @@ import json
 import os
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
 import soundfile
-from rich.console import Console
 
 from conftest import RATE, sound
+from test_view import crossed, unscored
 from timbrel.cli.console import Terminal
-from timbrel.cli.model_tables import about_table
-from timbrel.cli.tables import models_table, plain_table
+from timbrel.display.console import HarmlessConsole, plain_table
 from timbrel.display.terminal import rows_to
 from timbrel.files import replacing
+from timbrel.report.terminal import fact_table, print_score, rich_table
+from timbrel.report.view import ScoreView, Table, models_table
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
 if os.name != "nt":
@@ -115,20 +115,14 @@ def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
 
 
 def test_what_a_model_says_of_itself_is_harmless(capsys):
-    front_end = {"clean_threshold": None, "depth": None, "aggregation": "mean", "picture": "MFCC"}
-    found = types.SimpleNamespace(
-        model=f"models/{BROKEN}",
-        recipe={"name": CLEAR, "description": None},
-        labels=(TITLE, BROKEN),
-        class_counts={},
-        front_end=front_end | {"window": 1.0, "hop": 0.5, "rate": 8000},
-        network={"parameters": 1, "embedding": 1},
-        bytes=1,
-    )
-    Terminal().out.print(about_table(found))
-    lines = capsys.readouterr().out.splitlines()
-    assert "b\\x1b[2Jgone" in lines[1]
-    assert "c\\nd\\u009b2J" in lines[2]
+    said = Table(f"models/{BROKEN}", ("", ""), [("recipe", CLEAR), ("classes", BROKEN)])
+    Terminal().out.print(fact_table(said))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "models/c\\nd\\u009b2J",
+        "recipe           b\\x1b[2Jgone",
+        "classes          c\\nd\\u009b2J",
+    ]
 
 
 def test_files_get_rows_as_they_are(tmp_path):
@@ -174,10 +168,9 @@ def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
         "from timbrel.cli.console import Terminal\n"
         "terminal = Terminal()\n"
         "with terminal.progress() as bars:\n"
-        "    task = bars.add_task('working', total=9, note='')\n"
         "    for number in range(9):\n"
-        "        bars.update(task, completed=number)\n"
-        "        bars.refresh()\n"
+        "        bars.stage('working', number, 9)\n"
+        "        bars._bars.refresh()\n"
         "        terminal.out.print(f'result {number}')\n"
         "        terminal.warn([number])\n"
     )
@@ -209,10 +202,28 @@ def test_a_closed_pipe_is_not_taken_for_the_file_that_is_written(tmp_path):
 def test_names_that_do_not_fit_their_column_are_whole(tiny_training):
     name = "instruments-of-the-orchestra.onnx"
     evaluation = tiny_training.evaluation | {"predictions": [{}], "unknown": None}
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(models_table([f"a-{name}", f"b-{name}"], [evaluation, evaluation]))
+    console = HarmlessConsole(width=80, record=True, file=io.StringIO())
+    table = models_table([f"a-{name}", f"b-{name}"], [evaluation, evaluation])
+    console.print(rich_table(table))
     text = console.export_text()
     assert "On 1 recording whose files no model was trained on" in text
     assert "…" not in text
     names = "".join(line.split()[0] for line in text.splitlines()[2:])
     assert names == f"a-{name}b-{name}"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_score_on_a_terminal_says_what_the_view_does(width):
+    view = ScoreView(crossed())
+    out = io.StringIO()
+    print_score(HarmlessConsole(width=width, file=out), view, whole=True)
+    text = out.getvalue()
+    assert "\N{NO-BREAK SPACE}" not in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for sentence in (view.headline, view.measured.more, *view.statements):
+        assert str(sentence).replace("\N{NO-BREAK SPACE}", " ") in lines
+    assert "Files 85.0 % 75–95 % the score: one answer for each recording" in lines
+    assert "a, b 10 80.0 % 90.0 % 60–98 % 84.7 %" in lines
+    out.truncate(0)
+    print_score(HarmlessConsole(width=width, file=out), ScoreView(unscored()))
+    assert "No recording could be scored." in out.getvalue()

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,16 +12,14 @@ import soundfile
 
 from conftest import RATE, sound, write_folder
 from timbrel.audio.decode import decode
-from timbrel.dataset.recording import CLOSED_FOLDER, Dataset, Problem
 from timbrel.errors import DataError, InvalidArgument, ModelError
 from timbrel.evaluation.metrics import METRICS
 from timbrel.evaluation.sanity import sanity_round
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import load
 from timbrel.networks.recipes import get_recipe
+from timbrel.progress import Progress
 from timbrel.workflows import train as workflow
-from timbrel.workflows.describe import lost_notes
-from timbrel.workflows.observer import TrainObserver
 
 pytestmark = pytest.mark.slow
 
@@ -129,48 +126,34 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(tiny_training, tiny_data
         assert (again.path / name).read_bytes() == (tiny_training.path / name).read_bytes()
 
 
-def test_cached_features_give_the_same_model(tiny_data, tmp_path):
+def test_cached_features_give_the_same_model(tiny_data, tmp_path, recorder):
     cache = FeatureCache(tmp_path / "cache")
-    seen = []
-
-    class Watch(TrainObserver):
-        def prepared(self, prepared):
-            seen.append((prepared.cached, prepared.examples))
-
     for name in ("one", "two"):
-        train(tiny_data, tmp_path / name, epochs=1, cache=cache, observer=Watch())
-    assert [cached for cached, _ in seen] == [False, True]
-    for field in dataclasses.fields(seen[0][1]):
-        one, two = (getattr(examples, field.name) for _, examples in seen)
-        assert np.array_equal(one, two)
+        train(tiny_data, tmp_path / name, epochs=1, cache=cache, progress=recorder)
+    assert [row["cached"] for row in recorder.table("windows")] == [False, True]
     one, two = ((tmp_path / name / "model.onnx").read_bytes() for name in ("one", "two"))
     assert one == two
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_model_that_is_replaced_is_named(tiny_data, tmp_path):
-    notes = []
-
-    class Watch(TrainObserver):
-        def note(self, text):
-            notes.append(text)
-
+def test_a_model_that_is_replaced_is_named(tiny_data, tmp_path, recorder):
+    counts = []
     for _ in range(2):
-        train(tiny_data, tmp_path / "m", recipe="tutorial-cnn", epochs=1, observer=Watch())
-        notes.append("done")
-    replaced = f"The model that was in '{tmp_path / 'm'}' before was replaced by this one."
-    assert notes == ["done", replaced, "done"]
+        train(tiny_data, tmp_path / "m", recipe="tutorial-cnn", epochs=1, progress=recorder)
+        counts.append([item.code for item in recorder.findings].count("model-replaced"))
+    assert counts == [0, 1]
+    assert f"The model that was in '{tmp_path / 'm'}' before" in recorder.findings[-1].text
 
 
 def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_data, tmp_path):
-    class Interrupt(TrainObserver):
-        def epoch(self, row):
-            if row["epoch"] == 3:
+    class Interrupt(Progress):
+        def row(self, table, row):
+            if table == "epochs" and row["epoch"] == 3:
                 raise KeyboardInterrupt
 
     output = tmp_path / "model"
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_data, output, epochs=6, observer=Interrupt())
+        train(tiny_data, output, epochs=6, progress=Interrupt())
     assert (output / "checkpoint").is_dir()
     train(tiny_data, output, epochs=6, resume=True)
     assert (output / "model.onnx").read_bytes() == (tiny_training.path / "model.onnx").read_bytes()
@@ -178,9 +161,10 @@ def test_an_interrupted_training_goes_on_to_the_same_model(tiny_training, tiny_d
 
 
 def test_a_training_is_not_resumed_with_another_split(tiny_data, tmp_path):
-    class Interrupt(TrainObserver):
-        def epoch(self, row):
-            raise KeyboardInterrupt
+    class Interrupt(Progress):
+        def row(self, table, row):
+            if table == "epochs":
+                raise KeyboardInterrupt
 
     def table(folds):
         names = sorted(path.relative_to(tiny_data).as_posix() for path in tiny_data.rglob("*.wav"))
@@ -190,31 +174,22 @@ def test_a_training_is_not_resumed_with_another_split(tiny_data, tmp_path):
 
     output = tmp_path / "model"
     with pytest.raises(KeyboardInterrupt):
-        train(table("12"), output, audio=tiny_data, epochs=3, observer=Interrupt())
+        train(table("12"), output, audio=tiny_data, epochs=3, progress=Interrupt())
     with pytest.raises(ModelError, match="another split"):
         train(table("21"), output, audio=tiny_data, epochs=3, resume=True)
 
 
 @pytest.mark.usefixtures("untrained")
-def test_copies_of_a_recording_stay_on_one_side(tmp_path):
+def test_copies_of_a_recording_stay_on_one_side(tmp_path, recorder):
     data = write_folder(tmp_path / "data", recordings=10, seconds=0.2)
     for kind in ("hum", "hiss"):
         for copy in range(5):
             shutil.copy(data / kind / "0.wav", data / kind / f"copy {copy}.wav")
-    warnings = []
-
-    class Watch(TrainObserver):
-        def prepared(self, prepared):
-            warnings.extend(str(item) for item in prepared.audit.warnings)
-
-        def parts(self, train, validation, notes):
-            warnings.extend(notes)
-
-    result = train(data, tmp_path / "model", epochs=1, observer=Watch())
+    result = train(data, tmp_path / "model", epochs=1, progress=recorder)
     # Named once while it goes on, counted in what is written.
-    assert sum("hum/copy 0.wav" in warning for warning in warnings) == 1
+    (named,) = [item for item in recorder.findings if item.path == "hum/copy 0.wav"]
+    assert (named.code, named.facts["other"]) == ("exact-duplicate", "hum/0.wav")
     assert "10 recordings share the group" in result.evaluation["protocol"]["notes"][0]
-    assert "hum/copy 0.wav: it is the same file as hum/0.wav; both stay" in " ".join(warnings)
     held_out = {row["path"] for row in result.evaluation["predictions"]}
     for kind in ("hum", "hiss"):
         same = {f"{kind}/0.wav", *(f"{kind}/copy {copy}.wav" for copy in range(5))}
@@ -222,18 +197,13 @@ def test_copies_of_a_recording_stay_on_one_side(tmp_path):
 
 
 @pytest.mark.usefixtures("untrained")
-def test_a_small_class_does_not_cost_the_others_their_training(tmp_path):
+def test_a_small_class_does_not_cost_the_others_their_training(tmp_path, recorder):
     data = write_folder(tmp_path / "data", recordings=24, seconds=0.2)
     for path in sorted((data / "hum").iterdir())[3:]:
         path.unlink()
-    learned = []
-
-    class Watch(TrainObserver):
-        def parts(self, train, validation, notes):
-            learned.extend(len(set(part.recording)) for part in (train, validation))
-
-    train(data, tmp_path / "model", epochs=1, observer=Watch())
-    assert learned[1] <= 0.2 * sum(learned)
+    train(data, tmp_path / "model", epochs=1, progress=recorder)
+    (row,) = recorder.table("training")
+    assert row["calibrate"] <= 0.2 * (row["learn"] + row["calibrate"])
 
 
 @pytest.mark.usefixtures("untrained")
@@ -278,7 +248,7 @@ def test_the_other_recipes_train_and_predict(recipe, tiny_data, tmp_path):
 
 
 @pytest.mark.usefixtures("untrained")
-def test_bad_recordings_are_named_and_left_out(tmp_path):
+def test_bad_recordings_are_named_and_left_out(tmp_path, recorder):
     data = write_folder(tmp_path / "data", recordings=6)
     silent, words, nan = (data / "hum" / name for name in ("silent.wav", "words.wav", "nan.wav"))
     soundfile.write(silent, np.zeros(RATE), RATE)
@@ -286,22 +256,16 @@ def test_bad_recordings_are_named_and_left_out(tmp_path):
     soundfile.write(nan, np.full(RATE, np.nan), RATE, subtype="FLOAT")
     whole = (data / "hiss" / "0.wav").read_bytes()
     (data / "hiss" / "cut.wav").write_bytes(whole[: len(whole) // 2])
-    warnings = []
-
-    class Watch(TrainObserver):
-        def prepared(self, prepared):
-            warnings.extend(str(item) for item in prepared.audit.warnings)
-
-    result = train(data, tmp_path / "model", epochs=1, observer=Watch())
-    assert {item.path: item.message.split(";")[0] for item in result.problems} == {
-        "hum/nan.wav": "16000 of 16000 samples are NaN or infinite, the first at 0.000 s",
-        "hum/silent.wav": "every sample is zero (digital silence)",
-        "hum/words.wav": "it cannot be read as a sound file (format not recognised)",
+    result = train(data, tmp_path / "model", epochs=1, progress=recorder)
+    assert {item.path: item.code for item in result.problems} == {
+        "hum/nan.wav": "not-finite",
+        "hum/silent.wav": "silent",
+        "hum/words.wav": "not-sound",
     }
     assert {row["path"] for row in result.evaluation["excluded"]} == {
         "hum/nan.wav", "hum/silent.wav", "hum/words.wav"
     }  # fmt: skip
-    assert [text for text in warnings if "hiss/cut.wav" in text and "truncated" in text]
+    assert ("hiss/cut.wav", "truncated") in {(i.path, i.code) for i in recorder.findings}
 
 
 @pytest.mark.usefixtures("untrained")
@@ -319,22 +283,17 @@ def test_examples_of_none_of_these_are_no_class_and_test_the_rejection(tiny_data
 
 
 @pytest.mark.usefixtures("untrained")
-def test_quiet_recordings_are_used_and_the_threshold_is_named(tmp_path):
+def test_quiet_recordings_are_used_and_the_threshold_is_named(tmp_path, recorder):
     data = write_folder(tmp_path / "data", recordings=6)
     for path in data.rglob("*.wav"):
         waveform, rate = soundfile.read(path)
         soundfile.write(path, waveform * 0.003, rate, subtype="FLOAT")
-    notes = []
-
-    class Watch(TrainObserver):
-        def prepared(self, prepared):
-            notes.append(prepared.audit.cleaning_note(prepared.recipe.windowing.clean_threshold))
-
-    train(data, tmp_path / "model", epochs=1, observer=Watch())
-    assert "18 of 18 recordings, which were used uncleaned" in notes[0]
-    suggested = float(notes[0].rpartition("--clean-threshold ")[2].rstrip("."))
-    train(data, tmp_path / "model", epochs=1, clean_threshold=suggested, observer=Watch())
-    assert notes[1] is None
+    train(data, tmp_path / "model", epochs=1, progress=recorder)
+    (found,) = [item for item in recorder.findings if item.code == "little-kept"]
+    assert "18 of 18 recordings, which were used uncleaned" in found.text
+    suggested = float(found.facts["better"])
+    train(data, tmp_path / "model", epochs=1, clean_threshold=suggested, progress=recorder)
+    assert [item.code for item in recorder.findings].count("little-kept") == 1
 
 
 @pytest.mark.usefixtures("untrained")
@@ -396,10 +355,43 @@ def test_wrong_values_are_named(tiny_data, tmp_path):
     )
 
 
-def test_a_closed_folder_is_told_before_training():
-    closed = Problem("Flute", f"{CLOSED_FOLDER} (Permission denied); permit yourself to read it")
-    dataset = Dataset("data", (), (closed, Problem("a.csv", "line 3: it has no label")))
-    prepared = SimpleNamespace(examples=SimpleNamespace(labels=()), audit=None)
-    assert lost_notes(dataset, prepared) == [
-        "The folder 'Flute' cannot be looked into: nothing in it is used."
-    ]
+@pytest.mark.usefixtures("untrained")
+def test_a_closed_folder_is_told_before_training(tiny_data, tmp_path, closed, recorder):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    (data / "flute").mkdir()
+    closed("flute")
+    result = train(data, tmp_path / "model", epochs=1, progress=recorder)
+    assert [item.code for item in result.problems] == ["closed-folder"]
+    codes = [item.code for item in recorder.findings]
+    assert codes.index("lost-folder") < len(codes)
+    notes = result.evaluation["protocol"]["notes"]
+    assert notes[0] == "The folder 'flute' cannot be opened: nothing in it is used."
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("recipe", ["tutorial-cnn", "statistics-cnn"])
+def test_every_recording_is_decoded_once(tiny_data, tmp_path, monkeypatch, recipe):
+    """Held-out recordings and mistakes too; what is known from the cache only when it is wanted."""
+    from timbrel.workers import WorkerPool
+
+    data, names = shutil.copytree(tiny_data, tmp_path / "data"), []
+    shutil.copytree(tiny_data / "hum", data / "noise")
+    for path in (data / "noise").iterdir():
+        waveform, rate = soundfile.read(path)
+        soundfile.write(path, waveform[::-1] ** 3, rate)
+    run = WorkerPool.run
+
+    def counting(self, task, path, *arguments, name=None, **more):
+        names.append(name)
+        return run(self, task, path, *arguments, name=name, **more)
+
+    monkeypatch.setattr(WorkerPool, "run", counting)
+    cache = FeatureCache(tmp_path / "cache")
+    chosen = dataclasses.replace(get_recipe(recipe), epochs=1)
+    workflow.train(data, tmp_path / "one", recipe=chosen, cache=cache, refit=True)
+    assert sorted(names) == sorted(
+        path.relative_to(data).as_posix() for path in data.rglob("*.wav")
+    )
+    names.clear()
+    workflow.train(data, tmp_path / "two", recipe=chosen, cache=cache)
+    assert len(names) == len(set(names)) < 32

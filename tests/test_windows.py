@@ -10,7 +10,7 @@ from timbrel.audio.clean import Cleaned, clean, uncleaned
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import (
     Windowing,
-    cleaning_warnings,
+    cleaning_findings,
     consecutive,
     counts,
     keep,
@@ -187,13 +187,30 @@ def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_i
     long = dataclasses.replace(PLAIN, window=3000)
     assert long.falls_short(19)
     assert not long.falls_short(20)
-    short = Cleaned(np.ones(9, dtype="float32"), np.array([[0, 9]]), 9)
-    (warning,) = cleaning_warnings(len(short.waveform), CLEANING, left=True)
-    assert "shorter than a window" in warning
-    (warning,) = cleaning_warnings(len(short.waveform), long, left=True)
-    assert warning == "0.009 s of sound, too little to tell anything by; record it longer"
-    enough = Cleaned(np.ones(20, dtype="float32"), np.array([[0, 20]]), 20)
-    assert cleaning_warnings(len(enough.waveform), long, left=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("windowing", "seconds", "kept", "codes", "length"),
+    [
+        (CLEANING, 0.010, 0.010, [], None),
+        (CLEANING, 0.009, 0.009, ["too-short"], None),
+        (CLEANING, 1.000, 0.009, ["too-short"], 0.009),
+        (CLEANING, 1.000, 0.000, ["too-quiet"], None),
+        (CLEANING, 0.009, 0.000, ["too-quiet", "too-short"], None),
+        (PLAIN, 0.009, 0.009, ["too-short"], None),
+        (dataclasses.replace(PLAIN, window=3000), 0.019, 0.019, ["too-short"], None),
+        (dataclasses.replace(PLAIN, window=3000), 0.020, 0.020, [], None),
+        # Not even a whole sample is missing.
+        (CLEANING, 0.0096, 0.010, [], None),
+    ],
+)
+def test_what_is_found_after_cleaning(windowing, seconds, kept, codes, length):
+    found = cleaning_findings("x.wav", windowing, seconds=seconds, kept=kept)
+    assert [item.code for item in found] == codes
+    assert {item.path for item in found} <= {"x.wav"}
+    for item in found:
+        if item.code == "too-short":
+            assert (item.facts["seconds"], item.facts["kept"]) == (seconds, length)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 
-from timbrel.dataset.known import KnownData, Source
+from timbrel.fetching.known import KnownData, Source
 
 MONO = (1, 1, 44_100, 88_200, 2, 16)
 

@@ -1,4 +1,4 @@
-"""A decode worker that misbehaves on certain names of files: what test_isolated.py runs instead."""
+"""A worker that misbehaves on certain names of files: what test_isolated.py runs instead."""
 
 import ctypes
 import os
@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from timbrel.audio.decode_worker import serve
 from timbrel.audio.reading import Reading
+from timbrel.worker import serve
 
 answered = []
 

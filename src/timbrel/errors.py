@@ -3,7 +3,7 @@
     TimbrelError
     ├── InvalidArgument (ValueError)    a parameter breaks its rule
     ├── DataError (ValueError)          a data set cannot be used as a whole
-    ├── AudioError (ValueError)         one recording cannot be used; has `path` and `reason`
+    ├── AudioError (ValueError)         one recording cannot be used; has `finding`
     │   └── DecoderFailed               its decoder crashed, hung or lacked memory, this time
     ├── DecoderError (RuntimeError)     the processes that decode cannot be started
     ├── ModelError (ValueError)         a model cannot be read, or must not be written
@@ -18,6 +18,8 @@ Each message is one sentence or two: what is wrong, with which file or value, an
 from __future__ import annotations
 
 import errno
+
+from timbrel.findings import Finding
 
 # What the system says where a disk, or what one may use of it, is full.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -39,14 +41,16 @@ class AudioError(TimbrelError, ValueError):
     """One recording cannot be used.
 
     Attributes:
+        finding: what is wrong, as data.
         path: the recording, as the user named it.
         reason: what is wrong and what to do, without the path.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+        self.path = finding.path
+        self.reason = finding.reason
 
 
 class DecoderFailed(AudioError):
@@ -61,7 +65,7 @@ class DecoderError(TimbrelError, RuntimeError):
         """Say why, and how to see more."""
         return cls(
             f"The processes that decode recordings cannot be started ({cause}). "
-            "See what `python -m timbrel.audio.decode_worker` says; installing Timbrel again may "
+            "See what `python -m timbrel.worker` says; installing Timbrel again may "
             "help."
         )
 

@@ -53,11 +53,14 @@ class Progress:
     def finding(self, finding: Finding) -> None:
         """Give something that was found in the data, or that a reader of the score should know."""
 
+    def close(self) -> None:
+        """Take away what was drawn; nothing is drawn any more."""
+
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Take away what was drawn."""
+        self.close()
 
 
 class TerminalProgress(Progress):
@@ -65,9 +68,10 @@ class TerminalProgress(Progress):
 
     Args:
         console: where the bars are drawn; none are drawn where it is no terminal.
+        disable: draw none anyway.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, disable: bool = False) -> None:
         from rich import progress
 
         self._bars = progress.Progress(
@@ -78,17 +82,17 @@ class TerminalProgress(Progress):
             progress.TextColumn("{task.fields[note]}", markup=False),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=disable or not console.is_terminal,
         )
         self._tasks: dict[str, progress.TaskID] = {}
 
     def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
-        """Move the bar of a stage, from its first call until all of it is done."""
-        if total is not None and done >= total:
-            if name in self._tasks:
-                self._bars.remove_task(self._tasks.pop(name))
-            return
+        """Move the bar of a stage; one that is done goes when the next one moves."""
         note = one_line(note)
+        for over in [
+            other for other, task in self._tasks.items() if other != name and self._over(task)
+        ]:
+            self._bars.remove_task(self._tasks.pop(over))
         if name not in self._tasks:
             # What an earlier run had done says nothing of the speed of this one.
             self._tasks[name] = self._bars.add_task(name, total=total, completed=done, note=note)
@@ -98,7 +102,11 @@ class TerminalProgress(Progress):
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def _over(self, number: int) -> bool:
+        return any(task.id == number and task.finished for task in self._bars.tasks)
+
+    def close(self) -> None:
+        """Take the bars away."""
         self._bars.stop()
 
 

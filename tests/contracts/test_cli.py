@@ -82,7 +82,7 @@ def test_summary_shows_layers_and_parameters(call, tmp_path):
     status, out, _ = call("summary", "tutorial-cnn", "-o", tmp_path / "network.png")
     assert status == 0
     assert "504,170 parameters" in out
-    assert re.search(r"dense_1 \(Dense\)\s+\(128\)\s+393,344\s+78\.0%", out)
+    assert re.search(r"dense_1 \(Dense\)\s+\(128\)\s+393,344\s+78\.0 %", out)
     assert (tmp_path / "network.png").read_bytes()[:4] == b"\x89PNG"
     assert re.search(r"conv_4 .* 8,626,176 *\n", out)
     assert "123 million multiply-adds in the network, 19.8 million in the front end." in out
@@ -152,24 +152,32 @@ def warned(err):
 
 
 @pytest.mark.slow
-def test_train_shows_every_step_of_the_tutorial(call, tiny_data, tmp_path):
-    status, out, err = call(
-        *("train", tiny_data, "-r", "tutorial-cnn"), *("-o", tmp_path / "model", "--epochs", "2")
-    )
+def test_train_is_short_and_shows_every_step_of_the_tutorial_when_verbose(
+    call, tiny_data, tmp_path
+):
+    arguments = ("train", tiny_data, "-r", "tutorial-cnn", "--epochs", "2")
+    status, out, err = call(*arguments, "-o", tmp_path / "model", "--verbose")
     assert status == 0, err
-    for expected in (
-        r"Class distribution",
-        r"hum\s+8\s+4\.0\s+4\.0",
-        r"Cleaning kept 12\.0 s of 12\.0 s \(100%\)",
+    always = (
+        r"hum\s+8\s+4\.0\s+0\.50",
         r"240 windows of 0\.1 s.*X \(240, 13, 9, 1\), y \(240, 3\)",
+        r"learns from 16 recordings; 3 are for calibration, and 5 are held out",
+        r"\d+\.\d % of 5 recordings right \(95 % interval",
+        r"model\.onnx agrees with the Keras model to \d\.\de-\d\d",
+    )
+    verbose = (
         r"Class weights",
         r"tutorial-cnn: input \(13, 9, 1\), 503,715 parameters",
         r"Epoch  2/2  loss \d\.\d+  acc \d\.\d+  val_loss \d\.\d+  val_acc \d\.\d+",
-        r"On 5 recordings it never heard:\n  files    \d+\.\d% right \(95 % interval",
-        r"model\.onnx agrees with the Keras model to \d\.\de-\d\d",
-    ):
+    )
+    for expected in (*always, *verbose):
         assert re.search(expected, out), expected
     assert warned(err) == [FEW]
+    _, short, _ = call(*arguments, "-o", tmp_path / "again")
+    for expected in always:
+        assert re.search(expected, short), expected
+    assert not any(re.search(left_out, short) for left_out in verbose)
+    assert short.count("\n") < 40
 
 
 @pytest.mark.slow
@@ -181,7 +189,7 @@ def test_quiet_leaves_the_result(call, tiny_data, tmp_path):
     )
     assert status == 0
     assert "Epoch" not in out
-    assert "recordings it never heard" in out
+    assert "of 5 recordings right" in out
     assert warned(err) == [FEW]
 
 
@@ -214,7 +222,8 @@ def test_predict_writes_windows_and_json_lines(call, tiny_model, tiny_data, tmp_
 
 
 def test_predict_writes_a_file_for_each_recording(call, tiny_model, tiny_data, tmp_path):
-    status, out, err = call("predict", tiny_data, "-m", tiny_model, "-f", "raven", "-o", tmp_path)
+    options = ("-m", tiny_model, "-f", "raven", "--level", "file", "-o", tmp_path)
+    status, out, err = call("predict", tiny_data, *options)
     assert (status, out, err) == (0, "", "")
     assert len(list(tmp_path.glob("*/*.selections.txt"))) == 24
     assert "\t8000.0\t" in (tmp_path / "hum" / "0.selections.txt").read_text()
@@ -383,11 +392,13 @@ def test_evaluate_prints_claim_and_truth_and_writes_what_was_asked_for(call, tin
     )
     assert status == 0, err
     evaluation = json.loads(figures.read_text())
-    assert "fold 2 of 2: 12 files never heard" in out
-    assert "random windows, as the tutorial does" in out
-    assert f"{evaluation['file']['accuracy']:.1%}" in out
+    assert re.search(r"fold 2 of 2: \d+ of 12 recordings right", out)
+    assert "Random split" in out
+    assert f"{100 * evaluation['file']['accuracy']:.1f} %" in out
     assert "Confidence is off by" in out
-    assert "each of them heard by a network that was trained without it" in page.read_text()
+    assert (
+        "Each recording was predicted by a network that was trained without it" in page.read_text()
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["evaluation.json", "report.html"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from timbrel.cli.main import COMMANDS, app
-from timbrel.dataset.known import KNOWN_DATA
+from timbrel.fetching.known import KNOWN_DATA
 from timbrel.networks.recipes import RECIPES
 
 BIN = Path(sys.executable).parent

@@ -54,7 +54,7 @@ def test_what_it_shows_is_drawn(executed):
     assert drawn(notebook, "Decoded(").find(".//audio") is not None
     assert drawn(notebook, "CheckResult(").find(".//table") is not None
     score = drawn(notebook, "EvaluateResult(tutorial-cnn")
-    assert "Leaky split" in "".join(score.itertext())
+    assert "Random split" in "".join(score.itertext())
     assert score.find(".//table[@class='matrix']") is not None
     assert drawn(notebook, "TrainResult('my-model'").find(".//table[@class='matrix']") is not None
     assert drawn(notebook, "Prediction('new-sounds/").find(".//table") is not None

@@ -92,20 +92,14 @@ def _mean(part: _Part, start: int, stop: int, *, window: int) -> np.ndarray:
     near = part.here[first - part.offset : last - part.offset]
     np.cumsum(np.abs(near), dtype=np.float64, out=total[inside])
     total[inside.stop :] = total[inside.stop - 1]
-    covered = _covered(start, stop, (before, after, part.samples))
-    return (total[window:] - total[:-window]) / covered
-
-
-def _covered(start: int, stop: int, reach: tuple[int, int, float]) -> np.ndarray:
-    """How many samples the window covers that is centred at each of a stretch of samples."""
-    before, after, samples = reach
+    # How many samples the window covers: fewer near both ends of the waveform.
     covered = np.full(stop - start, before + after + 1, dtype=np.float64)
     left = before - np.arange(start, min(stop, before))
     covered[: len(left)] -= left
-    if stop + after > samples:
-        right = np.arange(max(start, samples - after), stop) + after + 1 - samples
+    if stop + after > part.samples:
+        right = np.arange(max(start, part.samples - after), stop) + after + 1 - part.samples
         covered[len(covered) - len(right) :] -= right
-    return covered
+    return (total[window:] - total[:-window]) / covered
 
 
 def clean(waveform: np.ndarray, threshold: float, window: int) -> Cleaned:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from timbrel.audio.reading import Reading
+from timbrel.findings import Finding, pack
 from timbrel.wording import channels, duration, frequency, plain, plural
 
 # What libsndfile 1.2 reads; `find recordings in a folder` goes by these, whatever their case.
@@ -30,7 +31,7 @@ class Decoded:
         source_rate: sample rate of the file in Hz.
         channels: channels in the file.
         seconds: length of what was read.
-        warnings: what is odd about the file but does not stop its use.
+        findings: what is odd about the file but does not stop its use.
     """
 
     waveform: np.ndarray
@@ -38,10 +39,10 @@ class Decoded:
     source_rate: int
     channels: int
     seconds: float
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
-        said = f", {plural(len(self.warnings), 'warning')}" if self.warnings else ""
+        said = f", {plural(len(self.findings), 'warning')}" if self.findings else ""
         return plain(f"Decoded({self._facts()}{said})")
 
     def _facts(self) -> str:
@@ -52,6 +53,11 @@ class Decoded:
         from timbrel.audio.drawing import waveform_html
 
         return waveform_html(self.waveform, self.rate, facts=self._facts(), warnings=self.warnings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the file, in words."""
+        return tuple(item.reason for item in self.findings)
 
     @property
     def silent(self) -> bool:
@@ -92,12 +98,13 @@ def whole(reading: Reading) -> Decoded:
         source_rate=reading.source_rate,
         channels=reading.channels,
         seconds=reading.seconds,
-        warnings=reading.warnings,
+        findings=reading.findings,
     )
 
 
 def parts(reading: Reading) -> tuple[dict, dict[str, np.ndarray]]:
-    """`whole` for another process: the fields of `Decoded` as JSON data and arrays."""
+    """Do `Task.DECODE`: the fields of `Decoded` as JSON data and arrays."""
     decoded = whole(reading)
     facts = {item.name: getattr(decoded, item.name) for item in fields(decoded)}
-    return facts, {"waveform": facts.pop("waveform")}
+    waveform = facts.pop("waveform")
+    return {**facts, "findings": pack(decoded.findings)}, {"waveform": waveform}

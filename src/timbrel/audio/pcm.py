@@ -7,8 +7,12 @@ Specifications 1.0" (RIFF, 1991), and Microsoft's WAVEFORMATEXTENSIBLE.
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import struct
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
@@ -16,7 +20,8 @@ from typing import BinaryIO
 import numpy as np
 
 from timbrel.audio.samples import check_rate
-from timbrel.errors import AudioError, InvalidArgument
+from timbrel.errors import AudioError, InvalidArgument, OutputError
+from timbrel.findings import Finding
 
 # NumPy's type, what its full scale is, and libsndfile's name, of each format.
 _FORMATS = {"s16le": ("<i2", 2.0**15, "PCM_16"), "f32le": ("<f4", 1.0, "FLOAT")}
@@ -84,7 +89,7 @@ class Pcm:
 
     @property
     def settings(self) -> dict:
-        """What soundfile wants to be told of a file of this."""
+        """Arguments of `soundfile.SoundFile` for a file of this."""
         return {
             "samplerate": self.rate,
             "channels": self.channels,
@@ -115,7 +120,7 @@ def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.nda
     """
     start = _exactly(stream, 12)
     if not start:
-        raise AudioError("-", "nothing came on stdin")
+        raise AudioError(Finding("nothing-piped", "-"))
     left = math.inf
     if has_header(start):
         check_headerless(start, pcm)
@@ -137,11 +142,11 @@ def has_header(start: bytes) -> bool:
 
 
 def check_headerless(start: bytes, pcm: Pcm | None) -> None:
-    """Raise InvalidArgument where something is said of bytes that say it themselves.
+    """Raise InvalidArgument where raw PCM is promised, and the bytes are a sound file.
 
     Args:
         start: the first 12 bytes.
-        pcm: what they are said to be.
+        pcm: what was promised; None for a sound file.
     """
     if pcm is None:
         return
@@ -156,8 +161,33 @@ def check_headerless(start: bytes, pcm: Pcm | None) -> None:
             )
 
 
+@contextmanager
+def temporary_copy(stream: BinaryIO, pcm: Pcm | None = None) -> Iterator[str]:
+    """Copy a stream to a temporary file, because decoders must seek; the path of the file.
+
+    Args:
+        stream: the content of a sound file, or raw PCM.
+        pcm: what the bytes are; None for a sound file.
+
+    Raises:
+        InvalidArgument: raw PCM was promised, and a sound file comes.
+        OutputError: the file cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
+        path = os.path.join(folder, "sound")
+        try:
+            with open(path, "wb") as file:
+                start = _exactly(stream, 12)
+                check_headerless(start, pcm)
+                file.write(start)
+                shutil.copyfileobj(stream, file, 1 << 20)
+        except OSError as error:
+            raise OutputError.of(folder, error) from error
+        yield path
+
+
 def _first(contents: Iterator[bytes], left: float) -> Iterator[bytes]:
-    """So many bytes, whatever comes after them: files say more than their sound."""
+    """The first so many bytes: after its sound, a file may hold other things."""
     for content in contents:
         if left <= 0:
             return
@@ -174,7 +204,7 @@ def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
             yield pcm.samples(rest[:whole])
             rest, nothing = rest[whole:], False
     if nothing:
-        raise AudioError("-", "it holds no samples")
+        raise AudioError(Finding("no-samples", "-"))
 
 
 def _some(stream: BinaryIO, most: int) -> bytes:
@@ -204,14 +234,10 @@ def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
             if tag == _EXTENSIBLE and len(content) >= 26:
                 (tag,) = struct.unpack_from("<H", content, 24)
             if (tag, bits) not in _TAGS:
-                raise AudioError(
-                    "-",
-                    f"its samples have {bits} bits; pipe 16-bit integers (arecord -f S16_LE) or "
-                    "32-bit floats",
-                )
+                raise AudioError(Finding("pcm-bits", "-", {"bits": bits}))
             try:
                 pcm = Pcm(rate, _TAGS[tag, bits], channels)
             except InvalidArgument as error:
-                said = f"its WAV header says {channels} channels of {rate} Hz; correct it"
-                raise AudioError("-", said) from error
-    raise AudioError("-", "its WAV header is not whole")
+                facts = {"channels": channels, "rate": rate}
+                raise AudioError(Finding("wrong-header", "-", facts)) from error
+    raise AudioError(Finding("header-cut", "-"))

@@ -9,6 +9,8 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -17,6 +19,7 @@ from timbrel.audio.pcm import Pcm
 from timbrel.audio.samples import LEAST_RATE, Inspection, Resampler
 from timbrel.audio.truncation import missing_bytes
 from timbrel.errors import AudioError
+from timbrel.findings import Finding
 from timbrel.wording import plain
 
 # Seconds, and frames at most, that are read at a time, and the length that libsndfile gives a file
@@ -33,19 +36,6 @@ _MP3 = ("MP3", "MPEG")
 _LEAD = 1.0
 _LED = (*_MP3, "OGG")
 
-# Parts of what is said of a recording by which a program can tell one cause from another.
-NO_FILE = "there is no such file"
-NO_PERMISSION = "no permission to read it"
-A_FOLDER = "this is a folder, not a recording"
-A_PIPE = "this is a pipe or a device, not a file; what is piped in is called -"
-NO_BYTES = "the file is empty (0 bytes)"
-NO_SAMPLES = "it holds no samples"
-WRONG_STRETCH = "its stretch"
-TRUNCATED = "shorter than its header says (truncated)"
-
-_UNREADABLE = "it cannot be read as a sound file"
-_CONVERT = "convert it to WAV or FLAC, copy it again or take it out"
-
 
 class Reading:
     """A recording as mono float32 pieces `(samples,)` at one sample rate; iterate to read it.
@@ -53,18 +43,20 @@ class Reading:
     Each iteration reads it anew from its beginning. A piece is about 1.5 s of sound at 44.1 kHz.
 
     Args:
-        path: the file.
+        path: the file, or a file object that is open for reading bytes and can seek; it is read
+            from its beginning, and not closed.
         rate: wanted sample rate in Hz; None for that of the file.
         start, end: the stretch to read, in seconds of the file; all of it by default. An end
             after the end of the file means the end of the file.
-        name: what to call the file in messages; `path` by default.
+        name: what to call the file in findings; `path` by default.
         pcm: what the bytes of a file without a header are.
 
     Attributes:
+        name: what the file is called in findings.
         rate: sample rate of the pieces in Hz; None until it is known.
         source_rate, channels: of the file; 0 until reading has begun.
         seconds: length of what has been read, at the end of an iteration.
-        warnings: what is odd about the file but does not stop its use, at that end.
+        findings: what is odd about the file but does not stop its use, at that end.
 
     Iterating raises AudioError where the recording cannot be used (missing, unreadable, empty, NaN
     or infinite samples, a stretch outside of it). Pieces from before the first sample that is not
@@ -73,7 +65,7 @@ class Reading:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike | BinaryIO,
         rate: int | None,
         *,
         start: float | None = None,
@@ -82,41 +74,45 @@ class Reading:
         pcm: Pcm | None = None,
     ) -> None:
         self._path = path
-        self._name = os.fspath(path) if name is None else name
-        self._start, self._end = _stretch(start, end, self._name)
+        if name is None:
+            name = "file object" if _is_open(path) else os.fspath(path)
+        self.name = name
+        self._start, self._end = _stretch(start, end, self.name)
         self._pcm = pcm
         self.rate = rate
         self.source_rate = self.channels = 0
         self.seconds = 0.0
-        self.warnings: tuple[str, ...] = ()
+        self.findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
         rate = "its own rate" if self.rate is None else f"{self.rate} Hz"
-        return plain(f"Reading({self._name!r} at {rate})")
+        return plain(f"Reading({self.name!r} at {rate})")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the file, in words."""
+        return tuple(item.reason for item in self.findings)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
             yield from self._pieces()
         except PermissionError as error:
-            raise AudioError(self._name, NO_PERMISSION) from error
+            raise AudioError(Finding("no-permission", self.name)) from error
         except (soundfile.LibsndfileError, soundfile.SoundFileRuntimeError, OSError) as error:
-            reason = f"{_UNREADABLE} ({_cause(error)}); {_CONVERT}"
-            raise AudioError(self._name, reason) from error
+            finding = Finding("not-sound", self.name, {"cause": _cause(error)})
+            raise AudioError(finding) from error
 
     def _pieces(self) -> Iterator[np.ndarray]:
-        _check_there(self._path, self._name)
+        _check_there(self._path, self.name)
         # libsndfile calls whatever keeps a file from being opened a system error.
-        with open(self._path, "rb"), self._open() as file:
+        with _binary(self._path), self._open() as file:
             self.source_rate, self.channels = file.samplerate, file.channels
             if file.samplerate < LEAST_RATE:
-                raise AudioError(
-                    self._name,
-                    f"its sample rate of {file.samplerate} Hz is below {LEAST_RATE} Hz; correct "
-                    "its header",
-                )
+                rates = {"rate": file.samplerate, "least": LEAST_RATE}
+                raise AudioError(Finding("rate-too-low", self.name, rates))
             if self.rate is None:
                 self.rate = file.samplerate
-            stretch = _Stretch(file, self._name, start=self._start, end=self._end)
+            stretch = _Stretch(file, self.name, start=self._start, end=self._end)
             found = Inspection(file.samplerate, start=self._start)
             resampler = Resampler(file.samplerate, self.rate)
             for block in stretch:
@@ -124,42 +120,41 @@ class Reading:
                 # The rest is only counted where one sample is not a number.
                 if found.finite and len(resampled := resampler.push(mono)):
                     yield resampled
-        found.check(self._name)
+        found.check(self.name)
         if not found.samples:
-            raise AudioError(self._name, NO_SAMPLES)
+            raise AudioError(Finding("no-samples", self.name))
         if len(rest := resampler.finish()):
             yield rest
         self.seconds = found.samples / self.source_rate
-        self.warnings = (*self._damage(stretch), *found.warnings())
+        self.findings = (*self._damage(stretch), *found.findings(self.name))
 
     def _open(self) -> _Sequential:
         settings = {} if self._pcm is None else self._pcm.settings
         try:
-            return _Sequential(native_path(self._path), **settings)
+            path = self._path if _is_open(self._path) else native_path(self._path)
+            return _Sequential(path, **settings)
         except TypeError as error:
             # soundfile wants to be told all about headerless (.raw) files.
-            reason = f"{_UNREADABLE} (it has no header); {_CONVERT}"
-            raise AudioError(self._name, reason) from error
+            finding = Finding("not-sound", self.name, {"cause": "it has no header"})
+            raise AudioError(finding) from error
 
-    def _damage(self, stretch: _Stretch) -> tuple[str, ...]:
+    def _damage(self, stretch: _Stretch) -> tuple[Finding, ...]:
         """Why there is less than there should be; not more than can be known of it.
 
         A decoder that ends early does so at the end of the file or where it cannot go on; that of
         OGG leaves out the pages that are damaged.
         """
         early = stretch.ends_early
-        if not early and not (stretch.to_the_end and missing_bytes(self._path)):
-            return ()
-        if stretch.format == "OGG":
-            damage = f"the file is damaged, or {TRUNCATED}"
-        elif early:
-            at = self._start + self.seconds
-            damage = (
-                f"nothing can be read after {at:.2f} s: the file is damaged there, or {TRUNCATED}"
-            )
-        else:
-            damage = f"the file is {TRUNCATED}"
-        return (f"{damage}; the {self.seconds:.2f} s that could be read were used",)
+        with _binary(self._path) as file:
+            if not early and not (stretch.to_the_end and missing_bytes(file)):
+                return ()
+        known = early and stretch.format != "OGG"
+        facts = {
+            "format": stretch.format,
+            "at": self._start + self.seconds if known else None,
+            "seconds": self.seconds,
+        }
+        return (Finding("truncated", self.name, facts),)
 
 
 class _Sequential(soundfile.SoundFile):
@@ -201,11 +196,8 @@ class _Stretch:
         self.to_the_end = end * file.samplerate > file.frames
         self.ends_early = False
         if self._first and self._known and self._first >= file.frames:
-            seconds = file.frames / file.samplerate
-            raise AudioError(
-                name,
-                f"{WRONG_STRETCH} starts at {start:g} s, but the file ends at {seconds:.3f} s",
-            )
+            facts = {"start": start, "seconds": file.frames / file.samplerate}
+            raise AudioError(Finding("stretch-outside", name, facts))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         file = self._file
@@ -240,25 +232,38 @@ def _stretch(start: float | None, end: float | None, name: str) -> tuple[float, 
     first = 0.0 if start is None else start
     last = math.inf if end is None else end
     if not 0 <= first < last:
-        raise AudioError(
-            name,
-            f"{WRONG_STRETCH} must start at 0 s or later and end after that. Got {start} to {end}",
-        )
+        raise AudioError(Finding("stretch-reversed", name, {"start": start, "end": end}))
     return first, last
 
 
-def _check_there(path: str | os.PathLike, name: str) -> None:
+def _is_open(path: str | os.PathLike | BinaryIO) -> bool:
+    return hasattr(path, "read")
+
+
+def _binary(path: str | os.PathLike | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """The file at its beginning, which is closed afterwards if it was not open already."""
+    if not _is_open(path):
+        return open(path, "rb")
+    path.seek(0)
+    return nullcontext(path)
+
+
+def _check_there(path: str | os.PathLike | BinaryIO, name: str) -> None:
+    if _is_open(path):
+        if not path.seek(0, os.SEEK_END):
+            raise AudioError(Finding("no-bytes", name))
+        return
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise AudioError(name, f"{NO_FILE}; correct its path or leave it out") from error
+        raise AudioError(Finding("missing", name)) from error
     if stat.S_ISDIR(found.st_mode):
         may = os.access(path, os.R_OK | os.X_OK)
-        raise AudioError(name, A_FOLDER if may else NO_PERMISSION)
+        raise AudioError(Finding("folder" if may else "no-permission", name))
     if not stat.S_ISREG(found.st_mode):
-        raise AudioError(name, A_PIPE)
+        raise AudioError(Finding("not-a-file", name))
     if found.st_size == 0:
-        raise AudioError(name, NO_BYTES)
+        raise AudioError(Finding("no-bytes", name))
 
 
 def native_path(path: str | os.PathLike) -> str | bytes:

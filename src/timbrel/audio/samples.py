@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 
 from timbrel.errors import AudioError, InvalidArgument
+from timbrel.findings import Finding
 
 _QUALITY = "HQ"
 
@@ -21,10 +22,6 @@ LEAST_RATE, _MOST_RATE = 100, 10_000_000
 # Full scale is 1. Integers of 24 bits taken for floats stay below; from some times more on, the
 # power of a band is no float32 any more.
 _LOUDEST = 1e7
-
-# Parts of what is said of a recording by which a program can tell one cause from another.
-NOT_FINITE = "NaN or infinite"
-ABOVE_FULL_SCALE = "times full scale"
 
 
 def resample(waveform: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
@@ -132,29 +129,25 @@ class Inspection:
         Args:
             name: what to call the recording.
         """
-        if self._first is None and self.peak > _LOUDEST:
-            raise AudioError(
-                name,
-                f"its samples go up to {self.peak:.3g}, where full scale is 1: that is no sound; "
-                "export the recording again",
-            )
-        if self._first is None:
-            return
-        raise AudioError(
-            name,
-            f"{self._broken} of {self.samples} samples {'is' if self._broken == 1 else 'are'} "
-            f"{NOT_FINITE}, the first at {self._start + self._first / self._rate:.3f} s; "
-            "export the recording again",
-        )
+        if self._first is not None:
+            facts = {
+                "broken": self._broken,
+                "samples": self.samples,
+                "seconds": self._start + self._first / self._rate,
+            }
+            raise AudioError(Finding("not-finite", name, facts))
+        if self.peak > _LOUDEST:
+            raise AudioError(Finding("far-too-loud", name, {"peak": self.peak}))
 
-    def warnings(self) -> list[str]:
-        """What is odd about the samples but does not stop their use."""
+    def findings(self, name: str) -> tuple[Finding, ...]:
+        """What is odd about the samples but does not stop their use.
+
+        Args:
+            name: what to call the recording.
+        """
         if self.peak <= 1.0:
-            return []
-        return [
-            f"peaks at {self.peak:.3g} {ABOVE_FULL_SCALE}; the samples were used as they are, "
-            "normalise the file if that is not intended"
-        ]
+            return ()
+        return (Finding("too-loud", name, {"peak": self.peak}),)
 
 
 def check_rate(rate: object, name: str = "rate") -> None:

@@ -19,7 +19,7 @@ class WindowStream:
 
     Args:
         windowing: how recordings become windows.
-        block: samples that cleaning decides together, fewer for whoever cannot wait; see
+        block: samples that cleaning decides together, fewer for a shorter delay; see
             `CleanStream`.
 
     Attributes:
@@ -36,7 +36,7 @@ class WindowStream:
             length = int(windowing.rate * windowing.clean_window)
             blocks = {} if block is None else {"block": block}
             self._cleaner = CleanStream(windowing.clean_threshold, length, **blocks)
-        # What was kept from sample `_begin` of it on, and where the next window begins.
+        # The kept samples from number `_begin` on, and where the next window begins.
         self._here = _NONE
         self._begin = self._next = 0
         # Stretches: where they end in what was kept; where they begin and end in the original.
@@ -74,7 +74,7 @@ class WindowStream:
 
     def _keep(self, kept: np.ndarray, runs: np.ndarray) -> None:
         self.runs = runs
-        # Of stretches that were left behind nothing will be asked.
+        # Stretches before the next window are not needed any more.
         passed = np.searchsorted(self._ends, self._next, side="right")
         ends = self.kept + np.cumsum(runs[:, 1] - runs[:, 0])
         self._ends = np.concatenate([self._ends[passed:], ends])

@@ -27,7 +27,7 @@ _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
 _W64_CHUNK = b"\xf3\xac\xd3\x11\x8c\xd1\0\xc0\x4f\x8e\xdb\x8a"
 
 
-def missing_bytes(path: str | os.PathLike) -> int:
+def missing_bytes(file: BinaryIO) -> int:
     """Bytes of sound that the header of a file promises and the file does not hold, at least.
 
     WAV (also big-endian: RIFX), RF64, W64, AIFF and AU say it in their header, Ogg by the mark on
@@ -35,29 +35,29 @@ def missing_bytes(path: str | os.PathLike) -> int:
     and files whose header does not say, give 0; of these the decoder notices some (FLAC, CAF) and
     others not (VOC, IRCAM, PAF).
     """
-    with open(path, "rb") as file:
-        start = file.read(12)
-        if start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE":
-            return _missing(file, b"data", "<I")
-        if start[:4] == b"RIFX" and start[8:12] == b"WAVE":
-            return _missing(file, b"data", ">I")
-        if start == _W64_RIFF[:12]:
-            return _missing_w64(file)
-        if start[:4] in (b".snd", b"dns.") and len(start) == 12:
-            return _missing_au(file, start)
-        if start[:4] == b"FORM" and start[8:12] in (b"AIFF", b"AIFC"):
-            return _missing(file, b"SSND", ">I")
-        if start[:4] == b"OggS":
-            return _missing_ogg(file)
-        if start[:3] == b"ID3" or (start[0:1] == b"\xff" and start[1] & 0xE0 == 0xE0):
-            return _missing_mp3(file, start)
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(12)
+    if start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE":
+        return _missing(file, end, b"data", "<I")
+    if start[:4] == b"RIFX" and start[8:12] == b"WAVE":
+        return _missing(file, end, b"data", ">I")
+    if start == _W64_RIFF[:12]:
+        return _missing_w64(file, end)
+    if start[:4] in (b".snd", b"dns.") and len(start) == 12:
+        return _missing_au(end, start)
+    if start[:4] == b"FORM" and start[8:12] in (b"AIFF", b"AIFC"):
+        return _missing(file, end, b"SSND", ">I")
+    if start[:4] == b"OggS":
+        return _missing_ogg(file, end)
+    if start[:3] == b"ID3" or (start[0:1] == b"\xff" and start[1] & 0xE0 == 0xE0):
+        return _missing_mp3(file, end, start)
     return 0
 
 
-def _missing_ogg(file: BinaryIO) -> int:
+def _missing_ogg(file: BinaryIO, end: int) -> int:
     """1 unless the last page is whole and says that it is the last (RFC 3533, section 6)."""
-    size = os.fstat(file.fileno()).st_size
-    file.seek(max(size - _OGG_PAGE, 0))
+    file.seek(max(end - _OGG_PAGE, 0))
     tail = file.read()
     page = tail[tail.rfind(b"OggS") :]
     if len(page) < 27 or len(page) < 27 + page[26]:
@@ -66,7 +66,7 @@ def _missing_ogg(file: BinaryIO) -> int:
     return 0 if whole and page[5] & 4 else 1
 
 
-def _missing_mp3(file: BinaryIO, start: bytes) -> int:
+def _missing_mp3(file: BinaryIO, end: int, start: bytes) -> int:
     """Compare with the byte count of a Xing or Info header, where the first frame has one."""
     first = 0
     if start[:3] == b"ID3":
@@ -83,12 +83,11 @@ def _missing_mp3(file: BinaryIO, start: bytes) -> int:
     if not flags & 2:
         return 0
     (promised,) = struct.unpack_from(">I", frame, place + (12 if flags & 1 else 8))
-    return max(promised - (os.fstat(file.fileno()).st_size - first), 0)
+    return max(promised - (end - first), 0)
 
 
-def _missing_w64(file: BinaryIO) -> int:
+def _missing_w64(file: BinaryIO, end: int) -> int:
     """Find the sound among chunks of any length, whose sizes count their headers of 24 bytes."""
-    end = os.fstat(file.fileno()).st_size
     file.seek(40)
     while len(header := file.read(24)) == 24:
         size = struct.unpack("<Q", header[16:])[0] - 24
@@ -100,18 +99,17 @@ def _missing_w64(file: BinaryIO) -> int:
     return 0
 
 
-def _missing_au(file: BinaryIO, start: bytes) -> int:
+def _missing_au(end: int, start: bytes) -> int:
     """AU has one header, with where the sound begins and its size; reversed it is little-endian."""
     offset, size = struct.unpack(">II" if start[:4] == b".snd" else "<II", start[4:])
-    return _lack(size, os.fstat(file.fileno()).st_size - offset)
+    return _lack(size, end - offset)
 
 
-def _missing(file: BinaryIO, wanted: bytes, size_format: str) -> int:
+def _missing(file: BinaryIO, end: int, wanted: bytes, size_format: str) -> int:
     """Find the sound among the chunks of a WAV, RF64 or AIFF file.
 
     RF64 puts the size of `data` into the chunk `ds64` before it, after that of the whole file.
     """
-    end = os.fstat(file.fileno()).st_size
     long_size = 0
     while len(header := file.read(8)) == 8:
         size = struct.unpack(size_format, header[4:])[0]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from timbrel.audio.clean import Cleaned, clean, uncleaned
+from timbrel.findings import Finding
 
 _SAMPLES_AT_ONCE = 1 << 21
 _LEAST_SECONDS = 0.02
@@ -103,27 +104,33 @@ def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
     return cleaned, True
 
 
-def cleaning_warnings(kept: int, windowing: Windowing, *, left: bool) -> tuple[str, ...]:
+def cleaning_findings(
+    name: str, windowing: Windowing, *, seconds: float, kept: float
+) -> tuple[Finding, ...]:
     """What a user should know of a recording after cleaning.
 
     Args:
-        kept: how many samples are used.
+        name: what to call the recording.
         windowing: how recordings become windows.
-        left: whether cleaning left something.
+        seconds: length of the recording.
+        kept: seconds that cleaning keeps; 0 where it would keep nothing.
     """
-    warnings = []
-    if not left:
-        warnings.append(
-            "cleaning would leave nothing (its envelope never exceeds "
-            f"{windowing.clean_threshold:g}); it was used uncleaned"
-        )
-    if windowing.falls_short(kept):
-        length = f"{kept / windowing.rate:.3f} s of sound"
-        if windowing.clean_threshold is not None:
-            warnings.append(f"{length}, shorter than a window; it was padded with zeros")
-        else:
-            warnings.append(f"{length}, too little to tell anything by; record it longer")
-    return tuple(warnings)
+    cleans = windowing.clean_threshold is not None
+    findings = []
+    if cleans and not kept:
+        findings.append(Finding("too-quiet", name, {"threshold": windowing.clean_threshold}))
+    # Resampling rounds the length up to a whole sample.
+    used = min(seconds, kept or seconds)
+    if windowing.falls_short(used * windowing.rate + 0.5):
+        facts = {
+            "seconds": seconds,
+            # What is too short before it is cleaned is not so because of cleaning.
+            "kept": None if windowing.falls_short(seconds * windowing.rate + 0.5) else kept,
+            "least": windowing.least / windowing.rate,
+            "cleans": cleans,
+        }
+        findings.append(Finding("too-short", name, facts))
+    return tuple(findings)
 
 
 def power(samples: np.ndarray) -> np.ndarray:
@@ -217,3 +224,28 @@ def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
         end=(cleaned.source_index(last) + 1) / windowing.rate,
         cut=cuts / windowing.rate,
     )
+
+
+def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -> np.ndarray:
+    """Where windows may begin that have sound in them, eight places a window.
+
+    Args:
+        waveform: float32 `(samples,)`.
+        window: length of a window in samples.
+        depth: decibels below the loudest such window down to which one counts; None: all do.
+
+    Returns:
+        First samples, int64 `(k,)`, rising, one at least.
+    """
+    last = max(len(waveform) - window, 0)
+    starts = np.unique(np.append(np.arange(0, last, start_step(window)), last))
+    if depth is None:
+        return starts
+    sums = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+    power = sums[np.minimum(starts + window, len(waveform))] - sums[starts]
+    return starts[power >= power.max() * 10 ** (-depth / 10)]
+
+
+def start_step(window: int) -> int:
+    """Samples between places that `sounding_starts` looks at."""
+    return max(window // 8, 1)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -23,14 +21,11 @@ from timbrel.cli.options import (
     Seed,
     recipe_names,
 )
-from timbrel.cli.tables import plain_table
-from timbrel.dataset.findings import KINDS, UNUSABLE
-from timbrel.dataset.recording import Problem
-from timbrel.display.bars import StageBars
+from timbrel.display.console import plain_table
 from timbrel.files import replacing
+from timbrel.findings import KINDS, UNUSABLE
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
 from timbrel.wording import one_line
-from timbrel.workflows.observer import TrainObserver
 
 if TYPE_CHECKING:
     from timbrel.workflows.check import CheckResult
@@ -87,35 +82,12 @@ def check(
             deep=deep,
             seed=seed,
             cache=FeatureCache(None if no_cache else cache or default_folder()),
-            observer=stack.enter_context(_watching(terminal, deep=deep)),
+            progress=stack.enter_context(terminal.progress()),
         )
         if json_to:
             json_to.write_bytes(result.to_json())
     show_findings(terminal, result)
     raise typer.Exit(1 if result.unusable else 0)
-
-
-class _Bars(TrainObserver):
-    """A bar for each stage; what watches an evaluation needs Keras."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._stages = StageBars(bars)
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage."""
-        self._stages.move(stage, done, total)
-
-
-@contextlib.contextmanager
-def _watching(terminal: Terminal, *, deep: bool) -> Iterator[TrainObserver]:
-    if deep:
-        from timbrel.cli.watch import watching_evaluation
-
-        with watching_evaluation(terminal) as observer:
-            yield observer
-    else:
-        with terminal.progress() as bars:
-            yield _Bars(bars)
 
 
 def show_findings(terminal: Terminal, result: CheckResult) -> None:
@@ -146,13 +118,13 @@ def show_findings(terminal: Terminal, result: CheckResult) -> None:
     out.print(result.conclusion, markup=False, soft_wrap=True)
     if not (out.is_terminal and terminal.err.is_terminal):
         # Whoever reads one of the two streams learns of them; once is enough where both are read.
-        terminal.problems(Problem(item.path, item.message) for item in result.unusable)
+        terminal.problems(result.unusable)
 
 
 def _class_table(result: CheckResult) -> Table:
-    heard = [item.heard for item in result.recordings if item.heard]
+    readable = [item for item in result.recordings if item.described]
     # With a recipe that cleans nothing away, all is kept.
-    kept = any(item.kept < item.seconds for item in heard)
+    kept = any(item.kept < item.described.seconds for item in readable)
     columns = ["recordings", "usable", "groups", "seconds", *(["kept s"] if kept else [])]
     table = plain_table("Classes", "class", *columns)
     members = defaultdict(list)
@@ -167,8 +139,8 @@ def _class_table(result: CheckResult) -> Table:
             str(len(items)),
             str(len(usable)),
             str(len({item.recording.group for item in usable})),
-            f"{sum(item.heard.seconds for item in usable):.1f}",
-            f"{sum(item.heard.kept or item.heard.seconds for item in usable):.1f}",
+            f"{sum(item.described.seconds for item in usable):.1f}",
+            f"{sum(item.kept or item.described.seconds for item in usable):.1f}",
         ]
         table.add_row(Text(label), *cells[: len(columns)])
     return table
@@ -192,7 +164,7 @@ def _group_table(result: CheckResult, *, whole: bool) -> Table | None:
             Text(name),
             str(len(items)),
             str(len({item.recording.label for item in items})),
-            f"{sum(item.heard.seconds for item in items if item.heard):.1f}",
+            f"{sum(item.described.seconds for item in items if item.described):.1f}",
         )
     if len(several) > len(shown):
         table.add_row(f"… and {len(several) - len(shown)} more", "", "", "")

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrel.display.bars import NoBars, rich_bars
 from timbrel.display.greetings import held_back_stderr
+from timbrel.progress import Progress, TerminalProgress
 from timbrel.wording import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+
+    from timbrel.findings import Finding
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every warning.")]
@@ -61,7 +62,14 @@ class Terminal:
         if not self.quiet:
             self.err.print(harmless(text), markup=False)
 
-    def warn(self, warnings: Iterable[object]) -> None:
+    def findings(self, findings: Iterable[Finding]) -> int:
+        """Print what was found, what could not be used at the end; return the exit status."""
+        findings = list(findings)
+        self.warn(item for item in findings if not item.unusable)
+        # A recording may have been named twice.
+        return self.problems(dict.fromkeys(item for item in findings if item.unusable))
+
+    def warn(self, warnings: Iterable[Finding | str]) -> None:
         """Print warnings: all when verbose, the first few otherwise."""
         warnings = list(warnings)
         shown = warnings if self.verbose else warnings[:_FEW]
@@ -72,7 +80,7 @@ class Terminal:
             rest = counted(len(warnings) - len(shown), "more warning")
             self.err.print(f"… and {rest} (--verbose names all).", style="yellow")
 
-    def problems(self, problems: Iterable[object]) -> int:
+    def problems(self, problems: Iterable[Finding | str]) -> int:
         """Name every recording that could not be used; return the exit status."""
         problems = list(problems)
         for problem in problems:
@@ -83,11 +91,11 @@ class Terminal:
             self.err.print(f"{count} could not be used.", style="red")
         return 1 if problems else 0
 
-    def progress(self) -> Progress | NoBars:
-        """A progress bar on stderr, nothing where stderr is not a terminal or quiet was asked."""
+    def progress(self) -> Progress:
+        """Bars on stderr, nothing where stderr is not a terminal or quiet was asked."""
         if self.quiet or not (sys.stderr and sys.stderr.isatty()):
-            return NoBars()
-        return rich_bars(self.err)
+            return Progress()
+        return TerminalProgress(self.err)
 
 
 def _one_screen() -> bool:

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
-from timbrel.display.bars import NoBars, StageBars
+from timbrel.progress import Progress, TerminalProgress
 from timbrel.wording import counted
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from timbrel.fetching.collecting import FetchObserver
     from timbrel.workflows.data import FetchedData
 
 _MB = 1_000_000
@@ -23,7 +20,7 @@ _FEW = 3
 
 
 def _names() -> list[str]:
-    from timbrel.dataset.known import KNOWN_DATA
+    from timbrel.fetching.known import KNOWN_DATA
 
     return list(KNOWN_DATA)
 
@@ -65,10 +62,8 @@ def data(
     from timbrel.workflows.data import fetch_data, unfinished
 
     try:
-        with terminal.progress() as bars:
-            result = fetch_data(
-                name, output, source=source or None, observer=_observer(terminal, bars)
-            )
+        with Progress() if quiet else _SayingWhere(terminal) as progress:
+            result = fetch_data(name, output, source=source or None, progress=progress)
     except KeyboardInterrupt:
         kept = unfinished(output or name)
         goes_on = f" What came is kept in {kept}; the same command goes on from here."
@@ -82,7 +77,7 @@ def data(
 
 def _list(terminal: Terminal) -> None:
     """What is known, one after the other: licences are too long for columns."""
-    from timbrel.dataset.known import KNOWN_DATA
+    from timbrel.fetching.known import KNOWN_DATA
 
     for number, known in enumerate(KNOWN_DATA.values()):
         terminal.out.print(
@@ -102,26 +97,18 @@ def _algorithm(name: str) -> str:
     return {"sha256": "SHA-256", "md5": "MD5"}[name]
 
 
-def _observer(terminal: Terminal, bars: Progress | NoBars) -> FetchObserver:
-    """Says which source is asked, and moves a bar for each stage."""
-    from timbrel.fetching.collecting import FetchObserver
+class _SayingWhere(TerminalProgress):
+    """Bars, and a line for each source that is asked and for each failure that is tried again."""
 
-    stages = StageBars(bars)
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(terminal.err)
+        self._terminal = terminal
 
-    class Watching(FetchObserver):
-        def source(self, where: str) -> None:
-            _say(terminal, f"From {where} …")
-
-        def note(self, text: str) -> None:
-            _say(terminal, text)
-
-        def progress(self, stage: str, done: int, total: int | None) -> None:
-            if stage == "fetching":
-                done //= _MB
-                total = total and max(1, total // _MB)
-            stages.move(stage, done, total, note="MB" if stage == "fetching" else "files")
-
-    return Watching()
+    def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
+        if name not in ("sources", "waiting"):
+            super().stage(name, done, total, note)
+        elif note:
+            _say(self._terminal, f"From {note} …" if name == "sources" else note)
 
 
 def _show(terminal: Terminal, result: FetchedData) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
 from timbrel.cli.options import Seed
-from timbrel.cli.tables import predictions_table, score_text
+from timbrel.cli.tables import predictions_table
 
 
 def demo(
@@ -23,19 +23,19 @@ def demo(
     """Do the main job from nothing: make sounds, check them, train, score, predict new ones."""
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
-    from timbrel.cli.watch import watching
-    from timbrel.evaluation.sanity import sanity_text
+    from timbrel.cli.watch import CommandProgress
+    from timbrel.report.terminal import print_score
+    from timbrel.report.view import ScoreView
     from timbrel.workflows import demo as workflow
 
-    with watching(terminal) as observer:
-        result = workflow.demo(output, seed=seed, observer=observer, say=terminal.say)
+    with CommandProgress(terminal) as progress:
+        result = workflow.demo(output, seed=seed, progress=progress, say=terminal.say)
     right = sum(label == item.predicted for label, item in result.predictions)
-    terminal.out.print(predictions_table(result.predictions))
+    terminal.out.print(predictions_table(*zip(*result.predictions, strict=True)))
+    terminal.out.print(f"{right} of {len(result.predictions)} new sounds named correctly.\n")
+    print_score(terminal.out, ScoreView(result.trained.evaluation, result.trained.metadata))
     terminal.out.print(
-        f"{right} of {len(result.predictions)} new sounds named correctly.\n\n"
-        f"{score_text(result.trained.evaluation)}\n\n"
-        f"{sanity_text(result.trained.metadata['sanity'])}\n\n"
-        f"The recordings    {result.data.parent}\n"
+        f"\nThe recordings    {result.data.parent}\n"
         f"The model         {result.trained.path}\n"
         f"The report        {result.trained.path / 'report.html'}\n"
         f"The predictions   {result.table}\n\n"

@@ -20,19 +20,9 @@ from timbrel.cli.options import (
     Seed,
     recipe_names,
 )
-from timbrel.cli.tables import (
-    class_table,
-    curve_table,
-    difference_lines,
-    honesty_table,
-    honesty_text,
-    models_table,
-)
-from timbrel.display.bars import StageBars
 from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE
-from timbrel.wording import one_line
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures to a file.")]
 
@@ -98,22 +88,22 @@ def evaluate(
             raise InvalidArgument(
                 f"`{asked[0]}` goes with training; a finished model (-m) is only scored."
             )
-        _finished(terminal, (data, model, audio), json_file)
+        _score_models(terminal, data, model, audio=audio, json_file=json_file)
     if resume and no_cache:
         raise InvalidArgument("`--resume` needs the cache, where finished networks are kept.")
     load_keras(terminal)
-    from timbrel.cli.watch import watching_evaluation
+    from timbrel.cli.watch import CommandProgress
     from timbrel.evaluation.record import evaluation_json
     from timbrel.features.cache import FeatureCache, default_folder
+    from timbrel.report.terminal import print_score
+    from timbrel.report.view import ScoreView
     from timbrel.workflows import evaluate as workflow
-    from timbrel.workflows.describe import write_evaluation_page
 
     with contextlib.ExitStack() as stack:
         # Found out before the work is done: whether they can be written.
-        json_to, page_to = (
-            path and stack.enter_context(replacing(path)) for path in (json_file, report)
-        )
-        observer = stack.enter_context(watching_evaluation(terminal))
+        json_to = json_file and stack.enter_context(replacing(json_file))
+        page_to = report and stack.enter_context(replacing(report))
+        progress = stack.enter_context(CommandProgress(terminal))
         try:
             result = workflow.evaluate(
                 data,
@@ -127,9 +117,10 @@ def evaluate(
                 seed=seed,
                 unknown=unknown,
                 learning_curve=learning_curve,
+                report=page_to or None,
                 resume=resume,
                 cache=FeatureCache(None if no_cache else cache or default_folder()),
-                observer=observer,
+                progress=progress,
             )
         except KeyboardInterrupt:
             goes_on = "" if no_cache else " The same command with --resume goes on from here."
@@ -137,31 +128,31 @@ def evaluate(
             raise typer.Exit(130) from None
         if json_to:
             json_to.write_bytes(evaluation_json(result.evaluation))
-        if page_to:
-            write_evaluation_page(
-                page_to, result.evaluation, prepared=result.prepared, history=result.history
-            )
-    _show(terminal, result.evaluation, report)
+    terminal.out.print()
+    print_score(terminal.out, ScoreView(result.evaluation), whole=not terminal.quiet)
+    if report:
+        terminal.out.print(f"\nReport   {report}", markup=False, soft_wrap=True)
     raise typer.Exit(terminal.problems(result.problems))
 
 
-def _finished(
-    terminal: Terminal, what: tuple[Path, list[Path], Path | None], json_file: Path | None
+def _score_models(
+    terminal: Terminal,
+    data: Path,
+    models: list[Path],
+    *,
+    audio: Path | None,
+    json_file: Path | None,
 ) -> None:
     """Score finished models; ends the program."""
+    from timbrel.cli.watch import CommandProgress
     from timbrel.evaluation.record import evaluation_json
+    from timbrel.report.terminal import print_models, print_score
+    from timbrel.report.view import ScoreView
     from timbrel.workflows.compare import evaluate_models
 
-    data, models, audio = what
     with contextlib.ExitStack() as stack:
         json_to = json_file and stack.enter_context(replacing(json_file))
-        bars = stack.enter_context(terminal.progress())
-        stages = StageBars(bars)
-
-        def progress(name: str, done: int, total: int) -> None:
-            stage, note = (name, "") if name == "comparing" else ("scoring", name)
-            stages.move(stage, done, total, note=note)
-
+        progress = stack.enter_context(CommandProgress(terminal))
         found = evaluate_models(data, models, audio=audio, progress=progress)
         if json_to:
             rows = [
@@ -169,13 +160,11 @@ def _finished(
                 for name, evaluation in zip(found.models, found.evaluations, strict=True)
             ]
             json_to.write_bytes(evaluation_json(rows[0] if len(rows) == 1 else {"models": rows}))
-    terminal.warn(found.notes)
-    if len(models) == 1 and not terminal.quiet:
-        terminal.out.print(class_table(found.evaluations[0]))
-        terminal.out.print()
-    terminal.out.print(models_table(found.models, found.evaluations))
-    for line in difference_lines(found.models, found.evaluations):
-        terminal.out.print(one_line(line), markup=False, soft_wrap=True)
+    if len(models) == 1:
+        view = ScoreView(found.evaluations[0])
+        print_score(terminal.out, view, whole=not terminal.quiet)
+    else:
+        print_models(terminal.out, found.models, found.evaluations)
     raise typer.Exit(terminal.problems(found.problems))
 
 
@@ -184,18 +173,3 @@ def _folds(text: str | None) -> int | str | None:
         return int(text)
     except (TypeError, ValueError):
         return text
-
-
-def _show(terminal: Terminal, evaluation: dict, report: Path | None) -> None:
-    out = terminal.out
-    out.print()
-    if not terminal.quiet:
-        out.print(class_table(evaluation))
-        out.print()
-    if evaluation["learning_curve"]:
-        out.print(curve_table(evaluation["learning_curve"]))
-        out.print()
-    out.print(honesty_table(evaluation))
-    out.print(f"\n{honesty_text(evaluation)}", markup=False, soft_wrap=True)
-    if report:
-        out.print(f"\nReport   {report}", markup=False, soft_wrap=True)

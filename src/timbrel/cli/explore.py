@@ -36,16 +36,14 @@ def explore(
     load_keras(terminal)
     from timbrel.workflows import explore as workflow
 
-    with terminal.progress() as bars:
-        task = bars.add_task("exploring", total=None, note="")
+    with terminal.progress() as progress:
         result = workflow.explore(
             data,
             output,
             audio=audio,
             recipe=get_recipe(recipe).adjusted(clean_threshold=clean_threshold),
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=progress,
         )
-    terminal.warn(result.notes)
-    status = terminal.problems(result.problems)
+    status = terminal.findings(result.findings)
     terminal.out.print(f"{result.path}", markup=False, soft_wrap=True)
     raise typer.Exit(status)

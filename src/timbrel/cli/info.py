@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from timbrel.cli.console import Terminal
 from timbrel.wording import harmless
-
-if TYPE_CHECKING:
-    from timbrel.workflows.info import ModelInfo
 
 
 def info(
@@ -35,21 +32,7 @@ def info(
         text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
         sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
         return
-    _show(Terminal(), found)
+    from timbrel.report.terminal import print_model
+    from timbrel.report.view import model_view
 
-
-def _show(terminal: Terminal, found: ModelInfo) -> None:
-    """Print what it is, how good it is, where it comes from, and the score class by class."""
-    from timbrel.cli.model_tables import about_table, origin_table, score_table
-    from timbrel.cli.tables import class_table
-
-    tables = [about_table(found), score_table(found), origin_table(found)]
-    if found.evaluation:
-        classes = class_table({"labels": found.labels, **found.evaluation})
-        # Close together, so that it fits a terminal of 80 columns with most labels.
-        classes.padding = (0, 1)
-        for column in classes.columns[0], classes.columns[-1]:
-            column.overflow = "fold"
-        tables.append(classes)
-    for number, table in enumerate(tables):
-        terminal.out.print(*[""] * (number > 0), table, sep="\n")
+    print_model(Terminal().out, model_view(found.to_dict()))

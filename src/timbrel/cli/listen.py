@@ -93,39 +93,40 @@ def listen(
         try:
             rate, pieces = read_stream(piped(), pcm_of(pcm_rate, pcm_format, pcm_channels))
         except AudioError as error:
-            raise typer.Exit(terminal.problems([error])) from error
+            raise typer.Exit(terminal.problems([error.finding])) from error
     else:
         from timbrel.audio.microphone import Microphone, choose
 
         microphone = pieces = Microphone(choose(device))
         rate = microphone.device.rate
     terminal.say(_introduction(predictor, microphone))
-    show = _Jsonl() if form is Form.jsonl else _Lines()
-    status = _run(workflow(pieces, rate, predictor), show, terminal)
+    printer = _Jsonl() if form is Form.jsonl else _Lines()
+    status = _show(workflow(pieces, rate, predictor), printer, terminal)
     if microphone is not None and microphone.lost:
         terminal.warn([f"sound was lost {microphone.lost} times; this machine is too slow or busy"])
     raise typer.Exit(status)
 
 
-def _run(answers: Iterable[Live], show: _Lines | _Jsonl, terminal: Terminal) -> int:
-    """Show answers until they end, or somebody ends them; return the exit status."""
-    late: list[float] = []
+def _show(predictions: Iterable[Live], printer: _Lines | _Jsonl, terminal: Terminal) -> int:
+    """Print predictions until they end, or Ctrl-C ends them; return the exit status."""
+    latencies: list[float] = []
     status = 0
     try:
-        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(show):
-            for live in answers:
-                late.append(live.latency)
-                show(live)
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(printer):
+            for live in predictions:
+                latencies.append(live.latency)
+                printer.write(live)
     except BrokenPipeError:
         # Whoever read our output has enough; stdout must not be flushed again at exit.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     except AudioError as error:
-        status = terminal.problems([error])
-    if late:
-        late.sort()
+        status = terminal.problems([error.finding])
+    if latencies:
+        latencies.sort()
+        median = latencies[len(latencies) // 2]
         terminal.say(
-            f"{counted(len(late), 'answer')}, each {1000 * late[len(late) // 2]:.0f} ms (median; "
-            f"at most {1000 * late[-1]:.0f} ms) after the last sample that it is about."
+            f"{counted(len(latencies), 'answer')}, each {1000 * median:.0f} ms (median; "
+            f"at most {1000 * latencies[-1]:.0f} ms) after the last sample that it is about."
         )
     return status
 
@@ -133,12 +134,12 @@ def _run(answers: Iterable[Live], show: _Lines | _Jsonl, terminal: Terminal) -> 
 def _introduction(predictor: Predictor, microphone: Microphone | None) -> str:
     windowing = predictor.windowing
     window, hop = windowing.window / windowing.rate, windowing.hop / windowing.rate
-    said = f"Listening to {microphone.device.name if microphone else 'stdin'}; "
-    said += f"an answer every {hop:.3g} s, about the last {window:.3g} s."
+    text = f"Listening to {microphone.device.name if microphone else 'stdin'}; "
+    text += f"an answer every {hop:.3g} s, about the last {window:.3g} s."
     if windowing.clean_threshold is not None:
         lag = windowing.clean_window / 2
-        said += f" Silence is cut, which is certain {lag:.3g} s later."
-    return f"{said} Ctrl-C ends it."
+        text += f" Silence is cut, which is certain {lag:.3g} s later."
+    return f"{text} Ctrl-C ends it."
 
 
 def _list_devices() -> None:
@@ -151,49 +152,49 @@ def _list_devices() -> None:
 
 
 class _Jsonl:
-    """Writes the fields of each prediction, the level and how late it came."""
+    """Prints the fields of each prediction, the level and the latency."""
 
-    def __call__(self, live: Live) -> None:
+    def write(self, live: Live) -> None:
+        """Print a line of JSON."""
         level = None if live.level == float("-inf") else round(live.level, 2)
         row = live.prediction.to_dict() | {"level": level, "latency": round(live.latency, 6)}
         rows_to(sys.stdout).write(json.dumps(row, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
     def close(self) -> None:
-        """Nothing is left to be written."""
+        """Nothing is left to print."""
 
 
 class _Lines:
-    """Writes a line for each answer; on a terminal, equal answers in a row share one."""
+    """Prints a line for each prediction; on a terminal, equal answers in a row share one."""
 
     def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
+        self._on_terminal = sys.stdout.isatty()
         self._last: str | None = None
 
-    def __call__(self, live: Live) -> None:
+    def write(self, live: Live) -> None:
+        """Print a line, or replace the last one."""
         item = live.prediction
         if item.predicted is None:
-            said = "silence"
+            answer = "silence"
         elif item.accepted:
-            said = item.label
+            answer = item.label
         else:
-            said = f"unknown ({item.predicted}?)"
-        said = one_line(said)
-        sure = "" if item.probability is None else f"{100 * item.probability:4.0f} %"
-        line = f"{item.end:8.1f} s  {_meter(live.level)}  {sure:6}  {said}"
-        if not self._live:
+            answer = f"unknown ({item.predicted}?)"
+        answer = one_line(answer)
+        probability = "" if item.probability is None else f"{100 * item.probability:4.0f} %"
+        line = f"{item.end:8.1f} s  {_meter(live.level)}  {probability:6}  {answer}"
+        if not self._on_terminal:
             sys.stdout.write(f"{line}\n")
         else:
-            again = self._last == said
-            sys.stdout.write(
-                f"\r{line}\033[K" if again or self._last is None else f"\n{line}\033[K"
-            )
-        self._last = said
+            replaces = self._last in (None, answer)
+            sys.stdout.write(f"\r{line}\033[K" if replaces else f"\n{line}\033[K")
+        self._last = answer
         sys.stdout.flush()
 
     def close(self) -> None:
         """End the line that was begun."""
-        if self._live and self._last is not None:
+        if self._on_terminal and self._last is not None:
             sys.stdout.write("\n")
             sys.stdout.flush()
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 from rich.text import Text
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.cli.options import ModelPath, Threshold
-from timbrel.cli.tables import plain_table
+from timbrel.display.console import plain_table
 from timbrel.errors import InvalidArgument
+from timbrel.progress import Progress, TerminalProgress
 from timbrel.wording import one_line
 
 if TYPE_CHECKING:
-    from timbrel.tagging.sorting import Placed
     from timbrel.workflows.tag import TagResult
 
 _DONE = {"link": "linked", "copy": "copied", "move": "moved"}
@@ -65,18 +65,23 @@ def tag(
 ) -> None:
     """Sort a sample library into a folder for each class; interrupt, resume or undo it."""
     terminal = Terminal(quiet, verbose)
+    bars = Progress() if quiet else TerminalProgress(terminal.err)
     if undo is not None:
         if folder or to or model:
             raise InvalidArgument("--undo goes alone: the journal says everything else.")
-        raise typer.Exit(_undo(terminal, undo))
-    mode = _mode(link=link, copy=copy, move=move)
+        raise typer.Exit(_undo(terminal, bars, undo))
+    chosen = [mode for mode, wanted in (("link", link), ("copy", copy), ("move", move)) if wanted]
+    if len(chosen) > 1:
+        given = " and ".join(f"--{mode}" for mode in chosen)
+        raise InvalidArgument(f"Choose one of --link, --copy and --move. Got {given}.")
+    mode = chosen[0] if chosen else "link"
     if folder is None or to is None:
         raise InvalidArgument("Say which folder to sort and where to: timbrel tag DIR --to OUT.")
     from timbrel.tagging.names import JOURNAL
     from timbrel.workflows.tag import tag as workflow
 
     try:
-        with terminal.progress() as bars:
+        with bars:
             result = workflow(
                 folder,
                 to,
@@ -86,7 +91,7 @@ def tag(
                 write_tags=write_tags,
                 threshold=threshold,
                 dry_run=dry_run,
-                observer=_observer(terminal, bars, table=dry_run),
+                progress=_Lines(terminal, bars) if dry_run else bars,
             )
     except KeyboardInterrupt:
         journal = to / JOURNAL
@@ -103,37 +108,22 @@ def tag(
     raise typer.Exit(terminal.problems(f"{path}: {error}" for path, error in result.failed))
 
 
-def _mode(**chosen: bool) -> str:
-    names = [name for name, wanted in chosen.items() if wanted]
-    if len(names) > 1:
-        given = " and ".join(f"--{name}" for name in names)
-        raise InvalidArgument(f"Choose one of --link, --copy and --move. Got {given}.")
-    return names[0] if names else "link"
+class _Lines(Progress):
+    """Prints a line for each file, above the bar."""
 
+    def __init__(self, terminal: Terminal, bars: Progress) -> None:
+        self._terminal, self._bars = terminal, bars
 
-def _observer(terminal: Terminal, bars: Progress, *, table: bool) -> object:
-    """Moves a bar, and prints a line for each file where a table is wanted."""
-    from timbrel.workflows.tag import TagObserver
+    def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
+        """Move the bar."""
+        self._bars.stage(name, done, total, note)
 
-    class Watching(TagObserver):
-        def found(self, count: int) -> None:
-            self._task = bars.add_task("sorting", total=count, note="")
-
-        def passed(self, path: str) -> None:
-            bars.advance(self._task)
-
-        def placed(self, item: Placed) -> None:
-            bars.advance(self._task)
-            if table and item.to is not None:
-                terminal.out.print(_line(item), markup=False, soft_wrap=True)
-
-    return Watching()
-
-
-def _line(item: Placed) -> str:
-    said = item.prediction
-    share = "" if said.probability is None else f"{said.probability:.1%}"
-    return one_line(f"{share:>6}  {said.predicted or '–':<12}  {said.path} → {item.to}")
+    def row(self, table: str, row: Mapping[str, object]) -> None:
+        """Print where a file would go."""
+        if row["to"] is not None:
+            share = "" if row["probability"] is None else f"{row['probability']:.1%}"
+            said = f"{share:>6}  {row['predicted'] or '–':<12}  {row['path']} → {row['to']}"
+            self._terminal.out.print(one_line(said), markup=False, soft_wrap=True)
 
 
 def _show(terminal: Terminal, result: TagResult, to: Path, mode: str) -> None:
@@ -163,20 +153,21 @@ def _show(terminal: Terminal, result: TagResult, to: Path, mode: str) -> None:
         terminal.err.print(back, markup=False, soft_wrap=True)
 
 
-def _undo(terminal: Terminal, journal: Path) -> int:
+def _undo(terminal: Terminal, bars: Progress, journal: Path) -> int:
+    """Take a sorted library back; returns the exit status."""
     from timbrel.workflows.tag import undo_tag
 
-    with terminal.progress() as bars:
-        task = bars.add_task("taking back", total=None, note="")
-        try:
-            result = undo_tag(
-                journal, lambda done, total: bars.update(task, completed=done, total=total)
-            )
-        except KeyboardInterrupt:
-            terminal.err.print("Interrupted. The same command goes on from here.")
-            raise typer.Exit(130) from None
-    files = "file" if result.count == 1 else "files"
-    terminal.out.print(f"{result.count} {files} taken back.")
+    try:
+        with bars:
+            result = undo_tag(journal, bars)
+    except KeyboardInterrupt:
+        terminal.err.print("Interrupted. The same command goes on from here.")
+        raise typer.Exit(130) from None
+    if terminal.verbose:
+        for path in result.files:
+            said = one_line(f"Taken back: {path}")
+            terminal.out.print(said, markup=False, soft_wrap=True)
+    terminal.out.print(f"{result.count} {'file' if result.count == 1 else 'files'} taken back.")
     terminal.warn(result.notes)
     for path, why in result.left:
         text = one_line(f"Left: {path}: {why}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,11 +19,7 @@ from timbrel.cli.options import (
     RecipeName,
     Seed,
 )
-from timbrel.cli.tables import score_text
-from timbrel.networks.recipes import DEFAULT_RECIPE
-
-if TYPE_CHECKING:
-    from timbrel.workflows.train import TrainResult
+from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
 
 
 def train(
@@ -57,45 +53,42 @@ def train(
     """Train a model and score it on recordings that it never heard."""
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
-    from timbrel.cli.watch import watching
+    from timbrel.cli.watch import CommandProgress
     from timbrel.features.cache import FeatureCache, default_folder
+    from timbrel.report.terminal import print_score
+    from timbrel.report.view import ScoreView
     from timbrel.workflows import train as workflow
 
+    chosen = get_recipe(recipe).adjusted(
+        epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
+    )
     try:
-        with watching(terminal) as observer:
+        with CommandProgress(terminal, chosen) as progress:
             result = workflow.train(
                 data,
                 output,
                 audio=audio,
-                recipe=recipe,
-                epochs=epochs,
-                batch_size=batch_size,
-                clean_threshold=clean_threshold,
+                recipe=chosen,
                 seed=seed,
                 resume=resume,
                 refit=refit,
                 cache=FeatureCache(None if no_cache else cache or default_folder()),
-                observer=observer,
+                progress=progress,
             )
     except KeyboardInterrupt:
         begun = any((output / "checkpoint").glob("*/state.npz"))
         goes_on = " The same command with --resume goes on from here." if begun else ""
         terminal.err.print(f"Interrupted.{goes_on}")
         raise typer.Exit(130) from None
-    terminal.out.print(f"\n{_said(result)}", markup=False, soft_wrap=True)
-    raise typer.Exit(terminal.problems(result.problems))
-
-
-def _said(result: TrainResult) -> str:
-    """What is said of a finished training."""
-    from timbrel.evaluation.sanity import sanity_text
-
     parity = result.metadata["parity"]
-    return (
-        f"{score_text(result.evaluation)}\n\n"
-        f"model.onnx agrees with the Keras model to {parity['max_difference']:.1e} in probability "
-        f"on {parity['windows']} held-out windows.\n"
-        f"{sanity_text(result.metadata['sanity'])}\n"
+    terminal.out.print()
+    print_score(terminal.out, ScoreView(result.evaluation, result.metadata))
+    terminal.out.print(
+        f"\nmodel.onnx agrees with the Keras model to {parity['max_difference']:.1e} in "
+        f"probability on {parity['windows']} held-out windows.\n"
         f"Model    {result.path}\n"
-        f"Report   {result.path / 'report.html'}"
+        f"Report   {result.path / 'report.html'}",
+        markup=False,
+        soft_wrap=True,
     )
+    raise typer.Exit(terminal.problems(result.problems))

@@ -1,164 +1,153 @@
-"""Show a training on the terminal."""
+"""What a command shows while a verb works: bars, findings and figures."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 
-from rich.progress import Progress, TaskID
+from rich.table import Table
+from rich.text import Text
 
 from timbrel.cli.console import Terminal
-from timbrel.cli.tables import cost_text, distribution_table, network_table, weights_table
-from timbrel.dataset.manifest import Dataset
+from timbrel.cli.tables import cost_text, network_table
+from timbrel.display.console import plain_table
+from timbrel.findings import Finding
 from timbrel.networks.recipes import Recipe
-from timbrel.training.examples import Examples
-from timbrel.training.prepare import Prepared
+from timbrel.progress import TerminalProgress
 from timbrel.wording import counted
-from timbrel.workflows.observer import EvaluateObserver, TrainObserver
-from timbrel.workflows.summary import summary
+
+# Findings of one code that are shown unless all are asked for.
+_FEW = 5
 
 
-class ConsoleObserver(TrainObserver):
-    """Tables and epochs to stdout, progress and warnings to stderr."""
+class CommandProgress(TerminalProgress):
+    """Bars and findings on stderr, figures on stdout.
 
-    def __init__(self, terminal: Terminal, bars: Progress) -> None:
-        self._terminal = terminal
-        self._bars = bars
-        self._task: TaskID | None = None
-        self._stage = ""
+    What makes a recording unusable is not shown: the command names it when it ends.
+
+    Args:
+        terminal: where to show it.
+        recipe: what is trained; its network is shown when verbose. None shows none.
+    """
+
+    def __init__(self, terminal: Terminal, recipe: Recipe | None = None) -> None:
+        super().__init__(terminal.err, disable=terminal.quiet)
+        self._terminal, self._recipe = terminal, recipe
+        self._classes: list[Mapping[str, object]] = []
+        self._weights: list[Mapping[str, object]] = []
+        self._shown: Counter[str] = Counter()
         self._epochs = 0
-        self._scheduled = False
+        self._figures = ""
 
-    def dataset(self, dataset: Dataset) -> None:
-        """Pass on what reading the list of recordings noticed."""
-        self._terminal.warn(dataset.notes)
+    def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
+        """Move the bar of a stage; that of a training says how the last epoch went."""
+        super().stage(name, done, total, note + self._figures if name == "training" else note)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage."""
-        if stage != self._stage:
-            self._new_task(stage, done, total)
-        self._bars.update(self._task, completed=done, total=total)
-        if done == total:
-            self._clear()
+    def finding(self, finding: Finding) -> None:
+        """Print a finding: of each code the first few, unless verbose."""
+        if finding.unusable:
+            return
+        if finding.severity == "note":
+            self._terminal.say(finding.text)
+            return
+        self._shown[finding.code] += 1
+        if self._terminal.verbose or self._shown[finding.code] <= _FEW:
+            self._terminal.warn([finding])
 
-    def prepared(self, prepared: Prepared) -> None:
-        """Print class distribution, cleaning and shapes."""
-        self._clear()
-        audit, windowing = prepared.audit, prepared.recipe.windowing
-        self._scheduled = prepared.recipe.schedule is not None
-        self._terminal.warn(audit.warnings)
-        note = audit.cleaning_note(windowing.clean_threshold)
-        if note:
-            self._terminal.warn([note])
-        self._show(distribution_table(prepared))
-        if windowing.clean_threshold is not None:
-            kept, read = audit.kept.sum(), audit.seconds.sum()
-            self._show(
-                f"\nCleaning kept {kept:.1f} s of {read:.1f} s ({kept / read:.0%}): where the "
-                f"envelope exceeds {windowing.clean_threshold:g}."
+    def row(self, table: str, row: Mapping[str, object]) -> None:
+        """Print figures; what takes many lines only when verbose."""
+        self._name_the_rest()
+        if self._terminal.quiet and table not in ("folds", "random split", "unknown"):
+            return
+        out, verbose = self._terminal.out, self._terminal.verbose
+        if table == "classes":
+            self._classes.append(row)
+        elif table == "windows":
+            out.print(class_table(self._classes))
+            cached = ", from the cache" if row["cached"] else ""
+            out.print(
+                f"\n{counted(row['windows'], 'window')} of {row['seconds']:g} s{cached}: "
+                f"X {tuple(row['X'])}, y {tuple(row['y'])}"
             )
-        cached = ", from the cache" if prepared.cached else ""
-        examples = prepared.examples
-        self._show(
-            f"{counted(len(examples), 'window')} of {windowing.window / windowing.rate:g} s"
-            f"{cached}: X {examples.pictures.shape}, y {examples.y.shape}\n"
-        )
+        elif table == "weights":
+            self._weights.append(row)
+        elif table == "training":
+            self._epochs = row["epochs"]
+            out.print(
+                f"{row['recipe']} learns from {counted(row['learn'], 'recording')}; "
+                f"{row['calibrate']} are for calibration, and {row['held_out']} are held out for "
+                "the score."
+            )
+            if verbose:
+                out.print()
+                counts = "recordings" if "recordings" in self._weights[0] else "windows"
+                weights = plain_table("Class weights (balanced)", "class", counts, "weight")
+                for item in self._weights:
+                    weights.add_row(Text(item["class"]), str(item[counts]), f"{item['weight']:.3f}")
+                out.print(weights)
+            if verbose and self._recipe is not None:
+                from timbrel.workflows.summary import summary
 
-    def parts(self, train: Examples, validation: Examples, notes: tuple[str, ...]) -> None:
-        """Print what is learned from and what is not."""
-        self._terminal.warn(notes)
-        self._show(weights_table(train, of_recordings=self._scheduled))
-        learned, inner = (len(part.recording_class) for part in (train, validation))
-        self._show(
-            f"\nLearning from {counted(learned, 'recording')}: X {train.pictures.shape}. Inner "
-            f"hold-out for calibration and val_: {counted(inner, 'recording')}. The rest is held "
-            "out for the score.\n"
-        )
+                described = summary(self._recipe, classes=row["classes"])
+                out.print(network_table(described))
+                out.print(f"{cost_text(described)}\n")
+        elif table == "epochs":
+            self._show_epoch(row)
+        elif table == "folds":
+            share = f", windows {row['windows']:.1%}" if row["windows"] is not None else ""
+            text = f"{row['name']}: {row['right']} of {row['files']} recordings right{share}"
+            out.print(text, markup=False, soft_wrap=True)
+        elif table == "random split":
+            share = row["right"] / row["windows"]
+            out.print(f"{row['name']}: {share:.1%} of {counted(row['windows'], 'window')} right")
+        elif table == "unknown":
+            names = ", ".join(row["left_out"])
+            text = f"without {names}: {row['accept_rate']:.1%} of its sounds are accepted"
+            out.print(text, markup=False, soft_wrap=True)
 
-    def network(self, recipe: Recipe, examples: Examples) -> None:
-        """Print the network."""
-        self._epochs = recipe.epochs_for(len(examples.recording_class))
-        described = summary(recipe, classes=len(examples.labels))
-        self._show(network_table(described))
-        self._show(f"{cost_text(described)}\n")
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        super().__exit__(kind, *rest)
+        self._name_the_rest()
 
-    def steps(self, epoch: int, done: int, total: int) -> None:
-        """Move the bar of a training, whose speed so far says how long the rest takes."""
-        if self._stage != "training":
-            # What a resumed training had done before says nothing of its speed.
-            self._new_task("training", done, total)
-        note = f"epoch {epoch}"
-        self._bars.update(self._task, completed=done, total=total, note=note, visible=True)
-
-    def epoch(self, row: dict) -> None:
-        """Print an epoch's line, the bar out of the way."""
-        if self._task is not None:
-            self._bars.update(self._task, visible=False)
+    def _show_epoch(self, row: Mapping[str, object]) -> None:
         figures = "  ".join(
             f"{key} {row[key]:.4f}"
             for key in ("loss", "acc", "val_loss", "val_acc")
             if row[key] is not None
         )
-        planned = f"/{self._epochs}" if self._epochs else ""
-        self._show(f"Epoch {row['epoch']:>2}{planned}  {figures}  {row['seconds']:.1f} s")
-
-    def note(self, text: str) -> None:
-        """Print a sentence."""
-        self._terminal.say(text)
-
-    def _show(self, what: object) -> None:
-        if not self._terminal.quiet:
-            self._terminal.out.print(what)
-
-    def _new_task(self, stage: str, done: int, total: int) -> None:
-        self._clear()
-        self._stage = stage
-        self._task = self._bars.add_task(stage, total=total, completed=done, note="")
-
-    def _clear(self) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-        self._task, self._stage = None, ""
-
-
-class EvaluationObserver(ConsoleObserver, EvaluateObserver):
-    """The data set as for a training, then a line a network; epochs only when verbose."""
-
-    def planned(self, networks: int, notes: tuple[str, ...]) -> None:
-        """Say what comes, and start the bar over all networks."""
-        self._terminal.warn(notes)
-        self._terminal.say(f"{counted(networks, 'network')} to train.")
-        self._all = self._bars.add_task("networks", total=networks, note="")
-        self._begun = 0
-
-    def task(self, name: str, *, resumed: bool) -> None:
-        """Name the network in the bar."""
-        self._clear()
-        self._bars.update(self._all, completed=self._begun, note=name)
-        self._begun += 1
-        self._resumed = resumed
-
-    def scored(self, name: str, what: str) -> None:
-        """Print how a network did."""
-        self._clear()
-        before = " (from the interrupted run)" if self._resumed else ""
-        self._terminal.out.print(f"{name}{before}: {what}", markup=False, soft_wrap=True)
-
-    def epoch(self, row: dict) -> None:
-        """Print an epoch's line when verbose."""
+        last = [f"{key} {row[key]:.3f}" for key in ("loss", "val_acc") if row[key] is not None]
+        self._figures = f", {', '.join(last)}"
         if self._terminal.verbose:
-            super().epoch(row)
+            planned = f"/{self._epochs}" if self._epochs else ""
+            self._terminal.out.print(
+                f"Epoch {row['epoch']:>2}{planned}  {figures}  {row['seconds']:.1f} s"
+            )
+
+    def _name_the_rest(self) -> None:
+        """Say how many findings of each code were not shown."""
+        rest = sum(max(count - _FEW, 0) for count in self._shown.values())
+        if rest and not self._terminal.verbose:
+            self._terminal.err.print(
+                f"… and {counted(rest, 'more warning')} (--verbose names all).", style="yellow"
+            )
+        self._shown.clear()
 
 
-@contextlib.contextmanager
-def watching(terminal: Terminal) -> Iterator[ConsoleObserver]:
-    """Watch a training from here on."""
-    with terminal.progress() as bars:
-        yield ConsoleObserver(terminal, bars)
-
-
-@contextlib.contextmanager
-def watching_evaluation(terminal: Terminal) -> Iterator[EvaluationObserver]:
-    """Watch an evaluation from here on."""
-    with terminal.progress() as bars:
-        yield EvaluationObserver(terminal, bars)
+def class_table(rows: list[Mapping[str, object]]) -> Table:
+    """Recordings and seconds of each class, as read and, where that differs, as kept."""
+    cleaned = any(row["kept"] < row["seconds"] - 0.05 for row in rows)
+    grouped = any(row["groups"] < row["recordings"] for row in rows)
+    columns = ["recordings"]
+    columns += ["groups"] if grouped else []
+    columns += ["read s", "kept s"] if cleaned else ["seconds"]
+    table = plain_table("The data", "class", *columns, "mean s")
+    total = {
+        key: sum(row[key] for row in rows) for key in ("recordings", "groups", "seconds", "kept")
+    }
+    for row in [*rows, {"class": None, **total}]:
+        cells = [str(row["recordings"])]
+        cells += [str(row["groups"])] if grouped else []
+        cells += [f"{row['seconds']:.1f}", *([f"{row['kept']:.1f}"] if cleaned else [])]
+        name = Text("all", style="bold") if row["class"] is None else Text(row["class"])
+        table.add_row(name, *cells, f"{row['kept'] / row['recordings']:.2f}")
+    return table

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbrel.dataset.label_files import LabelFile, Stretch, read_label_file
-from timbrel.dataset.recording import Dataset, Problem, Recording
+from timbrel.dataset.recording import Dataset, Recording
 from timbrel.dataset.repeats import settle_repeats
+from timbrel.findings import Finding
 
 # Extensions of files that may hold labels, whatever their case.
 LABEL_EXTENSIONS = frozenset({".txt"})
@@ -32,7 +33,7 @@ _ADDED = re.compile(r"(.+?)(?:(?:\.table\.\d+)?\.selections|[ ._-]+labels?)")
 
 def read_annotated(
     folder: Path, recordings: Sequence[Path], texts: Iterable[Path]
-) -> tuple[Dataset | None, tuple[str, ...]]:
+) -> tuple[Dataset | None, tuple[Finding, ...]]:
     """Read the recordings that have label files beside them.
 
     Each labelled stretch becomes a `Recording`; the sound file that it is of is its group.
@@ -44,51 +45,44 @@ def read_annotated(
 
     Returns:
         The data set, or None where no recording has a label file, and what to say of label files
-        that go with no recording, in sentences (they are among the notes of the data set).
+        that go with no recording (it is among the findings of the data set).
     """
     index = _Index(folder, recordings)
     pairs, strays, others = _pair(index, texts)
-    stray_notes = _stray_notes(index, strays)
+    stray = _stray_findings(index, strays)
     if not pairs:
-        return None, stray_notes
-    stretches, problems = [], []
+        return None, stray
+    stretches, findings = [], []
     named: dict[Path, set[Path]] = defaultdict(set)
     used: dict[Path, set[Path]] = defaultdict(set)
     for pair in (*pairs, *others):
-        problems += _faults(index, pair)
+        findings += pair.labels.findings
         for file in pair.beside:
             named[file].add(pair.text)
-        for file, stretch in _placed(index, pair, problems):
-            stretches.append(_recording(index, file, stretch))
+        for file, stretch in _placed(index, pair, findings):
+            path = index.path(file)
+            stretches.append(
+                Recording(
+                    path=path,
+                    file=file,
+                    label=stretch.label,
+                    group=path,
+                    start=stretch.start,
+                    end=stretch.end,
+                )
+            )
             used[file].add(pair.text)
     stretches.sort(key=lambda item: (item.path, item.start, item.end))
-    kept, contradictions, repeats = settle_repeats(stretches)
-    notes = (
-        *_folder_notes(index, len(pairs)),
-        *_left_out_notes(index, named, used),
-        *stray_notes,
-        *_choice_notes(index, pairs, used),
+    kept, repeats = settle_repeats(stretches, str(folder))
+    findings += [
+        *_left_out(index, len(pairs), named, used),
+        *stray,
+        *_choices(index, pairs, used),
         *repeats,
-    )
-    dataset = Dataset(
-        source=str(folder),
-        recordings=tuple(kept),
-        problems=(*problems, *contradictions),
-        notes=notes,
-    )
-    return dataset, stray_notes
-
-
-def _recording(index: _Index, file: Path, stretch: Stretch) -> Recording:
-    path = index.path(file)
-    return Recording(
-        path=path,
-        file=file,
-        label=stretch.label,
-        group=path,
-        start=stretch.start,
-        end=stretch.end,
-    )
+    ]
+    # Those about rows first, as for a CSV.
+    findings.sort(key=lambda item: not item.unusable)
+    return Dataset(str(folder), tuple(kept), tuple(findings)), stray
 
 
 class _Index:
@@ -174,7 +168,8 @@ def _pair(index: _Index, texts: Iterable[Path]) -> tuple[list[_Pair], list[Path]
     """Label files with their recordings, label files without, and text files that are neither."""
     pairs, others, lone = [], [], defaultdict(list)
     for text in texts:
-        pair = _Pair(text, read_label_file(text), tuple(index.beside(text)))
+        labels = read_label_file(text, index.path(text))
+        pair = _Pair(text, labels, tuple(index.beside(text)))
         if not pair.labels.known:
             others += [pair] if pair.beside else []
         elif pair.beside or any(index.stated(file, text) for file in pair.stated):
@@ -192,16 +187,8 @@ def _pair(index: _Index, texts: Iterable[Path]) -> tuple[list[_Pair], list[Path]
     return pairs, strays, others
 
 
-def _faults(index: _Index, pair: _Pair) -> list[Problem]:
-    path = index.path(pair.text)
-    return [
-        Problem(f"{path}, line {line}" if line else path, fault)
-        for line, fault in pair.labels.faults
-    ]
-
-
-def _placed(index: _Index, pair: _Pair, problems: list[Problem]) -> Iterator[tuple[Path, Stretch]]:
-    """The stretches of a label file, each with its recording; add to problems what has none."""
+def _placed(index: _Index, pair: _Pair, findings: list[Finding]) -> Iterator[tuple[Path, Stretch]]:
+    """The stretches of a label file, each with its recording; add to findings what has none."""
     by_file: dict[str, list[Stretch]] = defaultdict(list)
     for stretch in pair.labels.stretches:
         by_file[stretch.file].append(stretch)
@@ -212,104 +199,76 @@ def _placed(index: _Index, pair: _Pair, problems: list[Problem]) -> Iterator[tup
             found = pair.beside
         if len(found) == 1:
             yield from ((found[0], stretch) for stretch in stretches)
+            continue
+        # There is no saying which recording these rows are of.
+        path = index.path(pair.text)
+        row = f"{path}, line {stretches[0].line}"
+        facts = {"count": len(stretches), "file": stated}
+        if found:
+            facts |= {"first": index.path(found[0]), "second": index.path(found[1])}
+        if stated:
+            code = "rows-of-either-file" if found else "rows-of-missing-file"
+            findings.append(Finding(code, row, facts))
+        elif found:
+            facts["name"] = f"{found[0].name}.txt"
+            findings.append(Finding("label-file-of-either", path, facts))
         else:
-            problems.append(_undecided(index, pair, (stated, stretches, found)))
+            findings.append(Finding("rows-without-file", row, facts))
 
 
-def _undecided(
-    index: _Index, pair: _Pair, what: tuple[str, list[Stretch], Sequence[Path]]
-) -> Problem:
-    """Say that there is no saying which recording some rows are of."""
-    stated, stretches, found = what
-    path = index.path(pair.text)
-    row = f"{path}, line {stretches[0].line}"
-    rows = "1 row names" if len(stretches) == 1 else f"{len(stretches)} rows name"
-    either = " or ".join(f"'{index.path(file)}'" for file in found[:2])
-    if not stated and not found:
-        return Problem(row, f"{rows} no sound file; fill in Begin File or delete what has none")
-    if not stated:
-        example = f"'{found[0].name}.txt'"
-        return Problem(path, f"it may go with {either}; call it {example} or take one of them out")
-    if not found:
-        return Problem(row, f"{rows} '{stated}', which is not among the recordings")
-    return Problem(row, f"{rows} '{stated}', which may be {either}; name its folder in Begin Path")
+# What was decided, and what was left out
 
 
-# What to say aloud
-
-
-def _folder_notes(index: _Index, label_files: int) -> Iterator[str]:
+def _left_out(
+    index: _Index,
+    label_files: int,
+    named: dict[Path, set[Path]],
+    used: dict[Path, set[Path]],
+) -> Iterator[Finding]:
+    source = str(index.folder)
     if any(file.parent != index.folder for file in index.recordings):
-        count = f"{label_files} label {'file' if label_files == 1 else 'files'}"
-        yield (
-            f"Labels are taken from {count} beside the recordings; the names of folders are not "
-            "labels here."
-        )
-
-
-def _left_out_notes(
-    index: _Index, named: dict[Path, set[Path]], used: dict[Path, set[Path]]
-) -> Iterator[str]:
+        yield Finding("labels-from-files", source, {"count": label_files})
     without = [file for file in index.recordings if file not in named and file not in used]
     if without:
-        yield (
-            f"{_recordings(without)} no label file beside {_it(without)} and "
-            f"{_are(without)} left out, the first is '{index.path(without[0])}'."
-        )
+        facts = {"count": len(without), "first": index.path(without[0])}
+        yield Finding("without-label-file", source, facts)
     empty = [file for file in index.recordings if file in named and file not in used]
     if empty:
-        text = min(named[empty[0]])
-        yield (
-            f"{_recordings(empty)} a label file without a label that can be used and "
-            f"{_are(empty)} left out, the first is '{index.path(empty[0])}' ('{text.name}')."
-        )
+        file = min(named[empty[0]]).name
+        facts = {"count": len(empty), "first": index.path(empty[0]), "file": file}
+        yield Finding("without-label", source, facts)
 
 
-def _stray_notes(index: _Index, strays: Sequence[Path]) -> tuple[str, ...]:
+def _stray_findings(index: _Index, strays: Sequence[Path]) -> tuple[Finding, ...]:
     if not strays:
         return ()
-    goes = "1 label file goes" if len(strays) == 1 else f"{len(strays)} label files go"
-    return (
-        f"{goes} with no recording and {_are(strays)} left out, the first is "
-        f"'{index.path(strays[0])}'; a label file for 'take1.wav' is called 'take1.txt'.",
-    )
+    facts = {"count": len(strays), "first": index.path(strays[0])}
+    return (Finding("stray-label-files", str(index.folder), facts),)
 
 
-def _choice_notes(
+def _choices(
     index: _Index, pairs: Sequence[_Pair], used: dict[Path, set[Path]]
-) -> Iterator[str]:
-    """Say what was decided that might have been decided otherwise."""
+) -> Iterator[Finding]:
+    """What was decided that might have been decided otherwise."""
+    source = str(index.folder)
     lone = [pair for pair in pairs if pair.lone]
     if lone:
-        was = "1 label file was" if len(lone) == 1 else f"{len(lone)} label files were"
-        yield (
-            f"{was} taken for the only recording in the folder, the first is "
-            f"'{index.path(lone[0].text)}' for '{lone[0].beside[0].name}'."
-        )
+        facts = {
+            "count": len(lone),
+            "first": index.path(lone[0].text),
+            "recording": lone[0].beside[0].name,
+        }
+        yield Finding("lone-label-files", source, facts)
     several = [file for file in index.recordings if len(used.get(file, ())) > 1]
     if several:
-        texts = ", ".join(f"'{text.name}'" for text in sorted(used[several[0]]))
-        yield (
-            f"{_recordings(several)} more than one label file, and all of them are used, the "
-            f"first is '{index.path(several[0])}' ({texts})."
-        )
+        facts = {
+            "count": len(several),
+            "first": index.path(several[0]),
+            "files": [text.name for text in sorted(used[several[0]])],
+        }
+        yield Finding("several-label-files", source, facts)
     columns = Counter(pair.labels.column for pair in pairs if pair.labels.column)
     unusual = any(not pair.labels.usual for pair in pairs)
     if len(columns) > 1 or unusual:
-        listed = ", ".join(
-            f"'{name}' ({count} {'table' if count == 1 else 'tables'})"
-            for name, count in sorted(columns.items())
-        )
-        yield f"The labels of selection tables are taken from the columns {listed}."
-
-
-def _recordings(files: Sequence[Path]) -> str:
-    return "1 recording has" if len(files) == 1 else f"{len(files)} recordings have"
-
-
-def _it(files: Sequence[Path]) -> str:
-    return "it" if len(files) == 1 else "them"
-
-
-def _are(files: Sequence[Path]) -> str:
-    return "is" if len(files) == 1 else "are"
+        facts = {"columns": [list(item) for item in sorted(columns.items())]}
+        yield Finding("chosen-columns", source, facts)

@@ -38,5 +38,5 @@ def dataset_html(dataset: Dataset) -> str:
         note(text(dataset.source), grouped),
         table(("class", "recordings", "", ""), rows[:_ROWS], numbers=(2,)),
         note(f"… and {more:,} more") if more > 0 else "",
-        sentences([*dataset.problems, *dataset.notes]),
+        sentences(dataset.findings),
     )

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from timbrel.audio.samples import resample
 from timbrel.dataset.coherence import HIGHEST, LOWEST, RATE, SHARE, match, power, spectra
-from timbrel.parallel import in_order
+from timbrel.workers import in_order
 
 # Frames of the fingerprint, in samples, and numbers that describe one.
 _FRAME, _HOP = 512, 128

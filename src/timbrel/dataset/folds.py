@@ -11,6 +11,7 @@ import numpy as np
 
 from timbrel.dataset.manifest import Recording
 from timbrel.errors import DataError, InvalidArgument, MissingExtra
+from timbrel.findings import Finding
 from timbrel.wording import counted, plain, plural
 
 FOLDS = 5
@@ -24,14 +25,19 @@ class Folds:
     Attributes:
         number: int64 `(recordings,)`, from 0; −1 for recordings that are trained on in every fold.
         names: what to call each fold.
-        notes: what a reader of the score should know, in sentences.
+        findings: what a reader of the score should know.
         grouped: whether no group lies in two folds.
     """
 
     number: np.ndarray
     names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     grouped: bool = True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the score should know, in sentences."""
+        return tuple(item.text for item in self.findings)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,7 +65,7 @@ def deal_folds(
     """Deal recordings into folds, so that each is held out once.
 
     A class that would have nothing left to train on in some fold keeps one group in training
-    everywhere; that group is left out of the score, and the notes say so.
+    everywhere; that group is left out of the score, and a finding says so.
 
     Args:
         recordings: what is dealt.
@@ -74,24 +80,29 @@ def deal_folds(
     """
     if folds is None and any(item.fold for item in recordings):
         names, number = own_folds(recordings)
-        notes, grouped = _torn(recordings, number), True
-        grouped = not notes
-        notes = [f"The folds are the data's own: {', '.join(names)}.", *notes]
+        findings = [Finding("own-folds", "", {"folds": names})]
+        split = groups_on_several_sides(recordings, number)
+        grouped = not split
+        if split:
+            findings.append(Finding("split-groups", "", {"groups": split}))
     else:
-        kept, notes = lonely_groups(recordings)
+        kept, findings = lonely_groups(recordings)
         free = [place for place, item in enumerate(recordings) if item.group not in kept]
         number, grouped = np.full(len(recordings), -1), True
         if folds == BY_GROUP:
             names = list(dict.fromkeys(recordings[place].group for place in free))
             number[free] = [names.index(recordings[place].group) for place in free]
         else:
-            count, more = _how_many(recordings, folds)
-            notes += more
+            count = _how_many(recordings, folds)
+            if folds is None and count < FOLDS:
+                label, _ = smallest_class(recordings)
+                facts = {"folds": count, "usual": FOLDS, "label": label, "unit": unit(recordings)}
+                findings.append(Finding("fewer-folds", "", facts))
             parts = deal_groups([recordings[place] for place in free], count, seed=seed)
             for fold, part in enumerate(parts):
                 number[np.array(free)[part]] = fold
             names = [str(fold + 1) for fold in range(len(parts))]
-    notes += _keep_lost_classes(recordings, number)
+    findings += _keep_lost_classes(recordings, number)
     used = [fold for fold in range(len(names)) if (number == fold).any()]
     if not used:
         raise DataError(
@@ -100,16 +111,16 @@ def deal_folds(
         )
     places = {fold: place for place, fold in enumerate(used)}
     number = np.array([places.get(int(fold), -1) for fold in number])
-    return Folds(number, tuple(names[fold] for fold in used), tuple(notes), grouped)
+    return Folds(number, tuple(names[fold] for fold in used), tuple(findings), grouped)
 
 
-def lonely_groups(recordings: Sequence[Recording]) -> tuple[set[str], list[str]]:
+def lonely_groups(recordings: Sequence[Recording]) -> tuple[set[str], list[Finding]]:
     """Groups that must be trained on because they are all that a class has.
 
     The only group of a class is trained on also where it lends recordings to other classes.
 
     Returns:
-        The groups, and a sentence for each such class.
+        The groups, and a finding for each such class.
 
     Raises:
         DataError: no class has two groups.
@@ -121,12 +132,10 @@ def lonely_groups(recordings: Sequence[Recording]) -> tuple[set[str], list[str]]
             "Nothing can be held out for the score: no class has two groups. "
             "Add recordings from a second source to the classes."
         )
-    notes = [
-        f"Class '{label}' has a single {unit(recordings)}: it is trained on, and left out of "
-        "the score."
-        for label in single
+    findings = [
+        Finding("single-group", "", {"label": label, "unit": unit(recordings)}) for label in single
     ]
-    return {group for label in single for group in groups_of[label]}, notes
+    return {group for label in single for group in groups_of[label]}, findings
 
 
 def groups_by_label(recordings: Iterable[Recording]) -> dict[str, set[str]]:
@@ -174,7 +183,7 @@ def deal_groups(recordings: Sequence[Recording], folds: int, *, seed: int) -> li
         folds, shuffle=True, random_state=seed
     )
     with warnings.catch_warnings():
-        # It warns of classes with fewer recordings than folds; the notes say so better.
+        # It warns of classes with fewer recordings than folds; the findings say so better.
         warnings.simplefilter("ignore", UserWarning)
         return [test for _, test in splitter.split(y, y, None if own else group)]
 
@@ -202,25 +211,21 @@ def own_folds(recordings: Sequence[Recording]) -> tuple[list[str], np.ndarray]:
     return names, np.array([names.index(item.fold) for item in recordings])
 
 
-def _how_many(recordings: Sequence[Recording], folds: int | str | None) -> tuple[int, list[str]]:
+def _how_many(recordings: Sequence[Recording], folds: int | str | None) -> int:
     label, size = smallest_class(recordings)
     if folds is None:
-        if size >= FOLDS:
-            return FOLDS, []
-        things = f"{unit(recordings)}s"
-        return size, [f"{size} folds instead of {FOLDS}: the smallest class, '{label}', "
-                      f"has {size} {things}."]  # fmt: skip
+        return min(size, FOLDS)
     if not isinstance(folds, int) or not 2 <= folds <= size:
         raise InvalidArgument(
             f"`--folds` must be between 2 and the number of {unit(recordings)}s in the smallest "
             f"class, '{label}' ({size}), or 'group'. Got {folds}."
         )
-    return folds, []
+    return folds
 
 
-def _keep_lost_classes(recordings: Sequence[Recording], number: np.ndarray) -> list[str]:
+def _keep_lost_classes(recordings: Sequence[Recording], number: np.ndarray) -> list[Finding]:
     """Take a group of every class that lies in one fold alone out of that fold, in place."""
-    notes = []
+    findings = []
     for label in sorted({item.label for item in recordings}):
         members = [place for place, item in enumerate(recordings) if item.label == label]
         where = set(number[members].tolist())
@@ -230,26 +235,22 @@ def _keep_lost_classes(recordings: Sequence[Recording], number: np.ndarray) -> l
         for place, item in enumerate(recordings):
             if item.group == group and number[place] == fold:
                 number[place] = -1
-        notes.append(
-            f"Class '{label}' lies in one fold alone: its {unit(recordings)} '{group}' is trained "
-            "on, and left out of the score."
-        )
-    return notes
+        facts = {"label": label, "unit": unit(recordings), "group": group}
+        findings.append(Finding("single-fold", "", facts))
+    return findings
 
 
-def _torn(recordings: Sequence[Recording], number: np.ndarray) -> list[str]:
-    folds_of = defaultdict(set)
-    for item, fold in zip(recordings, number, strict=True):
-        folds_of[item.group].add(int(fold))
-    torn = sorted(group for group, folds in folds_of.items() if len(folds) > 1)
-    if not torn:
-        return []
-    things = "1 group" if len(torn) == 1 else f"{len(torn)} groups"
-    some = ", ".join(f"'{group}'" for group in torn[:3])
-    return [
-        f"The data's folds tear {things} apart ({some}{', …' if torn[3:] else ''}): "
-        "the score is not fully honest."
-    ]
+def groups_on_several_sides(recordings: Sequence[Recording], side: np.ndarray) -> list[str]:
+    """The groups that a split divides, sorted.
+
+    Args:
+        recordings: the recordings.
+        side: `(recordings,)`, the fold or the part that each lies in.
+    """
+    sides_of = defaultdict(set)
+    for item, place in zip(recordings, side.tolist(), strict=True):
+        sides_of[item.group].add(place)
+    return sorted(group for group, sides in sides_of.items() if len(sides) > 1)
 
 
 def _ungrouped(recordings: Sequence[Recording]) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from timbrel.findings import Finding
 
 # What is read of a file to see whether it is a label file at all.
 _HEAD = 1 << 16
@@ -71,24 +73,29 @@ class LabelFile:
     Attributes:
         known: whether it is a label track or a selection table at all.
         stretches: in the order of the file.
-        faults: line and what is wrong with it; line 0 for the whole file.
+        findings: what is wrong with the file, or with lines of it, in their order.
         column: of a selection table, the name of the column with the labels.
         usual: whether that column was chosen by its name, not because there is no other.
     """
 
     known: bool = True
     stretches: tuple[Stretch, ...] = ()
-    faults: tuple[tuple[int, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
     column: str | None = None
     usual: bool = True
 
 
-def read_label_file(file: Path) -> LabelFile:
+def read_label_file(file: Path, name: str | None = None) -> LabelFile:
     """Read a label track or a selection table, in UTF-8 or UTF-16, with or without a mark.
 
-    Whatever is wrong with the file or a row of it is among the faults. A blank file is not known
+    Whatever is wrong with the file or a row of it is among the findings. A blank file is not known
     and has none.
+
+    Args:
+        file: the file.
+        name: what to call it in findings; its name by default.
     """
+    name = file.name if name is None else name
     try:
         with open(file, "rb") as stream:
             content = stream.read(_HEAD)
@@ -96,18 +103,15 @@ def read_label_file(file: Path) -> LabelFile:
             if reader is not None:
                 content += stream.read()
     except OSError as error:
-        return LabelFile(False, faults=((0, f"it cannot be read: {error.strerror or error}"),))
+        facts = {"cause": error.strerror or str(error)}
+        return LabelFile(False, findings=(Finding("label-file-unreadable", name, facts),))
     if reader is None:
-        fault = (
-            "it is neither an Audacity label track (start, end and label, with tabs between them) "
-            "nor a Raven selection table (with a column 'Begin Time (s)')"
-        )
-        return LabelFile(False, faults=((0, fault),) if content.strip() else ())
+        blank = not content.strip()
+        return LabelFile(False, findings=() if blank else (Finding("label-file-unknown", name),))
     try:
-        return reader(_lines(content))
+        return reader(name, _lines(content))
     except UnicodeDecodeError:
-        fault = "it is not text in UTF-8; save it again with the encoding UTF-8"
-        return LabelFile(faults=((0, fault),))
+        return LabelFile(findings=(Finding("label-file-encoding", name),))
 
 
 def _lines(content: bytes, errors: str = "strict") -> list[str]:
@@ -121,7 +125,7 @@ def _lines(content: bytes, errors: str = "strict") -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _reader_of(lines: Sequence[str]) -> Callable[[Sequence[str]], LabelFile] | None:
+def _reader_of(lines: Sequence[str]) -> Callable[[str, Sequence[str]], LabelFile] | None:
     header = next((line for line in lines if line.strip()), "")
     if _BEGIN in _names(header):
         return _read_selections
@@ -140,54 +144,53 @@ def _number(text: str) -> float | None:
     return float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else None
 
 
-def _stretch(line: int, start: float, end: float, *, label: str, file: str = "") -> Stretch | str:
+def _stretch(
+    row: str, line: int, start: float, end: float, *, label: str, file: str = ""
+) -> Stretch | Finding:
     """Make a stretch, or say what is wrong with it."""
     if start == end:
-        return "it marks a point in time and no stretch; give it a length or delete it"
+        return Finding("label-point", row)
     if not 0 <= start < end < math.inf:
-        return f"its start must be at least 0 and before its end. Got {start:g} and {end:g}"
+        return Finding("wrong-times", row, {"times": [start, end]})
     if not label:
-        return "it has no label; fill it in or delete the row"
+        return Finding("empty-cell", row, {"column": "label"})
     return Stretch(line, start, end, label, file)
 
 
-def _sorted_out(read: Iterator[tuple[int, Stretch | str]]) -> dict[str, tuple]:
-    rows = list(read)
-    return {
-        "stretches": tuple(item for _, item in rows if isinstance(item, Stretch)),
-        "faults": tuple((line, item) for line, item in rows if isinstance(item, str)),
-    }
+def _row_name(name: str, line: int) -> str:
+    return f"{name}, line {line}"
 
 
 # Audacity
 
 
-def _read_label_track(lines: Sequence[str]) -> LabelFile:
+def _read_label_track(name: str, lines: Sequence[str]) -> LabelFile:
     # A line that begins with a backslash holds the frequencies of the label above it.
-    rows = (
-        (number, _label(number, line.split("\t")))
+    rows = [
+        _label(_row_name(name, number), number, line.split("\t"))
         for number, line in enumerate(lines, 1)
         if line.strip() and not line.startswith("\\")
+    ]
+    return LabelFile(
+        stretches=tuple(item for item in rows if isinstance(item, Stretch)),
+        findings=tuple(item for item in rows if isinstance(item, Finding)),
     )
-    return LabelFile(**_sorted_out(rows))
 
 
-def _label(line: int, cells: list[str]) -> Stretch | str:
+def _label(row: str, line: int, cells: list[str]) -> Stretch | Finding:
     while len(cells) > 3 and not cells[-1].strip():
         cells.pop()
     start = _number(cells[0])
     if start is None:
-        return f"it must begin with a number of seconds. Got '{cells[0].strip()}'"
+        return Finding("label-start", row, {"text": cells[0].strip()})
     if len(cells) > 3:
-        return (
-            f"it has {len(cells)} columns, not start, end and label; take the tab out of the label"
-        )
+        return Finding("label-columns", row, {"cells": len(cells)})
     end = _number(cells[1]) if len(cells) > 1 else None
     if end is None and len(cells) == 3:
-        return f"its end must be a number of seconds. Got '{cells[1].strip()}'"
+        return Finding("not-a-number", row, {"column": "end", "text": cells[1].strip()})
     # A line with one time only is how older versions wrote a point.
     label = cells[2].strip() if len(cells) == 3 else ""
-    return _stretch(line, start, start if end is None else end, label=label)
+    return _stretch(row, line, start, start if end is None else end, label=label)
 
 
 # Raven
@@ -214,29 +217,39 @@ class _Row:
         return (*map(self.get, ("selection", _BEGIN, _END, _OFFSET)), self.file)
 
 
-def _read_selections(lines: Sequence[str]) -> LabelFile:
+def _read_selections(name: str, lines: Sequence[str]) -> LabelFile:
     filled = [(number, _cells(line)) for number, line in enumerate(lines, 1) if line.strip()]
     header = filled[0][1]
     names = _names(lines[filled[0][0] - 1])
     if _END not in names:
-        fault = "it has no column 'End Time (s)'; show that column in Raven and save it again"
-        return LabelFile(faults=((0, fault),))
-    column = _label_column(header, names, [cells for _, cells in filled[1:]])
-    if isinstance(column, str):
-        return LabelFile(faults=((0, column),))
-    rows, faults = [], []
+        return LabelFile(findings=(Finding("selections-without-end", name),))
+    columns = _label_columns(names, [cells for _, cells in filled[1:]])
+    if not columns:
+        return LabelFile(findings=(Finding("selections-without-label", name),))
+    if len(columns) > 1:
+        facts = {"columns": [header[number] for number in columns]}
+        return LabelFile(findings=(Finding("selections-of-many-labels", name, facts),))
+    (column,) = columns
+    rows, findings = [], {}
     for line, cells in filled[1:]:
         if any(cells[len(names) :]):
-            faults.append((line, f"it has {len(cells)} cells and the header {len(names)}"))
+            facts = {"cells": len(cells), "columns": len(names)}
+            findings[line] = Finding("table-columns", _row_name(name, line), facts)
             continue
         cells += [""] * (len(names) - len(cells))
         rows.append(_Row(line, dict(zip(names, cells, strict=False)), cells[column]))
     rows = _one_view(rows)
     several = len({_base(row.file) for row in rows if row.file}) > 1
-    read = _sorted_out((row.line, _selection(row, several)) for row in rows)
+    stretches = []
+    for row in rows:
+        item = _selection(_row_name(name, row.line), row, several=several)
+        if isinstance(item, Stretch):
+            stretches.append(item)
+        else:
+            findings[row.line] = item
     return LabelFile(
-        stretches=read["stretches"],
-        faults=tuple(sorted((*faults, *read["faults"]))),
+        stretches=tuple(stretches),
+        findings=tuple(findings[line] for line in sorted(findings)),
         column=header[column],
         usual=names[column] in _USUAL or names[column] == _CHOSEN,
     )
@@ -261,12 +274,10 @@ def _base(path: str) -> str:
     return re.split(r"[\\/]", path)[-1].casefold()
 
 
-def _label_column(
-    header: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]]
-) -> int | str:
-    """The number of the column with the labels, or why there is no saying."""
+def _label_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The numbers of the columns that may hold the labels; one where it is clear."""
     if _CHOSEN in names:
-        return names.index(_CHOSEN)
+        return [names.index(_CHOSEN)]
     usual = [number for number, name in enumerate(names) if name in _USUAL]
     others = [
         number
@@ -277,13 +288,7 @@ def _label_column(
     filled = [
         number for number in found if any(number < len(cells) and cells[number] for cells in rows)
     ]
-    found = filled or found[:1]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        return "it has no column for the labels; add one in Raven and call it 'label'"
-    listed = ", ".join(f"'{header[number]}'" for number in found)
-    return f"any of its columns {listed} may hold the labels; rename the one that does to 'label'"
+    return filled or found[:1]
 
 
 def _one_view(rows: Sequence[_Row]) -> list[_Row]:
@@ -298,29 +303,33 @@ def _one_view(rows: Sequence[_Row]) -> list[_Row]:
     return list(chosen.values())
 
 
-def _selection(row: _Row, several: bool) -> Stretch | str:
+def _selection(name: str, row: _Row, *, several: bool) -> Stretch | Finding:
+    """Make a stretch of a row, or say what is wrong with it.
+
+    Args:
+        name: what to call the row.
+        row: the row.
+        several: whether the table is of several sound files.
+    """
     times = {}
-    for name in (_BEGIN, _END, _OFFSET):
-        text = row.get(name)
-        times[name] = _number(text)
-        if times[name] is None and (text or name != _OFFSET):
-            title = {_BEGIN: "Begin Time", _END: "End Time", _OFFSET: "File Offset"}[name]
-            return f"its {title} must be a number of seconds. Got '{text}'"
+    for column, title in (
+        (_BEGIN, "Begin Time"),
+        (_END, "End Time"),
+        (_OFFSET, "File Offset"),
+    ):
+        text = row.get(column)
+        times[column] = _number(text)
+        if times[column] is None and (text or column != _OFFSET):
+            return Finding("not-a-number", name, {"column": title, "text": text})
     start, end, offset = times[_BEGIN], times[_END], times[_OFFSET]
     ends_in = _base(row.get("end path") or row.get("end file"))
     if row.file and ends_in and ends_in != _base(row.file):
-        return "it begins in one sound file and ends in another; split it where they meet"
+        return Finding("selection-over-files", name)
     if offset is None and several:
-        return (
-            "the table is of several sound files and does not say where in its file this begins; "
-            "add the measurement File Offset in Raven and save the table again"
-        )
+        return Finding("selection-without-offset", name)
     if offset is not None and abs(offset - start) > _SAME_TIME:
         if not row.file:
-            return (
-                "it lies in a sound file that the table does not name; add the measurement Begin "
-                "File in Raven and save the table again"
-            )
+            return Finding("selection-without-file", name)
         # Rounding takes the noise of the subtraction away.
         start, end = offset, round(offset + end - start, 6)
-    return _stretch(row.line, start, end, label=row.label, file=row.file)
+    return _stretch(name, row.line, start, end, label=row.label, file=row.file)

@@ -9,21 +9,14 @@ from pathlib import Path
 
 from timbrel.audio.decode import EXTENSIONS
 from timbrel.dataset.annotations import LABEL_EXTENSIONS, read_annotated
-from timbrel.dataset.recording import (
-    CLOSED_FOLDER,
-    NONE_OF_THESE,
-    Dataset,
-    Problem,
-    Recording,
-    targets,
-)
+from timbrel.dataset.recording import NONE_OF_THESE, Dataset, Recording, targets
 from timbrel.dataset.table import read_csv
 from timbrel.errors import DataError
+from timbrel.findings import Finding
 
 __all__ = [
     "NONE_OF_THESE",
     "Dataset",
-    "Problem",
     "Recording",
     "find_recordings",
     "read_dataset",
@@ -43,8 +36,7 @@ _OTHER_SOUNDS = frozenset(
 def read_dataset(data: str | os.PathLike, audio: str | os.PathLike | None = None) -> Dataset:
     """Read a data set; no sound file is opened.
 
-    Rows that cannot be used are among its problems; what was passed over or decided is among its
-    notes.
+    Rows that cannot be used, and what was passed over or decided, are among its findings.
 
     Args:
         data: a folder with one sub-folder per class, a folder of recordings with label files
@@ -75,8 +67,8 @@ def find_recordings(
 ) -> Iterator[Path]:
     """Walk a folder for files with the extension of a sound file, sorted, hidden ones left out.
 
-    Links to folders are not followed. A folder that may not be looked into comes at the end, as if
-    it were a recording, so that reading it says so.
+    Links to folders are not followed. A folder that cannot be opened comes at the end, as if it
+    were a recording, so that reading it says so.
 
     Args:
         folder: where to look.
@@ -121,49 +113,30 @@ def _nothing_found(dataset: Dataset) -> str:
 
 
 def _read_folder(folder: Path) -> Dataset:
-    closed: list[OSError] = []
+    source, closed = str(folder), []
     recordings = list(_find_files(folder, EXTENSIONS, closed=closed))
-    problems = tuple(_not_looked_into(folder, error) for error in closed)
     texts = _find_files(folder, LABEL_EXTENSIONS)
-    passed_over = _passed_over(_find_files(folder, _OTHER_SOUNDS))
+    findings = []
+    for error in closed:
+        # Nobody can say what it holds: it may be a whole class.
+        inside = os.path.relpath(error.filename, folder).replace(os.sep, "/")
+        path = source if inside == "." else inside
+        findings.append(Finding("closed-folder", path, {"cause": error.strerror or str(error)}))
+    # Somebody may believe these to be among the recordings.
+    kinds = [file.suffix.lower() for file in _find_files(folder, _OTHER_SOUNDS)]
+    if kinds:
+        facts = {"count": len(kinds), "kinds": sorted(set(kinds))}
+        findings.append(Finding("passed-over", source, facts))
     annotated, strays = read_annotated(folder, recordings, texts)
     if annotated is not None:
-        return replace(
-            annotated,
-            problems=(*problems, *annotated.problems),
-            notes=(*passed_over, *annotated.notes),
-        )
-    classes = _read_classes(folder, recordings, problems)
-    return replace(classes, notes=(*passed_over, *strays, *classes.notes))
+        return replace(annotated, findings=(*findings, *annotated.findings))
+    outer = {item.path.split("/")[0] for item in findings if item.code == "closed-folder"}
+    classes = _read_classes(folder, recordings, outer)
+    return replace(classes, findings=(*findings, *strays, *classes.findings))
 
 
-def _not_looked_into(folder: Path, error: OSError) -> Problem:
-    """Name a folder of which nobody can say what it holds: it may be a whole class."""
-    inside = os.path.relpath(error.filename, folder).replace(os.sep, "/")
-    return Problem(
-        str(folder) if inside == "." else inside,
-        f"{CLOSED_FOLDER} ({error.strerror or error}); permit yourself to read it, or take it out",
-    )
-
-
-def _passed_over(files: Iterator[Path]) -> tuple[str, ...]:
-    """Say once that files are not among the recordings that somebody may believe to be."""
-    kinds = [file.suffix.lower() for file in files]
-    if not kinds:
-        return ()
-    listed = ", ".join(sorted(set(kinds)))
-    if len(kinds) == 1:
-        return (
-            f"1 file of a kind that cannot be read ({listed}) was passed over; convert it to WAV "
-            "or FLAC.",
-        )
-    return (
-        f"{len(kinds)} files of kinds that cannot be read ({listed}) were passed over; convert "
-        "them to WAV or FLAC.",
-    )
-
-
-def _read_classes(folder: Path, files: Sequence[Path], problems: Sequence[Problem]) -> Dataset:
+def _read_classes(folder: Path, files: Sequence[Path], closed: Collection[str]) -> Dataset:
+    """Read a folder with a sub-folder per class; `closed` are those that cannot be opened."""
     recordings, loose = [], 0
     for file in files:
         parts = file.relative_to(folder).parts
@@ -173,20 +146,17 @@ def _read_classes(folder: Path, files: Sequence[Path], problems: Sequence[Proble
         path = "/".join(parts)
         recordings.append(Recording(path=path, file=file, label=parts[0], group=path))
     recordings.sort(key=lambda item: item.path)
-    notes = []
+    findings = []
     if loose:
-        lie = "recording lies" if loose == 1 else "recordings lie"
-        left = "is" if loose == 1 else "are"
-        notes.append(
-            f"{loose} {lie} directly in '{folder}', in no class folder, and {left} left out."
-        )
-    told = {item.label for item in recordings} | {item.path.split("/")[0] for item in problems}
-    notes += (
-        f"The folder '{name}' holds no sound file of a known kind."
+        facts = {"count": loose, "folder": str(folder)}
+        findings.append(Finding("loose-recordings", str(folder), facts))
+    known = {item.label for item in recordings} | set(closed)
+    findings += (
+        Finding("folder-without-recordings", str(folder), {"folder": name})
         for name in _folders_in(folder)
-        if not name.startswith(".") and name not in told
+        if not name.startswith(".") and name not in known
     )
-    return Dataset(str(folder), tuple(recordings), problems=tuple(problems), notes=tuple(notes))
+    return Dataset(str(folder), tuple(recordings), tuple(findings))
 
 
 def _folders_in(folder: Path) -> list[str]:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from timbrel.findings import Finding
 from timbrel.wording import first_names, plain, plural
 
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
-
-# The part of a problem that says so of a folder.
-CLOSED_FOLDER = "this folder cannot be looked into"
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,27 +65,6 @@ def _seconds(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A recording that cannot be used, or a row that names none.
-
-    Attributes:
-        path: the recording or row.
-        message: what is wrong and what to do.
-    """
-
-    path: str
-    message: str
-
-    @property
-    def is_closed_folder(self) -> bool:
-        """Whether it is a folder of which nobody can say what it holds."""
-        return CLOSED_FOLDER in self.message
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
-
-
 @dataclass(frozen=True, repr=False)
 class Dataset:
     """Labelled recordings.
@@ -95,14 +72,12 @@ class Dataset:
     Attributes:
         source: what the user named.
         recordings: in the order of the CSV, or sorted by path and time.
-        problems: rows that could not be used.
-        notes: what was passed over, in sentences.
+        findings: rows that could not be used, and what was passed over or decided.
     """
 
     source: str
     recordings: tuple[Recording, ...]
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
         labels = self.labels
@@ -115,6 +90,16 @@ class Dataset:
         from timbrel.dataset.drawing import dataset_html
 
         return dataset_html(self)
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Rows and folders that could not be used."""
+        return tuple(item for item in self.findings if item.unusable)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was passed over or decided, in sentences."""
+        return tuple(item.text for item in self.findings if not item.unusable)
 
     @property
     def labels(self) -> list[str]:

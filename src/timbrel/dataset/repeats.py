@@ -6,23 +6,29 @@ import math
 import posixpath
 from collections.abc import Iterable, Sequence
 
-from timbrel.dataset.recording import Problem, Recording
+from timbrel.dataset.recording import Recording
+from timbrel.findings import Finding
 
 # Seconds that neighbours may share: edges are drawn by hand, and tables round their times.
 _TOUCH = 0.02
 
 
 def settle_repeats(
-    recordings: Iterable[Recording],
-) -> tuple[list[Recording], list[Problem], tuple[str, ...]]:
+    recordings: Iterable[Recording], source: str
+) -> tuple[list[Recording], list[Finding]]:
     """Take out rows that contradict another one, and rows that only repeat one.
 
     Two rows contradict each other where they name the same recording, their times overlap by
     more than 20 ms and their labels differ: neither is kept. One label may overlap itself.
     Takes time O(n log n) for n stretches of a recording.
 
+    Args:
+        recordings: one for each row.
+        source: the data set.
+
     Returns:
-        What is left in its order, a problem for each row that is contradicted, and notes.
+        What is left in its order, and a finding for each row that is contradicted and one for all
+        that are repeated.
     """
     kept: list[Recording] = []
     by_path: dict[str, list[int]] = {}
@@ -41,32 +47,22 @@ def settle_repeats(
     for numbers in by_path.values():
         found = _rivals([kept[number] for number in numbers])
         rivals |= {numbers[one]: numbers[other] for one, other in found.items()}
-    problems = dict.fromkeys(
-        Problem(kept[number].name, _contradiction(kept, number, rivals[number]))
-        for number in sorted(rivals)
-    )
-    notes = ()
+    findings = []
+    for number in sorted(rivals):
+        item, other = kept[number], kept[rivals[number]]
+        if item.times == other.times:
+            # Both rows have the same name, so that one finding is about both.
+            one, two = (kept[place].label for place in sorted((number, rivals[number])))
+            finding = Finding("two-labels", item.name, {"label": one, "other": two})
+        else:
+            facts = {"label": item.label, "other": other.label, "where": other.times or "all"}
+            finding = Finding("overlapping-labels", item.name, facts)
+        findings.append(finding)
+    findings = list(dict.fromkeys(findings))
     if repeated:
-        notes = (
-            f"{repeated} {'row repeats' if repeated == 1 else 'rows repeat'} another row and "
-            f"{'is' if repeated == 1 else 'are'} left out.",
-        )
+        findings.append(Finding("repeated-rows", source, {"count": repeated}))
     left = [item for number, item in enumerate(kept) if number not in rivals]
-    return left, list(problems), notes
-
-
-def _contradiction(items: Sequence[Recording], number: int, rival: int) -> str:
-    item, other = items[number], items[rival]
-    if item.times == other.times:
-        one, two = (items[index].label for index in sorted((number, rival)))
-        return (
-            f"it is labelled both '{one}' and '{two}' for overlapping times; keep one of the rows"
-        )
-    where = other.times or "all"
-    return (
-        f"it is labelled '{item.label}', and {where} of the same recording '{other.label}'; keep "
-        "one of the rows or move their times apart"
-    )
+    return left, findings
 
 
 def _rivals(items: Sequence[Recording]) -> dict[int, int]:

@@ -11,16 +11,15 @@ import csv
 import io
 import os
 import wave
-from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from timbrel.display.bars import Steps, telling_steps
 from timbrel.errors import InvalidArgument, MissingExtra, OutputError
 from timbrel.files import write_bytes
+from timbrel.progress import Progress, watching
 
 LOWEST_RATE = 8_000
 HIGHEST_RATE = 192_000
@@ -32,7 +31,7 @@ def make_synthetic(
     recordings: int = 30,
     seed: int = 0,
     rate: int = 44_100,
-    progress: Steps | bool | None = None,
+    progress: Progress | bool = False,
 ) -> Path:
     """Write the synthesised data set to `folder`: ten labels, `recordings` recordings of each.
 
@@ -50,8 +49,8 @@ def make_synthetic(
         recordings: Recordings of each label, 1 or more.
         seed: Seed of the set, 0 or more.
         rate: Sampling rate in Hz, 8,000-192,000.
-        progress: True for a bar, or called after each recording with the number written so far
-            and the total.
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Returns:
         The path of `recordings.csv`.
@@ -70,32 +69,19 @@ def make_synthetic(
     folder = Path(folder)
     table = folder / "recordings.csv"
     _clear(table)
-    rows = _write_recordings(folder, VOICES, (recordings, seed, rate), progress=progress)
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_bytes(table, text.getvalue().encode())
-    return table
-
-
-def _write_recordings(
-    folder: Path,
-    voices: Mapping[str, Callable[[np.random.Generator, int], NDArray[np.float32]]],
-    how: tuple[int, int, int],
-    *,
-    progress: Steps | bool | None,
-) -> list[tuple[str, str]]:
-    """Write so many recordings of each voice; the rows of the CSV."""
-    recordings, seed, rate = how
     rows = [("path", "label")]
-    with telling_steps(progress, "making") as tell:
-        for index, (label, voice) in enumerate(voices.items()):
+    with watching(progress) as told:
+        for index, (label, voice) in enumerate(VOICES.items()):
             for number in range(1, recordings + 1):
                 rng = np.random.default_rng([seed, index, number])
                 path = f"recordings/{label.lower().replace(' ', '-')}_{number:02d}.wav"
                 write_bytes(folder / path, _wav(record(rng, voice(rng, rate), rate), rate))
                 rows.append((path, label))
-                tell(len(rows) - 1, len(voices) * recordings)
-    return rows
+                told.stage("making", len(rows) - 1, len(VOICES) * recordings)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_bytes(table, text.getvalue().encode())
+    return table
 
 
 def record(rng: np.random.Generator, dry: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

@@ -8,9 +8,10 @@ import os
 import posixpath
 from pathlib import Path
 
-from timbrel.dataset.recording import Dataset, Problem, Recording
+from timbrel.dataset.recording import Dataset, Recording
 from timbrel.dataset.repeats import settle_repeats
 from timbrel.errors import DataError
+from timbrel.findings import Finding
 
 COLUMNS = {
     "path": ("path", "fname", "filename", "file"),
@@ -29,24 +30,19 @@ def read_csv(file: Path, audio: Path) -> Dataset:
         DataError: it cannot be read, is no CSV in UTF-8, or lacks a column.
     """
     columns, width, rows = _rows(file)
-    recordings, problems = [], []
+    recordings, findings = [], []
     for number, row in rows:
+        name = f"{file.name}, row {number}"
         if any(cell.strip() for cell in row[width:]):
-            message = (
-                f"it has {len(row)} cells and the header {width}; put text with commas in quotes"
-            )
-            problems.append(Problem(f"{file.name}, row {number}", message))
+            findings.append(Finding("csv-columns", name, {"cells": len(row), "columns": width}))
             continue
-        values = {name: (row[index] if index < len(row) else "") for name, index in columns.items()}
-        item = _recording(values, audio)
-        if isinstance(item, Recording):
-            recordings.append(item)
-        else:
-            problems.append(Problem(f"{file.name}, row {number}", item))
-    kept, more, notes = settle_repeats(recordings)
-    return Dataset(
-        source=str(file), recordings=tuple(kept), problems=(*problems, *more), notes=notes
-    )
+        values = {
+            column: (row[index] if index < len(row) else "") for column, index in columns.items()
+        }
+        item = _recording(name, values, audio)
+        (recordings if isinstance(item, Recording) else findings).append(item)
+    kept, more = settle_repeats(recordings, str(file))
+    return Dataset(str(file), tuple(kept), (*findings, *more))
 
 
 def _rows(file: Path) -> tuple[dict[str, int], int, list[tuple[int, list[str]]]]:
@@ -85,23 +81,23 @@ def _rows(file: Path) -> tuple[dict[str, int], int, list[tuple[int, list[str]]]]
     return columns, len(names), numbered[1:]
 
 
-def _recording(values: dict[str, str], audio: Path) -> Recording | str:
+def _recording(row: str, values: dict[str, str], audio: Path) -> Recording | Finding:
     """Make a recording of a row, or say what is wrong with the row."""
     path, label = values["path"].strip(), values["label"].strip()
     if not path or not label:
-        return f"it has no {'path' if not path else 'label'}; fill it in or delete the row"
+        return Finding("empty-cell", row, {"column": "label" if path else "path"})
     stretch = {}
     for name in ("start", "end"):
         text = values.get(name, "").strip()
         try:
             stretch[name] = float(text) if text else None
         except ValueError:
-            return f"its {name} must be a number of seconds. Got '{text}'"
+            return Finding("not-a-number", row, {"column": name, "text": text})
     start, end = stretch["start"], stretch["end"]
     if not (0 <= (start or 0.0) < (float("inf") if end is None else end)):
-        return f"its start must be at least 0 and before its end. Got {start} and {end}"
+        return Finding("wrong-times", row, {"times": [start, end]})
     if "\0" in path:
-        return "its path holds a character that no file name can"
+        return Finding("impossible-path", row)
     if not os.path.exists(audio / path):
         path = path.replace("\\", "/")
     return Recording(

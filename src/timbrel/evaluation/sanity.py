@@ -12,7 +12,7 @@ clicks, which are mostly silence, peak at 0.5 instead, −6 dB.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -191,31 +191,6 @@ def of_the_kind(sound: str, label: str) -> bool:
     words = set(re.findall(r"[^\W\d_]+", parted.casefold()))
     singular = {word.removesuffix("s") for word in words}
     return not CLASSES_OF_THE_KIND[sound].isdisjoint(words | singular)
-
-
-def sanity_text(rows: Sequence[dict]) -> str:
-    """Say in a sentence or three what `sanity_round` found."""
-    unknown = sum(row["label"] == UNKNOWN for row in rows)
-    count = f"all {len(rows)}" if unknown == len(rows) else f"{unknown} of {len(rows)}"
-    text = f"Sanity: {count} sounds that are no recording of any class came out unknown."
-    own = [
-        f"{row['sound']} (taken for {row['label']})"
-        for row in rows
-        if row["passed"] and row["label"] != UNKNOWN
-    ]
-    if own:
-        text += f" In a class of their own kind: {', '.join(own)}."
-    failed = [
-        f"{row['sound']} (taken for {row['label']}, {row['probability']:.2f})"
-        for row in rows
-        if not row["passed"]
-    ]
-    if failed:
-        text += (
-            f" Not so: {', '.join(failed)}. Take answers on such sounds with care, or add "
-            "recordings of them in a folder named noise, or as a class of their own."
-        )
-    return text
 
 
 def _samples(rate: int, seconds: float) -> int:

@@ -1,8 +1,7 @@
 """The one place where Keras is imported.
 
-Keras takes seconds to import and is not there where only predicting is installed, so modules that
-define layers or networks import it from here, and nothing imports those modules before they are
-needed.
+Keras takes seconds to import and is missing where only predicting is installed. Modules that define
+layers or networks import it from here, and those modules are imported only when they are needed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _EXTRAS = {"tensorflow": "train", "jax": "jax", "torch": "torch"}
 
 
 def _chosen() -> str:
-    """The backend that is asked for; empty where that is left to Keras."""
+    """The backend that the environment asks for; empty where the choice is left to Keras."""
     name = os.environ.get("KERAS_BACKEND", "")
     if name and name not in _EXTRAS:
         raise InvalidArgument(
@@ -28,7 +27,7 @@ def _chosen() -> str:
 
 
 def _missing(backend: str, module: str) -> MissingExtra:
-    """Name the extra that lacks: Keras itself, or what it is to run on."""
+    """The error that names the missing extra: that of Keras itself, or that of its backend."""
     extra = _EXTRAS.get(backend, "train")
     if extra == "train":
         return MissingExtra.of(extra, "Training and feature extraction")
@@ -37,7 +36,7 @@ def _missing(backend: str, module: str) -> MissingExtra:
     return MissingExtra.of(extra, f"Training and feature extraction on {backend}")
 
 
-# TensorFlow greets at import; whoever wants that can set the variable themselves.
+# TensorFlow logs messages at import, unless this variable says otherwise.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _backend = _chosen()
@@ -46,7 +45,7 @@ try:
         import keras
 except ModuleNotFoundError as error:
     _module = (error.name or "").partition(".")[0]
-    # Without the variable, Keras has the name of its backend from a file.
+    # Without the variable, Keras reads the name of its backend from a file.
     raise _missing(_backend or _module, _module) from error
 
 __all__ = ["keras"]

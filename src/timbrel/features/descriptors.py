@@ -1,9 +1,9 @@
 """Descriptors of each frame of a recording: log-mel, cepstrum, and the shape of the spectrum.
 
-They describe timbre to models that take a few numbers a recording; networks hear the pictures of
-`timbrel.features.logmel` and `timbrel.features.mfcc` instead. There is no matrix product in here:
-recordings are described in a thread each, where BLAS with threads of its own is several times as
-slow.
+They are for models that take a few numbers a recording; networks take the pictures of
+`timbrel.features.logmel` and `timbrel.features.mfcc` instead. There is no matrix product here:
+recordings are described in a thread each, and BLAS, with threads of its own in each of them, is
+several times as slow.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ SHAPE = (
 DESCRIPTORS = (*MEL, *CEPSTRUM, *SHAPE)
 """The name of each column of `Frames.rows`."""
 
-# Seconds of a frame before rounding to a power of two, and frames a hop: as music analysis has it.
+# Seconds of a frame before rounding to a power of two, and hops a frame, as usual for music.
 _SECONDS = 0.064
 _HOPS = 4
-# Frames that are transformed at a time: they and their spectra stay in the processor's cache.
+# Frames that are transformed at a time; they and their spectra fit into the processor's cache.
 _BLOCK = 256
 # Decibels below its loudest band at which a recording's picture ends.
 _RANGE = 80.0
-# Power that stands in for less; the recordings have a peak of 1.
+# The least power; the recordings have a peak of 1.
 _FLOOR = 1e-12
 _LOWEST_PITCH, _HIGHEST_PITCH = 50.0, 2000.0
-# What an octave downward costs a candidate for the pitch, as in Boersma's algorithm.
+# By how much a candidate for the pitch loses weight an octave, as in Boersma's algorithm.
 _OCTAVE_COST = 0.02
 
 
@@ -75,7 +75,7 @@ class _Constants:
     bank: csr_array  # (bands, bins)
     moments: np.ndarray  # (3, bins): 1, f, f² with f in kHz
     lags: np.ndarray  # samples, of the candidates for the pitch
-    cost: np.ndarray  # what the candidates are weighed with
+    cost: np.ndarray  # weights of the candidates
     overlap: np.ndarray  # the taper's autocorrelation at lags from 0
 
 
@@ -125,7 +125,12 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
     np.maximum(bands - bands.max(), -_RANGE, out=mel)
     cepstrum[:] = fft.dct(mel, axis=1, norm="ortho")[:, 1 : _COEFFICIENTS + 1]
     shape[:, 5] -= shape[:, 5].max()
-    shape[:, 8] = _zero_crossings(padded, frame=frame, hop=hop)
+    # Sign changes inside each frame, as differences of a running count.
+    negative = padded < 0
+    crossed = np.cumsum(negative[1:] != negative[:-1], dtype=np.int64)
+    last = crossed[frame - 2 :: hop]
+    first = np.concatenate([[0], crossed[hop - 1 :: hop]])[: len(last)]
+    shape[:, 8] = (last - first) / frame
     shape[1:, 9] = np.maximum(mel[1:] - mel[:-1], 0).mean(axis=1)
     return Frames(rows, hop / rate)
 
@@ -154,8 +159,8 @@ def _spectral_shape(power: np.ndarray, constants: _Constants, *, out: np.ndarray
 def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarray) -> None:
     """Write harmonicity and pitch for a block of power spectra `(frames, bins)`.
 
-    Only peaks after the autocorrelation was negative once are candidates: what comes before
-    belongs to the peak at lag 0.
+    Only peaks after the autocorrelation was negative once are candidates; earlier ones belong to
+    the peak at lag 0.
     """
     lags = constants.lags
     correlation = fft.irfft(power)[:, : lags[-1] + 2]
@@ -165,8 +170,8 @@ def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarr
     before, height, after = (
         correlation[:, lags[0] + step : lags[-1] + 1 + step] for step in (-1, 0, 1)
     )
-    # The parabola through three points: where a period is a few samples long, the height at whole
-    # samples would favour multiples of it that happen to lie closer to one.
+    # The height of the parabola through three points. Where a period is a few samples long, the
+    # height at whole samples would favour multiples of it that are closer to a whole number.
     bend = before - 2 * height + after
     peak = (height >= before) & (height >= after) & (bend < 0)
     bend = np.where(peak, bend, -np.inf)
@@ -176,14 +181,6 @@ def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarr
     aside = (before - after)[row, best] / (2 * bend[row, best])
     out[:, 6] = np.where(left[row, best], np.clip(tops[row, best], 0, 1), 0)
     out[:, 7] = np.log2(rate / (440 * (lags[best] + aside)))
-
-
-def _zero_crossings(waveform: np.ndarray, *, frame: int, hop: int) -> np.ndarray:
-    negative = waveform < 0
-    crossed = np.cumsum(negative[1:] != negative[:-1], dtype=np.int64)
-    last = crossed[frame - 2 :: hop]
-    first = np.concatenate([[0], crossed[hop - 1 :: hop]])[: len(last)]
-    return (last - first) / frame
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""The power spectrum of real frames with a factorised Fourier transform, in Keras operations."""
+"""Power spectrum of real frames by a factorised Fourier transform, in Keras operations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class PowerSpectrum:
     The transform of N = rows · columns points is done in two steps of matrix products, with a
     multiplication by the twiddle factors between them: about N · (rows + 2 · columns)
     multiply-adds a frame instead of N · (N + 2) for the dense matrix; for 1024 points 0.11 M
-    instead of 1.05 M. Matrix products run in every form that a graph is exported to; operators for
-    the Fourier transform do not.
+    instead of 1.05 M. Every format that a graph is exported to has matrix products; not all have
+    operators for the Fourier transform.
 
-    Because the frames are real, half of the rows are enough: the other bins of the spectrum are
-    there as their mirror image, N − k for k. Putting the bins in order would take a processor
-    longer than the products, so they stay where the products leave them: nearly in order, some of
-    them twice. `spread` brings weights of bins into the same places.
+    Because the frames are real, half of the rows are enough: the other bins are mirror images of
+    these, bin k of bin N − k. Sorting the bins would take longer than the products, so they stay in
+    the order in which the products give them: nearly sorted, some of them twice. `spread` brings
+    weights of bins into the same order.
 
     Source: Cooley & Tukey (1965), "An algorithm for the machine calculation of complex Fourier
     series"; reference implementation `numpy.fft.rfft`.
@@ -48,9 +48,9 @@ class PowerSpectrum:
         row, half = np.arange(self.rows), np.arange(self.rows // 2 + 1)
         first = np.exp(-2j * np.pi / self.rows * np.outer(row, half))
         twiddle = np.exp(-2j * np.pi / nfft * np.outer(np.arange(self.columns), half))
-        # Each stretch of rows + 1 bins: upwards to its middle, then the mirror image, downwards.
-        stretch = np.arange(self.columns // 2)
-        order = np.stack([stretch, self.columns - 1 - stretch], axis=1).ravel()
+        # In each run of rows + 1 bins, the first half rises and the mirrored second half falls.
+        run = np.arange(self.columns // 2)
+        order = np.stack([run, self.columns - 1 - run], axis=1).ravel()
         second = np.exp(-2j * np.pi / self.columns * np.outer(order, np.arange(self.columns)))
         self._first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
         self._cosine = twiddle.real.astype("float32")
@@ -66,7 +66,7 @@ class PowerSpectrum:
         self.bins = np.minimum(place, nfft - place)
 
     def spread(self, weights: np.ndarray) -> np.ndarray:
-        """Bring weights of bins into the places of the bins.
+        """Put weights of bins at the places of the bins.
 
         Args:
             weights: `(…, N / 2 + 1)`, in the order of the bins.
@@ -102,7 +102,7 @@ class PowerSpectrum:
             ],
             axis=2,
         )
-        # The constant on the left spares another transposition.
+        # With the constant on the left, no second transposition is needed.
         squares = ops.square(ops.matmul(self._second, turned))
         power = squares[:, :, : self.columns] + squares[:, :, self.columns :]
         return ops.reshape(power, (-1, count, len(self.bins)))

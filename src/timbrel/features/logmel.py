@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from timbrel.errors import MissingExtra
+from timbrel.features.augment import Augmentation, augment
 from timbrel.features.backend import keras
 from timbrel.features.fourier import PowerSpectrum
 from timbrel.features.framing import FramedSpectrum
+from timbrel.features.outliers import mixed_sounds, synthetic_sounds
 from timbrel.features.spectrum import area_filters, frame_count
 
 try:
@@ -18,9 +23,11 @@ except ModuleNotFoundError as error:
 
 ops = keras.ops
 
-# Mel bands are summed so many at a time, from the bins that any of them has: in one piece, nearly
-# all that is multiplied would be zero.
+# Mel bands are summed in groups of this size, each over the bins that its bands need. In a single
+# matrix product nearly all weights would be zero.
 _BANDS_AT_ONCE = 16
+# For more slices than this a frame, one gather gives the smaller graph.
+_MOST_SLICES = 32
 
 
 @keras.saving.register_keras_serializable(package="timbrel")
@@ -45,6 +52,8 @@ class LogMel(FramedSpectrum):
         low, high: lowest and highest frequency in Hz; `high` None means rate / 2.
         floor: power that stands in for anything below it, above 0.
     """
+
+    makes_outliers = True
 
     def __init__(
         self,
@@ -82,13 +91,45 @@ class LogMel(FramedSpectrum):
 
     def call(self, waveform):
         """Compute the log-mel picture of a batch of windows."""
-        frames = self.frames(waveform) * self._taper
-        power = self._power(frames)
+        power = self._power(self._frames(waveform) * self._taper)
         bands = [ops.matmul(power[..., places], part) for places, part in self._parts()]
         return ops.log(ops.maximum(ops.concatenate(bands, axis=-1), self.settings["floor"]))
 
+    def _frames(self, waveform):
+        """The frames of each window, the last zero-padded: `(batch, frames, frame)`.
+
+        Frames are joined from pieces as long as the greatest common divisor of frame and hop, which
+        needs no table of positions in the exported graph.
+        """
+        frame, hop = self.settings["frame"], self.settings["hop"]
+        padded = self.padded(waveform)
+        samples = padded.shape[1]
+        count = (samples - frame) // hop + 1
+        piece = math.gcd(frame, hop)
+        if frame // piece > _MOST_SLICES:
+            places = np.arange(count)[:, None] * hop + np.arange(frame)
+            return ops.take(padded, places, axis=1)
+        if samples % piece:  # A hop longer than a frame may leave samples after the last frame.
+            padded = padded[:, : samples // piece * piece]
+        pieces = ops.reshape(padded, (-1, samples // piece, piece))
+        step, last = hop // piece, (count - 1) * (hop // piece) + 1
+        parts = [pieces[:, first : first + last : step] for first in range(frame // piece)]
+        return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def _parts(self) -> list[tuple[slice, np.ndarray]]:
+        """Each group of bands: its places in `PowerSpectrum`, and weights `(places, bands)`."""
+        parts = []
+        spread = self._power.spread(self._bank)
+        for first in range(0, len(spread), _BANDS_AT_ONCE):
+            bands = spread[first : first + _BANDS_AT_ONCE]
+            used = np.flatnonzero(bands.any(axis=0))
+            # Narrow bands may lie between two bins.
+            places = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
+            parts.append((places, bands[:, places].T))
+        return parts
+
     def compute(self, windows: np.ndarray) -> np.ndarray:
-        """What the layer computes, many times as fast on a CPU: for preparing, not part of a model.
+        """Compute what the layer does, many times as fast on a CPU; not part of a model.
 
         Args:
             windows: float32 `(batch, samples)`.
@@ -119,17 +160,29 @@ class LogMel(FramedSpectrum):
         """
         return (self._sparse_bank @ power.T).T
 
-    def _parts(self) -> list[tuple[slice, np.ndarray]]:
-        """Places and weights, float32 `(places, bands)`, of a few neighbouring bands at a time.
+    def transform(self, model: keras.Sequential) -> Callable[[np.ndarray], np.ndarray]:
+        """Compute pictures with `compute`, then with what follows the layer in `model`."""
+        following = model.layers[1:]
 
-        The places are those of `PowerSpectrum`.
-        """
-        parts = []
-        spread = self._power.spread(self._bank)
-        for first in range(0, len(spread), _BANDS_AT_ONCE):
-            bands = spread[first : first + _BANDS_AT_ONCE]
-            heard = np.flatnonzero(bands.any(axis=0))
-            # Narrow bands may fall between two bins.
-            places = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 1)
-            parts.append((places, bands[:, places].T))
-        return parts
+        def pictures(windows: np.ndarray) -> np.ndarray:
+            found = self.compute(windows)
+            for layer in following:
+                found = ops.convert_to_numpy(layer(found))
+            return found
+
+        return pictures
+
+    def changed(
+        self, pictures: np.ndarray, changes: Augmentation, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Change each picture of a batch at random, see `timbrel.features.augment.augment`."""
+        frame_rate = self.settings["rate"] / self.settings["hop"]
+        return augment(pictures, changes, rng, frame_rate=frame_rate)
+
+    def outliers(
+        self, pictures: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Make pictures of no class, see `timbrel.features.outliers`."""
+        mixed = mixed_sounds(pictures, target, rng)
+        drawn = synthetic_sounds(len(pictures), pictures.shape[1], self, rng=rng)
+        return np.concatenate([mixed, drawn])

@@ -15,12 +15,12 @@ from timbrel.features.spectrum import (
 
 ops = keras.ops
 
-# What python_speech_features puts in the place of an exact zero before a logarithm.
+# python_speech_features replaces an exact zero by this before a logarithm.
 _EPSILON = float(np.finfo(np.float64).eps)
 
-# The square of a very quiet sound underflows in float32 and would pass for digital silence. An
-# exact power of two, taken off again as a logarithm, moves the range to amplitudes from 1e-28 to
-# 5e5; it costs nothing, being part of the Fourier matrix.
+# The square of a very quiet sound underflows in float32 and would look like digital silence. A gain
+# that is a power of two, and is subtracted again as a logarithm, moves the range to amplitudes from
+# 1e-28 to 5e5. It is part of the Fourier matrix and costs nothing.
 _GAIN = 2.0**40
 
 
@@ -75,22 +75,24 @@ class MFCC(FramedSpectrum):
         bank = binned_filters(filters, nfft=nfft, rate=rate).T / nfft
         energy = np.full((len(bank), 1), 1 / nfft)
         lifted = cosine_matrix(filters, coefficients) * lifter_weights(coefficients, lifter)
-        # The first cosine coefficient gives way to the energy, which comes as one more "filter".
+        # The energy, computed as one more "filter", replaces the first cosine coefficient.
         lifted[:, 0] = 0.0
         energy_row = np.eye(1, coefficients)
         self._fourier = (_GAIN * fourier_matrix(frame, nfft))[:, None].astype("float32")
-        # Squares of the real and of the imaginary parts go through the same filters.
+        # The same filters for the squares of the real and of the imaginary parts.
         self._bank = np.tile(np.concatenate([bank, energy], axis=1), (2, 1)).astype("float32")
         self._cosine = np.concatenate([lifted, energy_row]).astype("float32")
         self.multiply_adds_a_frame = self._fourier.size + self._bank.size + self._cosine.size
 
     def call(self, waveform):
         """Compute the coefficients of a batch of windows."""
-        # The difference of neighbouring samples is exact in float32 where the sound is low, so this
-        # form of x[n] - p x[n-1] keeps faint high bands that the plain form drowns in rounding.
+        # The difference of neighbouring samples is exact in float32 where they are close, so this
+        # form of x[n] - p x[n-1] keeps faint high bands that the plain form loses in rounding.
         before = ops.pad(waveform[:, :-1], [(0, 0), (1, 0)])
         emphasised = (waveform - before) + (1 - self.settings["preemphasis"]) * before
-        transform = self.transform(emphasised)
+        # One strided convolution cuts the frames and transforms them: real parts, then imaginary.
+        padded = self.padded(emphasised)[..., None]
+        transform = ops.conv(padded, self._fourier, strides=self.settings["hop"], padding="valid")
         bands = ops.matmul(ops.square(transform), self._bank)
         silent = ops.equal(bands, 0.0)
         level = ops.log(ops.where(silent, 1.0, bands)) - float(2 * np.log(_GAIN))

@@ -1,6 +1,6 @@
 """The constants of the front ends: frames, Fourier, mel and cosine matrices, in plain NumPy.
 
-Everything is computed in float64 and handed out as float32, the precision of the layers.
+Everything is float64; the layers round it to float32.
 """
 
 from __future__ import annotations

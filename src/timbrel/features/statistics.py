@@ -1,11 +1,11 @@
-"""A recording of any length and level as one short vector, for models that learn in seconds."""
+"""Describe a recording of any length and level by one short vector, for models that learn fast."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from timbrel.errors import InvalidArgument
-from timbrel.features.descriptors import CEPSTRUM, DESCRIPTORS, SHAPE, Frames, describe_frames
+from timbrel.features.descriptors import CEPSTRUM, DESCRIPTORS, SHAPE, describe_frames
 
 ENVELOPE = (
     *("seconds", "attack", "fall_6", "fall_20", "slope", "centroid", "relative_centroid", "peak"),
@@ -24,11 +24,11 @@ STATISTICS = (
 )
 """The name of each number of `file_statistics`, in order."""
 
-# What is further below the peak sample, or the loudest frame, than this is not the sound.
+# Sound that is further below the peak sample, or the loudest frame, than this does not count.
 _RANGE = 60.0
 # A waveform whose samples differ by less than this share of its peak is direct current.
 _FLAT = 1e-6
-# Seconds after the loudest frame at which a struck sound has changed and a blown one has not.
+# Seconds after the loudest frame, in which a struck sound changes and a blown one does not.
 _AFTER = 0.1
 _CEPSTRUM = slice(DESCRIPTORS.index(CEPSTRUM[0]), DESCRIPTORS.index(SHAPE[0]))
 _VOICED = 0.6
@@ -40,7 +40,7 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
     """Describe a recording by statistics of its timbre and of its course.
 
     All are the same for a louder or quieter copy (within float32's precision), and for one with a
-    constant added. Quiet before and after the sound, 60 dB below its peak, is cut off first.
+    constant added. What is 60 dB below the peak at the beginning and the end is cut off first.
 
     - of each descriptor of a frame (`mel_*`, `cepstrum_*`, and `centroid` to `flux`, see
       `timbrel.features.descriptors`) `mean`, `deviation` and mean absolute `change` from frame
@@ -66,23 +66,6 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
     Sources: Tzanetakis & Cook (2002), "Musical genre classification of audio signals", for means
     and deviations over frames; Peeters et al. (2011), "The Timbre Toolbox", for the envelope.
     """
-    waveform = _checked(waveform, rate)
-    sound = _sound(waveform)
-    if len(sound) == 0:
-        return np.zeros(len(STATISTICS), dtype=np.float32)
-    frames = describe_frames(sound, rate)
-    heard = frames.track("level") > -_RANGE
-    values = [
-        *_moments(frames.rows[heard]),
-        *_part_means(frames.rows[:, _CEPSTRUM]),
-        *_loudest(frames),
-        _voice(frames, heard),
-        _envelope_statistics(sound, rate),
-    ]
-    return np.concatenate(values).astype(np.float32)
-
-
-def _checked(waveform: np.ndarray, rate: int) -> np.ndarray:
     with np.errstate(over="ignore"):
         waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0:
@@ -94,7 +77,37 @@ def _checked(waveform: np.ndarray, rate: int) -> np.ndarray:
         raise InvalidArgument("`waveform` must be finite. Got NaN or infinite samples.")
     if rate <= 0:
         raise InvalidArgument(f"`rate` must be above 0 Hz. Got {rate}.")
-    return waveform
+    sound = _sound(waveform)
+    if len(sound) == 0:
+        return np.zeros(len(STATISTICS), dtype=np.float32)
+    frames = describe_frames(sound, rate)
+    counting = frames.track("level") > -_RANGE
+    rows = frames.rows[counting]
+    values = [
+        rows.mean(axis=0),
+        rows.std(axis=0),
+        np.abs(np.diff(rows, axis=0)).sum(axis=0) / max(len(rows) - 1, 1),
+    ]
+
+    # Means over equal parts of the frames, which overlap where there are few frames.
+    cepstrum = frames.rows[:, _CEPSTRUM]
+    edges = np.linspace(0, len(cepstrum), _PARTS + 1)
+    starts = np.minimum(np.floor(edges[:-1]).astype(int), len(cepstrum) - 1)
+    ends = np.ceil(edges[1:]).astype(int)
+    values += [cepstrum[start:end].mean(axis=0) for start, end in zip(starts, ends, strict=True)]
+
+    timbre = frames.rows[:, _CEPSTRUM.start :]
+    loudest = int(frames.track("level").argmax())
+    after = min(loudest + round(_AFTER / frames.hop), len(timbre) - 1)
+    values += [timbre[loudest], timbre[after] - timbre[loudest]]
+
+    voiced = counting & (frames.track("harmonicity") > _VOICED)
+    pitch = frames.track("pitch")[voiced]
+    voice = (
+        [voiced.sum() / counting.sum(), np.median(pitch), pitch.std()] if len(pitch) else [0] * 3
+    )
+    values += [voice, _envelope_statistics(sound, rate)]
+    return np.concatenate(values).astype(np.float32)
 
 
 def _sound(waveform: np.ndarray) -> np.ndarray:
@@ -112,35 +125,6 @@ def _sound(waveform: np.ndarray) -> np.ndarray:
     return sound[loud[0] : loud[-1] + 1] / peak
 
 
-def _moments(rows: np.ndarray) -> list[np.ndarray]:
-    """Mean, deviation and mean absolute change of each column of `(frames, d)`, `(d,)` each."""
-    change = np.abs(np.diff(rows, axis=0)).sum(axis=0) / max(len(rows) - 1, 1)
-    return [rows.mean(axis=0), rows.std(axis=0), change]
-
-
-def _part_means(rows: np.ndarray) -> list[np.ndarray]:
-    """Means of each column over equal parts of the frames, which overlap where there are few."""
-    edges = np.linspace(0, len(rows), _PARTS + 1)
-    starts = np.minimum(np.floor(edges[:-1]).astype(int), len(rows) - 1)
-    ends = np.ceil(edges[1:]).astype(int)
-    return [rows[start:end].mean(axis=0) for start, end in zip(starts, ends, strict=True)]
-
-
-def _loudest(frames: Frames) -> list[np.ndarray]:
-    rows = frames.rows[:, _CEPSTRUM.start :]
-    loudest = int(frames.track("level").argmax())
-    after = min(loudest + round(_AFTER / frames.hop), len(rows) - 1)
-    return [rows[loudest], rows[after] - rows[loudest]]
-
-
-def _voice(frames: Frames, heard: np.ndarray) -> np.ndarray:
-    voiced = heard & (frames.track("harmonicity") > _VOICED)
-    if not voiced.any():
-        return np.zeros(3)
-    pitch = frames.track("pitch")[voiced]
-    return np.array([voiced.sum() / heard.sum(), np.median(pitch), pitch.std()])
-
-
 def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
     """Statistics of the RMS over 5 ms, smoothed over three of them; named in `ENVELOPE`.
 
@@ -152,62 +136,52 @@ def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
     - `crest`: peak sample to RMS, in decibels; `deviation`, `rise`: deviation of the level, and
       its mean rise in 5 ms; `onsets`: steps of 5 ms a second that rise by more than 3 dB to within
       20 dB of the peak, two for a sudden beginning.
-    - `modulation_*`: share of the level's spectrum between so many Hz.
+    - `modulation_*`: share of the level's spectrum between so many Hz; 0 for a steady level.
     """
     step = max(round(_STEP * rate), 1)
     seconds = step / rate
-    envelope = _envelope(sound, step)
-    count = len(envelope)
-    level = 20 * np.log10(np.maximum(envelope, 1e-4))
-    top = int(envelope.argmax())
-    quiet = np.flatnonzero(envelope[:top] < 0.1)
-    start = int(quiet[-1]) + 1 if len(quiet) else 0
-    attack = int(np.argmax(envelope[start:] >= 0.8)) + 1
-    after = level[top:]
-    centroid = float(np.arange(count) @ envelope / envelope.sum())
-    rises = np.maximum(np.diff(level, prepend=level[0]), 0)
-    times = np.array([count, attack, _until(after, -6), _until(after, -20), centroid + 1])
-    return np.concatenate(
-        [
-            np.log10(times[:4] * seconds),
-            [_slope(after[: _until(after, -40)], seconds)],
-            [np.log10(times[4] * seconds), centroid / count, top / count],
-            [(level > -8).mean(), (level > -20).mean()],
-            [-10 * np.log10(np.mean(np.square(sound))), level.std(), rises.mean()],
-            [np.count_nonzero((rises > 3) & (level > -20)) / (count * seconds)],
-            _modulation(level, seconds),
-        ]
-    )
-
-
-def _envelope(sound: np.ndarray, step: int) -> np.ndarray:
-    """RMS over steps, smoothed over three, with a peak of 1; float64 `(steps,)`."""
     count = -(-len(sound) // step)
     padded = np.zeros(count * step, dtype=np.float32)
     padded[: len(sound)] = sound
     squares = np.square(padded).reshape(count, step).mean(axis=1, dtype=np.float64)
     around = np.pad(np.sqrt(squares), 1)
     envelope = around[:-2] + around[1:-1] + around[2:]
-    return envelope / envelope.max()
+    envelope /= envelope.max()
+    level = 20 * np.log10(np.maximum(envelope, 1e-4))
+
+    top = int(envelope.argmax())
+    quiet = np.flatnonzero(envelope[:top] < 0.1)
+    start = int(quiet[-1]) + 1 if len(quiet) else 0
+    attack = int(np.argmax(envelope[start:] >= 0.8)) + 1
+    after = level[top:]
+    centroid = float(np.arange(count) @ envelope / envelope.sum())
+    times = np.array([count, attack, _until(after, -6), _until(after, -20), centroid + 1])
+    rises = np.maximum(np.diff(level, prepend=level[0]), 0)
+
+    # The line through the falling level by least squares.
+    falling = after[: _until(after, -40)]
+    time = (np.arange(len(falling)) - (len(falling) - 1) / 2) * seconds
+    slope = float(time @ falling / max(time @ time, 1e-12))
+
+    size = 1 << max(len(level) - 1, 1).bit_length()
+    power = np.square(np.abs(np.fft.rfft(level - level.mean(), size)))
+    edges = np.ceil(np.array(_BAND_EDGES) * size * seconds).astype(int)
+    summed = np.concatenate([[0.0], np.cumsum(power)])
+    bands = np.diff(summed[np.minimum(edges, len(power))])
+    return np.concatenate(
+        [
+            np.log10(times[:4] * seconds),
+            [slope],
+            [np.log10(times[4] * seconds), centroid / count, top / count],
+            [(level > -8).mean(), (level > -20).mean()],
+            [-10 * np.log10(np.mean(np.square(sound))), level.std(), rises.mean()],
+            [np.count_nonzero((rises > 3) & (level > -20)) / (count * seconds)],
+            bands / max(summed[-1] - power[0], 1e-9),
+        ]
+    )
 
 
 def _until(level: np.ndarray, limit: float) -> int:
     """Steps until the level falls below a limit, all of them if it does not; at least 1."""
     below = np.flatnonzero(level < limit)
     return int(below[0]) if len(below) else len(level)
-
-
-def _slope(level: np.ndarray, seconds: float) -> float:
-    """Slope of the line through a level by least squares, in decibels a second."""
-    time = (np.arange(len(level)) - (len(level) - 1) / 2) * seconds
-    return float(time @ level / max(time @ time, 1e-12))
-
-
-def _modulation(level: np.ndarray, seconds: float) -> np.ndarray:
-    """Share of each band of modulation frequencies in the level's power; 0 for a steady level."""
-    size = 1 << max(len(level) - 1, 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(level - level.mean(), size)))
-    edges = np.ceil(np.array(_BAND_EDGES) * size * seconds).astype(int)
-    summed = np.concatenate([[0.0], np.cumsum(power)])
-    bands = np.diff(summed[np.minimum(edges, len(power))])
-    return bands / max(summed[-1] - power[0], 1e-9)

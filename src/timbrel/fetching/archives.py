@@ -1,8 +1,8 @@
 """Read files out of archives that may be damaged or made to do harm.
 
-Nothing is ever unpacked to where an archive says: members are read into memory, bounded, and only
+Nothing is unpacked to where an archive says: members are read into memory, up to a limit, and only
 those whose name is wanted. So a name with `..` or a drive in it leads nowhere, and links, devices
-and folders are passed over.
+and folders are skipped.
 """
 
 from __future__ import annotations
@@ -17,23 +17,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from timbrel.errors import FetchError
-from timbrel.fetching.parts import RemoteFile
-
-# Lists of members and names that are longer than that were made to fill the memory.
+# A list of members or a name that is longer than that was made to fill the memory.
 _MOST_AT_ONCE = 1 << 22
-# A reader of tar archives that asks so often behind the end would do so for ever.
+# A reader that asks so often for more after the end would do so for ever.
 _MOST_EMPTY = 100
-# Before the data of a zip member: its header, its name and what is known of it once more.
-_LOCAL_HEADER = 30 + 1024
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError),
-    # What an archive that is made up can lead these modules to, too; OSError is bad gzip.
+    # What these modules raise for some archives that were made to do harm; OSError is bad gzip.
     *(OSError, ValueError, NotImplementedError, RuntimeError, IndexError, OverflowError),
 )
 
 
-class DamagedArchive(FetchError):
+class DamagedArchive(Exception):
     """An archive that cannot be read, or not to its end."""
 
 
@@ -43,7 +38,7 @@ class Member:
 
     Attributes:
         name: as the archive has it.
-        content: what it holds; empty where there is a fault.
+        content: its bytes; none where there is a fault.
         fault: why it could not be read, or None.
     """
 
@@ -52,169 +47,132 @@ class Member:
     fault: str | None = None
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much is read of an archive.
-
-    Attributes:
-        member: bytes of a member; more make it a fault.
-        unpacked: bytes of everything before the end of the last wanted member of a tar archive,
-            which has to be unpacked to be passed over.
-    """
-
-    member: int
-    unpacked: int
-
-
-def read_members(file: BinaryIO, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
-    """Give the wanted files of a zip or tar archive (gzip or plain), one after the other.
-
-    Args:
-        file: the archive, open for reading bytes, at its start.
-        wanted: asked for each name; the answer may change as members come.
-        limits: how much is read.
-
-    Raises:
-        DamagedArchive: it is no such archive, is damaged or cut off, or unpacks to too much; what
-            came before was whole.
-    """
-    sparing = _Sparing(file)
-    head = sparing.read(512)
-    sparing.seek(0)
-    try:
-        if head.startswith(b"PK"):
-            yield from _zip(sparing, wanted, limits)
-        elif head.startswith(b"\x1f\x8b"):
-            with gzip.GzipFile(fileobj=sparing, mode="rb") as unpacked:
-                yield from _tar(unpacked, wanted, limits)
-        elif head[257:262] == b"ustar":
-            yield from _tar(sparing.file, wanted, limits)
-        else:
-            raise DamagedArchive(_no_archive(head))
-    except FetchError:
-        raise
-    except _DAMAGE as error:
-        if isinstance(error.__context__, FetchError):
-            # The reason, which zipfile takes for damage.
-            raise error.__context__ from None
-        raise DamagedArchive(f"it is damaged or cut off ({_said(error)})") from error
-
-
-class _Sparing(io.RawIOBase):
-    """A file of which no more than some megabytes are read at once."""
+class _Bounded(io.RawIOBase):
+    """A file that refuses to be read in very large pieces, or after its end without end."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
-        self.file = file
+        self._file = file
+        self._empty = 0
 
     def seekable(self) -> bool:
         return True
 
-    def readable(self) -> bool:
-        return True
-
     def tell(self) -> int:
-        return self.file.tell()
+        return self._file.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self.file.seek(offset, whence)
+        return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        if size is None or size < 0:
-            size = _MOST_AT_ONCE + 1
-        content = self.file.read(min(size, _MOST_AT_ONCE + 1))
-        if len(content) > _MOST_AT_ONCE:
+        most = _MOST_AT_ONCE + 1
+        content = self._file.read(most if size is None or size < 0 else min(size, most))
+        if len(content) == most:
             raise DamagedArchive("a list or a name in it is so long that it must be made up")
-        return content
-
-
-class _Ending(_Sparing):
-    """A file behind whose end nobody may ask for ever."""
-
-    _empty = 0
-
-    def read(self, size: int = -1) -> bytes:
-        content = super().read(size)
         self._empty = 0 if content else self._empty + 1
         if self._empty > _MOST_EMPTY:
             raise EOFError("it ends early")
         return content
 
 
-def _zip(file: _Sparing, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
+def read_members(
+    file: BinaryIO, wanted: Callable[[str], bool], *, member_limit: int, unpacked_limit: int
+) -> Iterator[Member]:
+    """Give the wanted files of a zip or tar archive (gzip or plain), one after the other.
+
+    Args:
+        file: the archive, open for reading bytes, at its start.
+        wanted: asked for each name; the answer may change as members come.
+        member_limit: bytes of a member; a larger one is a fault.
+        unpacked_limit: bytes of everything before the end of the last member of a tar archive,
+            which has to be unpacked to be skipped.
+
+    Raises:
+        DamagedArchive: it is no such archive, is damaged or cut off, or unpacks to too much; what
+            came before was whole.
+    """
+    head = file.read(512)
+    file.seek(0)
+    start = head.lstrip()[:14].lower()
+    try:
+        if head.startswith(b"PK"):
+            yield from _read_zip(file, wanted, member_limit)
+        elif head.startswith(b"\x1f\x8b"):
+            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+                yield from _read_tar(unpacked, wanted, member_limit, unpacked_limit)
+                # To tarfile, damage may look like the end; the sum of gzip is at its real end.
+                while unpacked.tell() < unpacked_limit and unpacked.read(_MOST_AT_ONCE):
+                    pass
+        elif head[257:262] == b"ustar":
+            yield from _read_tar(file, wanted, member_limit, unpacked_limit)
+        elif not head:
+            raise DamagedArchive("it is empty")
+        elif start.startswith((b"<!doctype html", b"<html")):
+            raise DamagedArchive(
+                "it is a web page, not an archive; the network may ask for a login, or the address "
+                "may be that of a page"
+            )
+        else:
+            raise DamagedArchive("it is neither a zip nor a tar archive (.zip, .tar or .tar.gz)")
+    except _DAMAGE as error:
+        raise DamagedArchive(f"it is damaged or cut off ({_in_words(error)})") from error
+
+
+def _read_zip(file: BinaryIO, wanted: Callable[[str], bool], member_limit: int) -> Iterator[Member]:
+    with zipfile.ZipFile(_Bounded(file)) as archive:
         for info in archive.infolist():
             if not wanted(info.filename):
                 continue
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if info.is_dir() or kind not in (0, stat.S_IFREG):
-                yield Member(info.filename, fault="it is a link or a folder there")
+            content, fault = b"", None
+            if info.is_dir() or stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+                fault = "it is a link or a folder there"
             elif info.flag_bits & 1:
-                yield Member(info.filename, fault="it is encrypted")
+                fault = "it is encrypted"
             elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                yield Member(info.filename, fault="it is packed in an unusual way")
-            elif info.file_size > limits.member:
-                yield Member(info.filename, fault=_too_large(info.file_size))
+                fault = "it is packed in an unusual way"
+            elif info.file_size > member_limit:
+                fault = _too_large(info.file_size)
             else:
-                yield _read_zipped(archive, info, file.file)
+                try:
+                    with archive.open(info) as member:
+                        # What unpacks to more than the archive says is cut off there, and its sum
+                        # is then wrong.
+                        content = member.read(info.file_size)
+                except _DAMAGE as error:
+                    fault = f"it is damaged ({_in_words(error)})"
+            yield Member(info.filename, content, fault)
 
 
-def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: BinaryIO) -> Member:
-    if isinstance(file, RemoteFile):
-        file.expect(info.header_offset, _LOCAL_HEADER + info.compress_size)
-    try:
-        with archive.open(info) as member:
-            # What unpacks to more than the archive says is cut there, and its sum is then wrong.
-            return Member(info.filename, member.read(info.file_size))
-    except FetchError:
-        raise
-    except _DAMAGE as error:
-        return Member(info.filename, fault=f"it is damaged ({_said(error)})")
-
-
-def _tar(file: BinaryIO, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
-    with tarfile.open(fileobj=_Ending(file), mode="r:") as archive:
+def _read_tar(
+    file: BinaryIO, wanted: Callable[[str], bool], member_limit: int, unpacked_limit: int
+) -> Iterator[Member]:
+    with tarfile.open(fileobj=_Bounded(file), mode="r:") as archive:
         while (info := archive.next()) is not None:
-            # All that was passed over would be kept.
+            # Otherwise it keeps all that were skipped.
             archive.members = []
-            if info.size < 0 or info.offset_data + info.size > limits.unpacked:
+            if info.size < 0 or info.offset_data + info.size > unpacked_limit:
                 raise DamagedArchive(
-                    f"it unpacks to more than {limits.unpacked / 1e6:.0f} MB, which is far more "
+                    f"it unpacks to more than {unpacked_limit / 1e6:.0f} MB, which is far more "
                     "than expected"
                 )
             if not wanted(info.name):
                 continue
+            content, fault = b"", None
             if not info.isreg() or info.issparse():
-                yield Member(info.name, fault="it is a link, a folder or a device there")
-            elif info.size > limits.member:
-                yield Member(info.name, fault=_too_large(info.size))
+                fault = "it is a link, a folder or a device there"
+            elif info.size > member_limit:
+                fault = _too_large(info.size)
             else:
-                yield Member(info.name, _read_packed(archive, info))
-
-
-def _read_packed(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
-    with archive.extractfile(info) as member:
-        content = member.read()
-    if len(content) != info.size:
-        raise EOFError("the last file is cut off")
-    return content
+                with archive.extractfile(info) as member:
+                    content = member.read()
+                if len(content) != info.size:
+                    raise EOFError("the last file is cut off")
+            yield Member(info.name, content, fault)
 
 
 def _too_large(size: int) -> str:
     return f"it unpacks to {size:,} bytes, which is more than expected"
 
 
-def _no_archive(head: bytes) -> str:
-    start = head.lstrip()[:14].lower()
-    if not head:
-        return "it is empty"
-    if start.startswith((b"<!doctype html", b"<html")):
-        return (
-            "it is a web page, not an archive; the network may ask for a login, or the address "
-            "may be that of a page"
-        )
-    return "it is neither a zip nor a tar archive (.zip, .tar or .tar.gz)"
-
-
-def _said(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
     return str(error).rstrip(".") or type(error).__name__

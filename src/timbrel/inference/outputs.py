@@ -4,54 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import reduce
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
 from timbrel.display.terminal import rows_to
 from timbrel.errors import InvalidArgument, OutputError
-from timbrel.files import replacing
-from timbrel.inference.names import names_for, places
-from timbrel.inference.parquet import ParquetWriter, check_parquet
+from timbrel.files import folded, replacing
+from timbrel.inference.formats import FORMATS, Format
 from timbrel.inference.prediction import Prediction
-from timbrel.inference.writers import Writer, text_writer
-
-# What is added to the name of a recording: our reader of label files knows both of theirs.
-_ENDINGS = {
-    "csv": ".csv",
-    "jsonl": ".jsonl",
-    "audacity": ".txt",
-    "raven": ".selections.txt",
-    "parquet": ".parquet",
-}
-FORMATS = tuple(_ENDINGS)
-
-# A row of these is a stretch of sound, so they have no room for a recording that has none.
-_STRETCHES = frozenset({"audacity", "raven"})
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What is written.
-
-    Attributes:
-        form: one of `FORMATS`.
-        level: "file", "window" or "event".
-        rate: sample rate of the model in Hz.
-    """
-
-    form: str = "csv"
-    level: str = "file"
-    rate: int = 1
 
 
 class Output:
-    """Takes the predictions of one recording after the other.
+    """Takes the predictions of one recording after the other; `opened` makes one.
 
-    A recording that was heard but in which nothing was found gives no prediction, or a single one
-    with neither `label` nor `error`, for the sake of its `seconds`.
+    For each recording, call `begin`, `write` for each of its predictions, and `end`.
+
+    Args:
+        kind: the format.
+        writer: writes all recordings, unless each has a file of its own.
+        stream: flushed after each prediction, so that a reader can follow.
+        open_writer: opens the file of a recording, by its path; the file appears when it is closed.
 
     Attributes:
         done: recordings that are written whole.
@@ -59,42 +36,61 @@ class Output:
         stopped: whether the work ended before all was done.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(
+        self,
+        kind: type[Format],
+        *,
+        writer: Format | None = None,
+        stream: IO | None = None,
+        open_writer: Callable[[str], AbstractContextManager[Format]] | None = None,
+    ) -> None:
         self.done = 0
         self.rows = 0
         self.stopped = False
-        self._layout = layout
+        self._kind, self._writer, self._stream = kind, writer, stream
+        self._open_writer, self._own_file = open_writer, ExitStack()
         self._path = ""
         self._rows_before = 0
         self._seconds = 0.0
-        self._failed = False
+        self._left_out = False
 
     def begin(self, path: str) -> None:
         """Turn to a recording."""
         self._path = path
-        self._rows_before, self._seconds, self._failed = self.rows, 0.0, False
+        self._rows_before, self._seconds, self._left_out = self.rows, 0.0, False
 
     def write(self, prediction: Prediction) -> None:
-        """Write a prediction for the recording that was begun."""
+        """Write a prediction for the recording that was begun.
+
+        One with `no_event` gives no row; its `seconds` are used. A recording with an error that
+        the format has no room for is left out.
+        """
         self._seconds = prediction.seconds or 0.0
         if prediction.error is not None:
-            self._failed = self._layout.form in _STRETCHES
-        if self._failed or (prediction.label is None and prediction.error is None):
-            return
-        self._writer().write(prediction)
-        self.rows += 1
+            self._left_out = not self._kind.has_errors
+        if not self._left_out and not prediction.no_event:
+            self._opened_writer().write(prediction)
+            self.rows += 1
+        if self._stream is not None:
+            self._stream.flush()
 
     def end(self) -> None:
         """Say that this was all for the recording that was begun."""
-        if not self._failed:
-            self._writer().end_recording(self._seconds)
-            self._keep()
+        if not self._left_out:
+            self._opened_writer().end_recording(self._seconds)
+            if self._open_writer is not None:
+                self._own_file.close()
+                self._writer = None
             self.done += 1
         self._rows_before = self.rows
 
     def stop(self) -> None:
         """Say that there will be no more."""
         self.stopped = True
+
+    def discard(self) -> None:
+        """Remove what is written of the recording that was begun, if it has a file of its own."""
+        self._own_file.__exit__(_Unchanged, _Unchanged(), None)
 
     @property
     def empty(self) -> bool:
@@ -104,74 +100,18 @@ class Output:
     @property
     def shown(self) -> bool:
         """Whether rows are written to a terminal."""
-        return False
+        return self._stream is not None and self._stream.isatty()
 
     @property
     def cut(self) -> str | None:
         """The recording of which only the beginning is written, if there is one."""
-        return self._path if self.rows > self._rows_before else None
+        own_files = self._open_writer is not None
+        return self._path if self.rows > self._rows_before and not own_files else None
 
-    def _writer(self) -> Writer:
-        raise NotImplementedError
-
-    def discard(self) -> None:
-        """Leave nothing of the recording that was begun, where it has a file of its own."""
-
-    def _keep(self) -> None:
-        """Let the file of the recording appear, where it has one of its own."""
-
-
-class _Together(Output):
-    """All recordings on one stream."""
-
-    def __init__(self, layout: Layout, writer: Writer, followed: IO | None = None) -> None:
-        super().__init__(layout)
-        self._only = writer
-        self._followed = followed
-
-    def write(self, prediction: Prediction) -> None:
-        """Write a prediction, so that whoever follows sees it at once."""
-        super().write(prediction)
-        if self._followed is not None:
-            self._followed.flush()
-
-    @property
-    def shown(self) -> bool:
-        """Whether rows are written to a terminal."""
-        return self._followed is not None and self._followed.isatty()
-
-    def _writer(self) -> Writer:
-        return self._only
-
-
-class _Apart(Output):
-    """A file for each recording, which appears when it is whole."""
-
-    def __init__(self, layout: Layout, names: dict[str, Path]) -> None:
-        super().__init__(layout)
-        self._names = names
-        self._files = ExitStack()
-        self._open: Writer | None = None
-
-    def _writer(self) -> Writer:
-        if self._open is None:
-            target = self._names[self._path]
-            self._open = self._files.enter_context(_appearing(target, self._layout))
-        return self._open
-
-    def discard(self) -> None:
-        """Leave nothing of the recording that was begun and not ended."""
-        self._files.__exit__(_Unchanged, _Unchanged(), None)
-        self._open = None
-
-    def _keep(self) -> None:
-        self._files.close()
-        self._open = None
-
-    @property
-    def cut(self) -> None:
-        """There is none: a file holds all of its recording."""
-        return None
+    def _opened_writer(self) -> Format:
+        if self._writer is None:
+            self._writer = self._own_file.enter_context(self._open_writer(self._path))
+        return self._writer
 
 
 class _Unchanged(Exception):
@@ -180,7 +120,13 @@ class _Unchanged(Exception):
 
 @contextmanager
 def opened(
-    target: str | None, files: Sequence[str], *, given: Iterable[str] = (), layout: Layout
+    target: str | None,
+    files: Sequence[str],
+    *,
+    given: Iterable[str] = (),
+    form: str = "csv",
+    level: str = "file",
+    rate: int = 1,
 ) -> Iterator[Output]:
     """Open what predictions go to.
 
@@ -192,36 +138,71 @@ def opened(
         files: the recordings, in order.
         given: the files and folders that the recordings were found in; a folder of outputs has
             the sub-folders of the deepest folder that holds all of them.
-        layout: what to write.
+        form: one of `FORMATS`.
+        level: "file", "window" or "event".
+        rate: sample rate of the model in Hz.
 
     Raises:
         InvalidArgument: the format does not go with the target, or the target holds something
             else that would be lost.
-        MissingExtra: Parquet is wanted and pyarrow not installed.
+        MissingExtra: a package that the format needs is not installed.
         OutputError: it cannot be written.
     """
-    if layout.form == "parquet":
-        if target is None:
-            raise InvalidArgument("Parquet is not text; name a file or a folder with -o.")
-        check_parquet()
+    kind = FORMATS[form]
     folder = target is not None and is_folder(target)
-    if layout.form == "audacity" and len(files) > 1 and not folder:
-        raise InvalidArgument(
-            f"A label track is of one recording, and there are {len(files)}; name a folder for "
-            "them, as in -o labels/."
-        )
+    where = "folder" if folder else "stdout" if target is None else "file"
+    kind.check_target(where, len(files))
+
+    def open_stream(path: str | Path) -> IO:
+        if kind.binary:
+            return open(path, "wb")
+        return open(path, "w", encoding="utf-8", newline="\n")
+
+    def writer_to(stream: IO) -> Format:
+        return kind(stream if kind.binary else rows_to(stream), level=level, rate=rate)
+
+    @contextmanager
+    def appearing(path: str | Path) -> Iterator[Format]:
+        with (
+            replacing(path) as temporary,
+            open_stream(temporary) as stream,
+            closing(writer_to(stream)) as writer,
+        ):
+            yield writer
+
     if folder:
-        with _apart(target, files, given, layout) as output:
+        names = _names_in_folder(target, files, given, kind.extension)
+        output = Output(kind, open_writer=lambda path: appearing(names[path]))
+        try:
             yield output
+        finally:
+            output.discard()
     elif target is None:
         stream = _stdout()
-        yield _Together(layout, _writer(stream, layout), followed=stream)
+        yield Output(kind, writer=writer_to(stream), stream=stream)
     elif os.path.exists(target) and not os.path.isfile(target):
-        with _straight(target, layout) as output:
-            yield output
+        # A device or a named pipe, which must not be replaced by a file.
+        try:
+            with open_stream(target) as stream, closing(writer_to(stream)) as writer:
+                yield Output(kind, writer=writer, stream=stream)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError.of(target, error) from error
     else:
-        with _together(target, files, layout) as output:
-            yield output
+        for file in files if os.path.exists(target) else ():
+            if os.path.exists(file) and os.path.samefile(file, target):
+                raise InvalidArgument(
+                    f"{target} is one of the recordings; name another file with -o."
+                )
+        try:
+            with appearing(target) as writer:
+                output = Output(kind, writer=writer)
+                yield output
+                if output.stopped and output.empty:
+                    raise _Unchanged
+        except _Unchanged:
+            pass
 
 
 def is_folder(target: str) -> bool:
@@ -229,40 +210,24 @@ def is_folder(target: str) -> bool:
     return target.endswith(("/", os.sep)) or os.path.isdir(target)
 
 
-@contextmanager
-def _together(target: str, files: Sequence[str], layout: Layout) -> Iterator[Output]:
-    if os.path.exists(target):
-        for file in files:
-            if os.path.exists(file) and os.path.samefile(file, target):
-                raise InvalidArgument(
-                    f"{target} is one of the recordings; name another file with -o."
-                )
-    try:
-        with _appearing(target, layout) as writer:
-            output = _Together(layout, writer)
-            yield output
-            if output.stopped and output.empty:
-                raise _Unchanged
-    except _Unchanged:
-        pass
+def _stdout() -> IO:
+    """Stdout, in UTF-8 for other programs whatever the terminal understands."""
+    if sys.stdout is None:
+        raise OutputError("There is no stdout to write to; name a file with -o.")
+    encoding = {} if sys.stdout.isatty() else {"encoding": "utf-8"}
+    sys.stdout.reconfigure(newline="\n", **encoding)
+    return sys.stdout
 
 
-@contextmanager
-def _straight(target: str, layout: Layout) -> Iterator[Output]:
-    """Write to what is no file, a device or a named pipe, which must not be replaced by one."""
-    try:
-        with _open(target, layout) as stream, closing(_writer(stream, layout)) as writer:
-            yield _Together(layout, writer, followed=stream)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError.of(target, error) from error
+def _names_in_folder(
+    target: str, files: Sequence[str], given: Iterable[str], extension: str
+) -> dict[str, Path]:
+    """The output of each recording in a folder, which is made where it is not there.
 
-
-@contextmanager
-def _apart(
-    target: str, files: Sequence[str], given: Iterable[str], layout: Layout
-) -> Iterator[Output]:
+    Raises:
+        InvalidArgument: something lies beside a recording already: somebody may have made it.
+        OutputError: the folder cannot be made.
+    """
     folder = Path(target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -272,56 +237,69 @@ def _apart(
     inside = [
         ("stdin",) if file == "-" else place for file, place in zip(files, inside, strict=True)
     ]
-    names = {
-        file: folder / name
-        for file, name in zip(files, names_for(inside, _ENDINGS[layout.form]), strict=True)
-    }
+    names = [folder / name for name in names_for(inside, extension)]
     if os.path.exists(root) and os.path.samefile(root, folder):
-        _check_beside(names.values())
-    output = _Apart(layout, names)
-    try:
-        yield output
-    finally:
-        output.discard()
+        for name in names:
+            if name.exists():
+                raise InvalidArgument(
+                    f"{name} is there already, beside its recording, and may be somebody's work; "
+                    "move it away, or name another folder with -o."
+                )
+    return dict(zip(files, names, strict=True))
 
 
-def _check_beside(names: Iterable[Path]) -> None:
-    """See that nothing that lies beside a recording is lost: it may be what somebody labelled."""
-    for name in names:
-        if name.exists():
-            raise InvalidArgument(
-                f"{name} is there already, beside its recording, and may be somebody's work; move "
-                "it away, or name another folder with -o."
-            )
+def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[str, ...]]]:
+    """The deepest folder that holds all that was given, and where in it each file lies.
+
+    Args:
+        files: the recordings.
+        given: the files and folders that they were found in.
+
+    Returns:
+        The folder, and for each recording the folders in it and its name.
+    """
+
+    def parts_of(path: str) -> tuple[str, ...]:
+        return Path(os.path.abspath(path)).parts
+
+    def shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+        return tuple(part for part, _ in same)
+
+    parts = [parts_of(file) for file in files]
+    folders = {parts_of(path) for path in given if os.path.isdir(path)}
+    starts = set(folders)
+    for file in parts:
+        if not any(file[:depth] in folders for depth in range(1, len(file))):
+            starts.add(file[:-1])
+    root = reduce(shared, starts) if starts else ()
+    return os.path.join(*root) if root else "", [file[len(root) :] for file in parts]
 
 
-def _writer(stream: IO, layout: Layout) -> Writer:
-    if layout.form == "parquet":
-        return ParquetWriter(stream)
-    return text_writer(rows_to(stream), form=layout.form, level=layout.level, rate=layout.rate)
+def names_for(inside: Sequence[tuple[str, ...]], extension: str) -> list[Path]:
+    """Where the output of each recording goes: its name without extension, unless two share it.
 
+    Names that differ in their case alone, or in how an accent is encoded, are one on some systems.
 
-@contextmanager
-def _appearing(target: str | Path, layout: Layout) -> Iterator[Writer]:
-    """A writer whose file appears under its name when the block ends well."""
-    with (
-        replacing(target) as temporary,
-        _open(temporary, layout) as stream,
-        closing(_writer(stream, layout)) as writer,
-    ):
-        yield writer
+    Args:
+        inside: folders and name of each recording, as `places` gives them.
+        extension: what takes the place of the extension.
 
-
-def _open(path: str | Path, layout: Layout) -> IO:
-    if layout.form == "parquet":
-        return open(path, "wb")
-    return open(path, "w", encoding="utf-8", newline="\n")
-
-
-def _stdout() -> IO:
-    """Stdout, in UTF-8 for other programs whatever the terminal understands."""
-    if sys.stdout is None:
-        raise OutputError("There is no stdout to write to; name a file with -o.")
-    how = {} if sys.stdout.isatty() else {"encoding": "utf-8"}
-    sys.stdout.reconfigure(newline="\n", **how)
-    return sys.stdout
+    Returns:
+        A path for each recording, never one for two of them.
+    """
+    # Of another drive on Windows, its letter; never a place outside the folder.
+    whole = {place: "/".join(part.rstrip(":\\/") for part in place).lstrip("/") for place in inside}
+    stems = {place: os.path.splitext(name)[0] for place, name in whole.items()}
+    shared = Counter(map(folded, stems.values()))
+    taken: set[str] = set()
+    names = {}
+    for place, stem in stems.items():
+        base = whole[place] if shared[folded(stem)] > 1 else stem
+        name, number = base, 1
+        while folded(name) in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(folded(name))
+        names[place] = Path(name + extension)
+    return [names[place] for place in inside]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +18,15 @@ from timbrel.audio.windows import windows_at_once
 from timbrel.display.greetings import ungreeted
 from timbrel.errors import MissingExtra, ModelError
 from timbrel.features.backend import keras
-from timbrel.features.scaling import MinMaxScale
 from timbrel.model.runtime import METADATA_KEY, Session
-from timbrel.networks.builders import front_end, hidden_and_answer, network
+from timbrel.networks.builders import front_end, network
 from timbrel.networks.recipes import Recipe
 
-# The largest difference in probability between the Keras model and its export that is accepted:
-# ten times what rounding to float32 has been seen to make, where logarithms of faint bands count.
+# The largest accepted difference in probability between the Keras model and its export: ten times
+# what rounding to float32 has been seen to make, where logarithms of faint bands count.
 PARITY_LIMIT = 1e-4
 
-# The setting of tf2onnx that keeps a copy of the graph before each pass.
+# The environment variable that makes tf2onnx keep a copy of the graph before each pass.
 _COPIES = "TF2ONNX_CATCH_ERRORS"
 
 layers = keras.layers
@@ -37,7 +34,7 @@ layers = keras.layers
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that a finished model does, before it is exported.
+    """All parts of a finished model, before it is exported.
 
     Attributes:
         recipe: what the network was built from.
@@ -61,23 +58,13 @@ def whole_model(trained: Trained) -> keras.Model:
         `embedding` `(batch, d)`, the hidden units below the classifier or classifiers.
     """
     waveform = keras.Input((trained.recipe.windowing.window,), name="waveform")
-    hidden = waveform
+    picture = waveform
     for layer in front_end(trained.recipe).layers:
-        hidden = layer(hidden)
+        picture = layer(picture)
     low, high = trained.scale
-    hidden = MinMaxScale(low=low, high=high, name="scale")(hidden)
-    if isinstance(trained.network, keras.Sequential):
-        for layer in trained.network.layers[:-1]:
-            hidden = layer(hidden)
-        last = trained.network.layers[-1]
-        logits = layers.Dense(last.units, name="logits")
-        scores = logits(hidden)
-        logits.set_weights(last.get_weights())
-    else:
-        hidden, answer = hidden_and_answer(trained.network)(hidden)
-        # Of probabilities that are an average there are no logits but their logarithms.
-        scores = layers.Activation(keras.ops.log, name="logits")(answer)
-    cooled = layers.Rescaling(1.0 / trained.temperature, name="temperature")(scores)
+    picture = (picture - low) / max(high - low, 1e-30)
+    hidden, logits = trained.recipe.network.hidden_and_logits(trained.network, picture)
+    cooled = layers.Rescaling(1.0 / trained.temperature, name="temperature")(logits)
     outputs = {
         "probabilities": layers.Softmax(name="probabilities")(cooled),
         "embedding": layers.Identity(name="embedding")(hidden),
@@ -92,7 +79,7 @@ def probabilities(model: keras.Model, windows: np.ndarray) -> np.ndarray:
     """
     size = windows_at_once(model.input_shape[1], most=512)
     parts = [windows[start : start + size] for start in range(0, max(len(windows), 1), size)]
-    # Called as it is: a handful of batches is not worth compiling for.
+    # Called without compiling, which is faster for a few batches.
     answers = [model(part, training=False)["probabilities"] for part in parts]
     return np.concatenate([keras.ops.convert_to_numpy(answer) for answer in answers])
 
@@ -120,7 +107,7 @@ def export_onnx(trained: Trained) -> bytes:
         if keras.backend.backend() == "tensorflow":
             _convert(trained, folder)
         else:
-            _convert_elsewhere(trained, folder)
+            _convert_in_tensorflow(trained, folder)
         graph = onnx.load(folder / "model.onnx")
     _make_canonical(graph.graph)
     onnx.checker.check_model(graph)
@@ -128,7 +115,7 @@ def export_onnx(trained: Trained) -> bytes:
 
 
 def with_metadata(graph: bytes, metadata: dict) -> bytes:
-    """Put the description of the model into its graph, in the place of an earlier one."""
+    """Put the description of the model into its graph, where it replaces an earlier one."""
     import onnx
 
     model = onnx.load_from_string(graph)
@@ -139,7 +126,7 @@ def with_metadata(graph: bytes, metadata: dict) -> bytes:
 
 
 def measure_parity(model: keras.Model, graph: bytes, windows: np.ndarray) -> float:
-    """Largest difference in probability between a Keras model and its export on real windows.
+    """Measure the largest difference in probability between a Keras model and its export.
 
     Raises:
         ModelError: it exceeds `PARITY_LIMIT`, or is not a number.
@@ -157,25 +144,17 @@ def measure_parity(model: keras.Model, graph: bytes, windows: np.ndarray) -> flo
 def _convert(trained: Trained, folder: Path) -> None:
     """Write `model.onnx` into a folder; Keras must run on TensorFlow."""
     model = whole_model(trained)
-    # Keras exports what it has seen called.
+    # Keras exports a model as it was last called.
     model(np.zeros((1, trained.recipe.windowing.window), dtype=np.float32))
-    with warnings.catch_warnings(), _failing_at_once():
-        # Keras's own patch for tf2onnx asks NumPy for a name that it will define differently.
-        warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
-        model.export(os.fspath(folder / "model.onnx"), format="onnx", verbose=False)
-
-
-@contextlib.contextmanager
-def _failing_at_once() -> Iterator[None]:
-    """Let the converter fail where one of its passes does.
-
-    Else it copies the whole graph before each of them, to go on without it, and takes half as long
-    again.
-    """
+    # By default tf2onnx copies the whole graph before each of its passes, to go on without a pass
+    # that fails, and takes half as long again.
     usual = os.environ.get(_COPIES)
     os.environ[_COPIES] = "FALSE"
     try:
-        yield
+        with warnings.catch_warnings():
+            # Keras's patch for tf2onnx uses a name that a later NumPy will define differently.
+            warnings.filterwarnings("ignore", message=".*np.object", category=FutureWarning)
+            model.export(os.fspath(folder / "model.onnx"), format="onnx", verbose=False)
     finally:
         if usual is None:
             del os.environ[_COPIES]
@@ -183,7 +162,7 @@ def _failing_at_once() -> Iterator[None]:
             os.environ[_COPIES] = usual
 
 
-def _convert_elsewhere(trained: Trained, folder: Path) -> None:
+def _convert_in_tensorflow(trained: Trained, folder: Path) -> None:
     """Let a process that runs Keras on TensorFlow write `model.onnx` into a folder."""
     trained.network.save_weights(folder / "network.weights.h5")
     facts = {
@@ -206,8 +185,8 @@ def _convert_elsewhere(trained: Trained, folder: Path) -> None:
         raise ModelError(f"The export to ONNX failed: {reason}")
 
 
-def _convert_received(folder: Path) -> None:
-    """The other end of `_convert_elsewhere`."""
+def _convert_saved(folder: Path) -> None:
+    """Write `model.onnx` from what `_convert_in_tensorflow` has saved, in the other process."""
     facts = json.loads((folder / "trained.json").read_text(encoding="utf-8"))
     recipe = Recipe.from_dict(facts["recipe"])
     rebuilt = network(recipe, tuple(facts["input_shape"]), facts["classes"])
@@ -216,9 +195,9 @@ def _convert_received(folder: Path) -> None:
 
 
 def _make_canonical(graph) -> None:
-    """Order and name the nodes by what they compute, so that equal models are equal bytes.
+    """Order and name the nodes by what they compute, so that equal models have equal bytes.
 
-    The converter's names and order depend on what the process has done before.
+    The converter's names and order depend on what else the process has converted before.
     """
     identity = {tensor.name: _digest(_content(tensor)) for tensor in graph.initializer}
     identity |= {value.name: _digest(value.name) for value in graph.input} | {"": ""}
@@ -263,4 +242,4 @@ def _digest(*parts: object) -> str:
 
 
 if __name__ == "__main__":
-    _convert_received(Path(sys.argv[1]))
+    _convert_saved(Path(sys.argv[1]))

@@ -1,9 +1,10 @@
-"""What `model.json` says, and whether it can be believed."""
+"""Check and read what `model.json` says."""
 
 from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence, Set
 from reprlib import repr as in_short
 
 import numpy as np
@@ -26,9 +27,9 @@ _REQUIRED = {
     "thresholds": dict,
     "recipe": dict,
 }
-# Far beyond every sound card and every window; more would be memory without end.
+# Far beyond every sound card and every useful window; more would fill the memory.
 _MOST = {"rate": 10_000_000, "window": 1 << 31, "hop": 1 << 31}
-# Seconds of the envelope's window.
+# Limit of the envelope's window in seconds.
 _LONGEST = 3600.0
 
 
@@ -51,56 +52,52 @@ def check_metadata(metadata: object, name: str) -> dict:
         ModelError: a key is missing or of the wrong type, or the schema is newer than this
             version of Timbrel reads.
     """
+
+    def wrong(key: str, rule: str, value: object) -> ModelError:
+        return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}; {AGAIN}.")
+
     if not isinstance(metadata, dict):
         raise ModelError(f"{name}: its description is not a JSON object; {AGAIN}.")
     for key, kind in _REQUIRED.items():
         if not _is(metadata.get(key), kind):
-            raise _odd(name, key, f"of type {kind.__name__}", metadata.get(key))
+            raise wrong(key, f"of type {kind.__name__}", metadata.get(key))
     if metadata["schema"] > SCHEMA:
         raise ModelError(
             f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
             f"reads up to {SCHEMA}); read it with that one."
         )
-    _check_numbers(metadata, name)
-    labels = metadata["labels"]
-    if not _are_texts(labels) or len(set(labels)) < len(labels):
-        raise _odd(name, "labels", "different texts", labels)
-    _check_optional(metadata, name)
-    return metadata
-
-
-def _check_numbers(metadata: dict, name: str) -> None:
-    """What of a description decides how a recording is heard."""
     for key, most in _MOST.items():
         if not 1 <= metadata[key] <= most:
             rule = "at least 1" if metadata[key] < 1 else f"at most {most}"
-            raise _odd(name, key, rule, metadata[key])
+            raise wrong(key, rule, metadata[key])
     depth = metadata.get("depth")
     if depth is not None and not (_is(depth, float) and 0 <= depth < math.inf):
-        raise _odd(name, "depth", "null or at least 0 dB", depth)
+        raise wrong("depth", "null or at least 0 dB", depth)
+
     cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
     level, length = cleaning.get("threshold", ""), cleaning.get("window")
-    fitting = (
+    fits = (
         _is(threshold, float)
         and 0 <= threshold <= 1
         and _is(length, float)
         and 0 <= length <= _LONGEST
-        # The envelope is a mean over some samples, one at least.
+        # The envelope is a mean over at least one sample.
         and (level is None or (_is(level, float) and 0 <= level < math.inf))
         and (level is None or length * metadata["rate"] >= 1)
     )
-    if not fitting:
+    if not fits:
         raise ModelError(
             f"{name}: its description of cleaning or thresholds is incomplete or wrong; {AGAIN}."
         )
-
-
-def _check_optional(metadata: dict, name: str) -> None:
-    """What a description need not say, and what is used wherever it does."""
+    labels = metadata["labels"]
+    if not _are_texts(labels) or len(set(labels)) < len(labels):
+        raise wrong("labels", "different texts", labels)
+    # These keys may be missing.
     if not isinstance(metadata["recipe"].get("name", ""), str):
-        raise _odd(name, "recipe", "named by a text", metadata["recipe"]["name"])
+        raise wrong("recipe", "named by a text", metadata["recipe"]["name"])
     if not isinstance(metadata.get("files", {}), dict):
-        raise _odd(name, "files", "of type dict", metadata["files"])
+        raise wrong("files", "of type dict", metadata["files"])
+    return metadata
 
 
 def recipe_name(metadata: dict) -> str:
@@ -109,29 +106,25 @@ def recipe_name(metadata: dict) -> str:
 
 
 def learned(metadata: dict, what: str) -> set[str]:
-    """The sums of the `recordings` or `sounds` that shaped a model, as far as it says them."""
+    """SHA-256 of the `recordings` or `sounds` that a model was trained on, where it names them."""
     sums = metadata.get(what)
     return set(sums) if _are_texts(sums) else set()
 
 
 def temperature_of(metadata: dict) -> float:
-    """What the logits are divided by; 1 where it is not said."""
+    """What the logits are divided by; 1 where the metadata do not say."""
     found = metadata.get("temperature")
     return float(found) if _is(found, float) and 0 < found < math.inf else 1.0
 
 
 def _is(value: object, kind: type) -> bool:
-    """Whether a value is of a kind; to Python, true is a whole number, and one is no fraction."""
+    """Whether a value is of a type; booleans are no numbers, and whole numbers are floats too."""
     kinds = int | float if kind is float else kind
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _are_texts(values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
-
-
-def _odd(name: str, key: str, rule: str, value: object) -> ModelError:
-    return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}; {AGAIN}.")
 
 
 def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None:
@@ -146,7 +139,7 @@ def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that made the model."""
-    # Takes a while to import, and who predicts does not ask.
+    # Slow to import, and not needed for predicting.
     from importlib import metadata as packages
 
     found = {"python": platform.python_version(), "timbrel": __version__}
@@ -163,3 +156,76 @@ def versions() -> dict[str, str]:
 def class_counts(labels: list[str], target: np.ndarray) -> dict[str, int]:
     """Recordings of each class."""
     return {label: int((target == number).sum()) for number, label in enumerate(labels)}
+
+
+def describe_model(
+    *,
+    labels: Sequence[str],
+    recipe: dict,
+    windowing: Windowing,
+    threshold: float,
+    temperature: float,
+    scale: Sequence[float],
+    parameters: int,
+    evaluation: dict,
+    refit: bool,
+    target: np.ndarray,
+    data: dict,
+    recordings: Set[str],
+    sounds: Set[str],
+    parity: dict,
+    policy: str,
+    seed: int,
+) -> dict:
+    """The content of `model.json`, but for the sanity round and the sums of the files.
+
+    Args:
+        labels: the classes, in the order of the probabilities.
+        recipe: what was trained, as `Recipe.to_dict` gives it.
+        windowing: how recordings become windows.
+        threshold: for *unknown*.
+        temperature: the logits are divided by it.
+        scale: minimum and maximum of the training pictures.
+        parameters: of the network.
+        evaluation: the content of `evaluation.json`.
+        refit: whether it was trained once more, on everything, after scoring.
+        target: int `(recordings,)`, class of each recording of the data.
+        data: the `data` part of `evaluation.json`.
+        recordings: SHA-256 of each file that shaped the model.
+        sounds: SHA-256 of its samples.
+        parity: `max_difference` and `windows`, from comparing the export with the network.
+        policy: Keras dtype policy that it was trained with.
+        seed: of everything.
+    """
+    return {
+        "schema": SCHEMA,
+        "labels": list(labels),
+        "rate": windowing.rate,
+        "window": windowing.window,
+        "hop": windowing.hop,
+        "cleaning": {"threshold": windowing.clean_threshold, "window": windowing.clean_window},
+        "aggregation": "mean",
+        "depth": windowing.depth,
+        "thresholds": {"unknown": threshold},
+        "temperature": temperature,
+        "scale": list(scale),
+        "recipe": recipe,
+        "scores": {
+            "file": evaluation["file"],
+            "window": evaluation["window"],
+            "calibration": evaluation["calibration"],
+            "unknown": evaluation["unknown"],
+            "held_out_files": len(evaluation["predictions"]),
+            "protocol": evaluation["protocol"],
+        },
+        "refit": refit,
+        "parameters": parameters,
+        "class_counts": class_counts(list(labels), target),
+        "data": data,
+        "recordings": sorted(recordings - {""}),
+        "sounds": sorted(sounds - {""}),
+        "parity": parity,
+        "trained_in": policy,
+        "seed": seed,
+        "versions": versions(),
+    }

@@ -1,4 +1,4 @@
-"""Layers without weights: what a log-mel picture of any length says of its sound as a whole."""
+"""Layers without weights that describe the sound of a log-mel picture of any length as a whole."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ ops = keras.ops
 
 _DECIBEL = 10 / np.log(10)
 
-# Pictures are handed on in units of this many decibels, so that they vary by about one.
+# The unit of relative levels in decibels, in which they vary by about one.
 _UNIT = 20.0
-# A peak below this is taken for silence; power of `LogMel` of a sine at -90 dB of full scale.
+# A peak below this counts as silence: power of `LogMel` of a sine at -90 dB of full scale.
 _SILENCE = float(np.log(2e-6))
 
-# A frame is sound where its level is within this of the loudest frame's, in decibels; the second
-# figure is the width of the transition.
+# A frame holds sound where its level is within this of the loudest frame's, in decibels; the second
+# figure is the width of the transition. The same for loud frames.
 _SOUND, _SOUND_WIDTH = 35.0, 4.0
 _LOUD, _LOUD_WIDTH = 15.0, 3.0
 _CEPSTRUM = 20
@@ -25,22 +25,23 @@ _FRAMES_APART = 2
 _LEAST_VARIANCE = 1e-5
 _NEPER = float(_UNIT / _DECIBEL)
 
-# Periods of the ripple that is looked for along the bands, in bands; width of the shortest window.
+# Periods of ripple along the bands, in bands; distance of the places where it is measured; width of
+# the shortest window.
 _PERIODS = (24.0, 12.0, 7.0, 4.0)
 _EVERY, _LEAST_WIDTH = 8, 3.0
 _LEAST_RIPPLE = 1e-6
 _FAINTEST = 1e-12
 
-# How sharply the steps of a course are told apart, and the least weight of a frame.
+# How sharply the steps of a course are separated, and the least weight of a frame.
 _SHARP, _LEAST_WEIGHT = 2.0, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class RelativeLevel(keras.layers.Layer):
-    """Level below the loudest band and frame of the window, so that gain makes no difference.
+    """Level relative to the loudest band and frame of the window, so that gain makes no difference.
 
-    What lies more than `depth` below the peak, noise floors and padding among it, becomes `depth`
-    below. A window whose peak is below -90 dB of full scale stays silent instead of being raised.
+    What is more than `depth` below the peak, such as noise floors and padding, becomes `depth`
+    below. A window whose peak is below -90 dB of full scale is not raised.
 
     Input: float32 `(batch, frames, bands)`, natural logarithm of power, from `LogMel`. Output: the
     same shape, in units of 20 dB, from -depth/40 to depth/40.
@@ -70,14 +71,14 @@ class RelativeLevel(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class SpectralStatistics(keras.layers.Layer):
-    """What a sound is like as a whole: statistics over its frames, whatever their number.
+    """Statistics over the frames of a sound, whatever their number.
 
-    Frames count by whether there is sound in them (within 35 dB of the loudest), so that silence
-    before and after, and the padding of a short recording, change little. Per band: mean and
-    deviation over the sound, the same weighted by power, maximum, mean rise and fall from frame to
-    frame. Of the first 20 cepstral coefficients: mean and deviation both ways, and mean change
-    over one and over two frames. Of the level: shares of the frames that are sound and that are
-    loud, steepest rise, mean change.
+    Frames are weighted by whether there is sound in them (within 35 dB of the loudest), so that
+    silence before and after, and the padding of a short recording, change little. Per band: mean
+    and deviation over the sound, the same weighted by power, maximum, mean rise and fall from frame
+    to frame. Of the first 20 cepstral coefficients: mean and deviation with both weights, and mean
+    change over one and over two frames. Of the level: shares of the frames that hold sound and that
+    are loud, steepest rise, mean change.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`, 3 frames or more. Output: float32
     `(batch, 7 · bands + 6 · 20 + 4)`.
@@ -124,10 +125,19 @@ class SpectralStatistics(keras.layers.Layer):
         bands = input_shape[2]
         return (input_shape[0], 7 * bands + 6 * min(_CEPSTRUM, bands) + 4)
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one window."""
+        _, frames, bands = self.input.shape
+        cepstrum = min(_CEPSTRUM, bands)
+        # Means and deviations: two passes over bands and coefficients, with two sets of weights.
+        weighted = 8 * (bands + cepstrum) + 2 * bands + 2 * cepstrum
+        return frames * (bands * cepstrum + weighted)
+
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class MergedBands(keras.layers.Layer):
-    """Half as many bands: the mean power of each two neighbours.
+    """Half as many bands: the mean power of each pair of neighbours.
 
     Input: float32 `(batch, frames, bands)`, natural logarithm of power, an even number of bands.
     Output: float32 `(batch, frames, bands / 2)`, natural logarithm of power.
@@ -136,8 +146,8 @@ class MergedBands(keras.layers.Layer):
     def call(self, picture):
         """Merge the bands of a batch."""
         one, other = picture[..., ::2], picture[..., 1::2]
-        # As `ops.logaddexp`, without log1p, which the converter to ONNX does not know; here, the
-        # argument is between 1/2 and 1.
+        # As `ops.logaddexp`, but without log1p, which the converter to ONNX does not know. The
+        # argument of this logarithm is between 1/2 and 1.
         mean = ops.log(0.5 + 0.5 * ops.exp(-ops.abs(one - other)))
         return ops.maximum(one, other) + mean
 
@@ -148,11 +158,11 @@ class MergedBands(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class SpectralRipple(keras.layers.Layer):
-    """How the spectrum ripples along the bands: harmonics and their spacing, whatever their height.
+    """How the spectrum ripples along the bands, which shows harmonics and their spacing.
 
     At every eighth band and for four periods of ripple, the magnitude of the picture's product with
     a complex Gabor function along the bands; of each magnitude the mean and deviation over the
-    sound and the mean weighted by power, as `SpectralStatistics` weighs frames. Harmonics of a
+    sound and the mean weighted by power, with the weights of `SpectralStatistics`. Harmonics of a
     tone, noise between them and formants ripple differently, and a tilt hardly at all.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
@@ -175,13 +185,21 @@ class SpectralRipple(keras.layers.Layer):
         """`(batch, frames, bands)` to `(batch, ripples)`."""
         return (input_shape[0], 3 * len(_PERIODS) * (input_shape[2] // _EVERY))
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one window."""
+        _, frames, bands = self.input.shape
+        ripples = len(_PERIODS) * (bands // _EVERY)
+        return frames * ripples * (2 * bands + 4)
+
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class Course(keras.layers.Layer):
     """The course of a sound in a fixed number of steps, however long it lasts.
 
-    Each step is a mean of frames around an equal share of the sound, where frames count by whether
-    there is sound in them: a short sound is stretched, a long one averaged, silence left out.
+    Each step is a mean of frames around an equal share of the sound, where frames are weighted by
+    whether there is sound in them: a short sound is stretched, a long one averaged, silence left
+    out.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
     `(batch, steps, bands, 1)`, a picture for convolutions.
@@ -208,13 +226,19 @@ class Course(keras.layers.Layer):
         """`(batch, frames, bands)` to `(batch, steps, bands, 1)`."""
         return (input_shape[0], self.steps, input_shape[2], 1)
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one window."""
+        _, frames, bands = self.input.shape
+        return frames * self.steps * bands
+
     def get_config(self) -> dict:
         """Return the settings, to rebuild the layer from."""
         return {**super().get_config(), "steps": self.steps}
 
 
 def gabor_matrix(bands: int) -> np.ndarray:
-    """Gabor functions along the bands, of unit length and without mean under their window.
+    """Gabor functions along the bands, of unit length and with zero mean under their window.
 
     Returns:
         float64 `(bands, 2 · functions)`; cosines first, then sines. For each period the functions
@@ -226,7 +250,7 @@ def gabor_matrix(bands: int) -> np.ndarray:
         width = max(0.45 * period, _LEAST_WIDTH)
         for centre in np.arange(bands // _EVERY) * _EVERY + _EVERY // 2:
             window = np.exp(-(((band - centre) / width) ** 2) / 2)
-            # Numbers too small for float32's usual form take many times as long to multiply.
+            # Subnormal float32 numbers take many times as long to multiply.
             window[window < _FAINTEST] = 0.0
             angle = 2 * np.pi * (band - centre) / period
             cosine, sine = (
@@ -253,9 +277,8 @@ def _sound(below):
 def _shares(below):
     """Weights of the frames, which sum to one: by whether there is sound in them, and by power."""
     sound = _sound(below)
-    return sound / ops.sum(sound, axis=1, keepdims=True), ops.softmax(
-        below / float(_DECIBEL), axis=1
-    )
+    power = ops.softmax(below / float(_DECIBEL), axis=1)
+    return sound / ops.sum(sound, axis=1, keepdims=True), power
 
 
 def _moments(values, weight) -> tuple:

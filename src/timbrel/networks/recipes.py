@@ -1,7 +1,7 @@
 """Recipes: a front end, a network and a training schedule under one name.
 
-A recipe is plain frozen data, so that it can be written into a model and compared; what builds
-layers from it stands in `timbrel.networks.builders`.
+A recipe is frozen data, so that it can be written into a model and compared. `NETWORKS` and
+`FRONT_ENDS` list the kinds of networks and front ends that there are.
 """
 
 from __future__ import annotations
@@ -11,126 +11,23 @@ from dataclasses import dataclass, field
 
 from timbrel.audio.windows import Windowing
 from timbrel.errors import InvalidArgument
+from timbrel.features.augment import Augmentation
+from timbrel.features.front_ends import FrontEndSettings, LogMelSettings, MFCCSettings
+from timbrel.networks.cnn import CNN
+from timbrel.networks.network import Network
+from timbrel.networks.rnn import RNN
+from timbrel.networks.statistics_cnn import StatisticsCNN
 from timbrel.wording import duration, frequency, plain
 
+NETWORKS: dict[str, type[Network]] = {kind.kind: kind for kind in (CNN, RNN, StatisticsCNN)}
+FRONT_ENDS: dict[str, type[FrontEndSettings]] = {
+    kind.kind: kind for kind in (MFCCSettings, LogMelSettings)
+}
 
-@dataclass(frozen=True)
-class MFCCSettings:
-    """Settings of `timbrel.features.mfcc.MFCC`, in its units; the tutorial's by default."""
-
-    frame: int = 400
-    hop: int = 160
-    nfft: int = 512
-    filters: int = 26
-    coefficients: int = 13
-    preemphasis: float = 0.97
-    lifter: int = 22
-
-
-@dataclass(frozen=True)
-class LogMelSettings:
-    """Settings of `timbrel.features.logmel.LogMel`, in its units."""
-
-    frame: int = 2048
-    hop: int = 1024
-    nfft: int = 2048
-    filters: int = 128
-    low: float = 40.0
-    floor: float = 1e-14
-
-
-@dataclass(frozen=True)
-class CNN:
-    """The tutorial's convolutional network.
-
-    Attributes:
-        filters: channels of the 3×3 convolutions (ReLU, same padding).
-        dropout: share of values dropped after the 2×2 max pooling.
-        dense: units of the dense layers before the last (ReLU).
-        strides: of each convolution; 1 where none is named.
-        between: share of values dropped after each convolution.
-    """
-
-    filters: tuple[int, ...] = (32, 32, 64, 128)
-    dropout: float = 0.5
-    dense: tuple[int, ...] = (128, 64)
-    strides: tuple[int, ...] = ()
-    between: float = 0.0
-
-
-@dataclass(frozen=True)
-class RNN:
-    """The tutorial's recurrent network.
-
-    Attributes:
-        units: units of the LSTM layers, all returning sequences.
-        dropout: share of values dropped after them.
-        dense: units of the dense layers applied to every time step (ReLU).
-    """
-
-    units: tuple[int, ...] = (128, 128)
-    dropout: float = 0.5
-    dense: tuple[int, ...] = (64, 32, 16, 8)
-
-
-@dataclass(frozen=True)
-class StatisticsCNN:
-    """Views of a log-mel picture, each with a classifier of its own, whose answers are averaged.
-
-    A dense network on statistics over the frames, a convolutional network on the course of the
-    sound in a fixed number of steps, and, where wanted, one on the picture as it is.
-
-    Attributes:
-        depth: range below the loudest band and frame that is heard, in dB.
-        hidden: units of the hidden layer on the statistics (ReLU).
-        steps: steps of the course.
-        filters: channels of the 3×3 convolutions (ReLU); the last halves the bands, the others the
-            steps too.
-        dense: units of the hidden layer after the convolutions (ReLU).
-        dropout: share of the statistics, and of other values before a dense layer, that is dropped.
-        picture: channels of the 3×3 convolutions (ReLU) on the picture, each of which halves frames
-            and bands; none without it.
-    """
-
-    depth: float = 80.0
-    hidden: int = 256
-    steps: int = 24
-    filters: tuple[int, ...] = (16, 32, 64)
-    dense: int = 96
-    dropout: tuple[float, float] = (0.2, 0.4)
-    picture: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How the copies of a picture are changed that are trained on, to imitate the world.
-
-    All ranges are symmetric where nothing else is said; a share is the probability that a picture
-    is changed in that way.
-
-    Attributes:
-        share: of the pictures that are changed in any of the ways below but `shift`.
-        shift: the sound begins later by up to this share of the window, where there is room.
-        speed: playing speed, as a natural logarithm.
-        pitch: bands up or down.
-        equaliser: deviation of a smooth curve over the bands, in dB.
-        tilt: deviation of the tilt from the lowest to the middle band, in dB.
-        room: share with a reverberant tail.
-        noise: share with coloured noise added, 15 to 60 dB below the loudest frame.
-        band_limit: share that loses the bands above a random one, as low rates and codecs do.
-        mixup: both parameters of the beta distribution that mixes pairs; 0 for none.
-    """
-
-    share: float = 0.5
-    shift: float = 0.3
-    speed: float = 0.1
-    pitch: float = 4.0
-    equaliser: float = 3.0
-    tilt: float = 3.0
-    room: float = 0.2
-    noise: float = 0.4
-    band_limit: float = 0.1
-    mixup: float = 0.2
+# The fewest copies of each recording, however many recordings there are.
+_LEAST_COPIES = 3
+# The fewest windows of an epoch: with fewer, most time would go into starting and validating it.
+_LEAST_WINDOWS = 3000
 
 
 @dataclass(frozen=True)
@@ -138,8 +35,9 @@ class Schedule:
     """How a network is trained where it is not trained as the tutorial does.
 
     AdamW with a learning rate that rises and falls once over the whole training. An epoch holds
-    every recording equally often, one of its changed copies drawn anew each time; what is fixed in
-    the network is computed once for each copy.
+    every recording equally often, one of its changed copies drawn at random each time; the fixed
+    part of the network is computed once for each copy. The network must take pictures in the form
+    in which the front end gives them.
 
     Attributes:
         learning_rate: at its highest.
@@ -151,9 +49,9 @@ class Schedule:
         least_passes: over the recordings, however many there are.
         copies: of all recordings together, about.
         most_copies: of one recording.
-        outliers: pictures of no class that an epoch holds besides, as a share of the others; what
-            is wanted of them is the same probability for every class.
-        patience: share of the epochs after which training stops if its loss falls no more.
+        outliers: pictures of no class that an epoch holds besides, as a share of the others; their
+            target is the same probability for every class.
+        patience: share of the epochs after which training stops if its loss no longer falls.
         augmentation: how pictures are changed.
     """
 
@@ -185,12 +83,6 @@ class Schedule:
         return min(max(self.copies // recordings, _LEAST_COPIES), self.most_copies)
 
 
-# However many recordings there are, so that none is heard in one way alone.
-_LEAST_COPIES = 3
-# An epoch of fewer windows would spend its time on beginning, ending and validation.
-_LEAST_WINDOWS = 3000
-
-
 @dataclass(frozen=True, repr=False)
 class Recipe:
     """A front end, a network and a training schedule.
@@ -200,17 +92,17 @@ class Recipe:
         description: one sentence.
         windowing: how a recording becomes windows.
         front_end: settings of the front end.
-        network: the network and its sizes.
+        network: the kind of network and its sizes.
         epochs: passes over the training windows; None where the schedule says how many.
         batch_size: windows a training step.
-        schedule: None means as the tutorial does: all drawn windows once an epoch, Adam.
+        schedule: None trains as the tutorial does: all drawn windows once an epoch, Adam.
     """
 
     name: str
     description: str
     windowing: Windowing
-    network: CNN | RNN | StatisticsCNN
-    front_end: MFCCSettings | LogMelSettings = field(default_factory=MFCCSettings)
+    network: Network
+    front_end: FrontEndSettings = field(default_factory=MFCCSettings)
     epochs: int | None = 10
     batch_size: int = 32
     schedule: Schedule | None = None
@@ -232,8 +124,8 @@ class Recipe:
     def to_dict(self) -> dict:
         """Return the recipe as JSON data."""
         data = dataclasses.asdict(self)
-        data["network"]["kind"] = type(self.network).__name__.lower()
-        data["front_end"]["kind"] = _kind_of_front_end(self.front_end)
+        data["network"]["kind"] = self.network.kind
+        data["front_end"]["kind"] = self.front_end.kind
         return data
 
     @classmethod
@@ -244,19 +136,21 @@ class Recipe:
             InvalidArgument: a key is missing or unknown.
         """
         try:
-            network, front_end = dict(data["network"]), dict(data["front_end"])
-            kind = _NETWORKS[network.pop("kind")]
-            sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in network.items()}
+            sizes = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in dict(data["network"]).items()
+            }
             # Models from before there were two front ends do not name theirs.
-            settings = _FRONT_ENDS[front_end.pop("kind", "mfcc")]
+            settings = {"kind": "mfcc", **data["front_end"]}
+            network, front_end = NETWORKS[sizes.pop("kind")], FRONT_ENDS[settings.pop("kind")]
             schedule = data.get("schedule")
             if schedule is not None:
                 changes = Augmentation(**schedule["augmentation"])
                 schedule = Schedule(**{**schedule, "augmentation": changes})
             parts = {
                 "windowing": Windowing(**data["windowing"]),
-                "front_end": settings(**front_end),
-                "network": kind(**sizes),
+                "network": network(**sizes),
+                "front_end": front_end(**settings),
                 "schedule": schedule,
             }
             return cls(**{**data, **parts})
@@ -295,14 +189,6 @@ class Recipe:
             epochs=epochs or self.epochs,
             batch_size=batch_size or self.batch_size,
         )
-
-
-_NETWORKS = {kind.__name__.lower(): kind for kind in (CNN, RNN, StatisticsCNN)}
-_FRONT_ENDS = {"mfcc": MFCCSettings, "logmel": LogMelSettings}
-
-
-def _kind_of_front_end(settings: MFCCSettings | LogMelSettings) -> str:
-    return next(name for name, kind in _FRONT_ENDS.items() if isinstance(settings, kind))
 
 
 _TUTORIAL_WINDOWS = Windowing(

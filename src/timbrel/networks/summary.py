@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from timbrel.features.backend import keras
 from timbrel.networks.builders import front_end, network
-from timbrel.networks.cost import multiply_adds
 from timbrel.networks.recipes import Recipe
+
+layers = keras.layers
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class LayerRow:
         output_shape: without the batch.
         parameters: trained and fixed.
         share: of all parameters of the network, 0 to 1.
-        multiply_adds: for one window, see `timbrel.networks.cost.multiply_adds`.
+        multiply_adds: for one window, see `multiply_adds`.
     """
 
     name: str
@@ -47,22 +49,42 @@ def layer_table(model: keras.Model) -> list[LayerRow]:
     ]
 
 
+def multiply_adds(layer: keras.layers.Layer) -> int:
+    """Multiply-adds of a built layer for one window.
+
+    Products of matrices, convolutions and weighted sums are counted; single operations on each
+    value (activations, scaling, logarithms) and pooling are not, as is usual. Layers of Timbrel's
+    own count theirs in an attribute of the same name.
+    """
+    if hasattr(layer, "multiply_adds"):
+        return layer.multiply_adds
+    if isinstance(layer, layers.Dense | layers.TimeDistributed):
+        return layer.input.shape[-1] * math.prod(layer.output.shape[1:])
+    if isinstance(layer, layers.Conv2D):
+        weights = math.prod(layer.kernel_size) * layer.input.shape[-1]
+        return weights * math.prod(layer.output.shape[1:])
+    if isinstance(layer, layers.LSTM):
+        _, steps, values = layer.input.shape
+        return 4 * steps * layer.units * (values + layer.units)
+    return 0
+
+
 def _by_branch(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers of a model from input to output; Keras lists those of branches in turns."""
+    """The layers of a model from input to output; Keras lists those of branches alternately."""
     if isinstance(model, keras.Sequential):
         return model.layers
-    gives = {id(layer.output): layer for layer in model.layers}
+    source = {id(layer.output): layer for layer in model.layers}
     ordered: list[keras.layers.Layer] = []
 
     def visit(layer: keras.layers.Layer) -> None:
         if layer in ordered:
             return
-        if not isinstance(layer, keras.layers.InputLayer):
+        if not isinstance(layer, layers.InputLayer):
             for tensor in keras.tree.flatten(layer.input):
-                visit(gives[id(tensor)])
+                visit(source[id(tensor)])
         ordered.append(layer)
 
-    visit(gives[id(model.output)])
+    visit(source[id(model.output)])
     return ordered
 
 

@@ -7,21 +7,39 @@ on a wide screen. Inside it, marks are drawn on a square of 1000 × 1000 units, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from timbrel.wording import percent, shorten, signed
+from timbrel.errors import InvalidArgument
+from timbrel.evaluation.reliability import ReliabilityBin
+from timbrel.report.view import Table
+from timbrel.wording import (
+    count,
+    ems,
+    known,
+    number,
+    percent,
+    plural,
+    shorten_all,
+    signed,
+)
 
 UNITS = 1000
 
-# A pie: its canvas is 400 units wide; every label takes two lines.
-_MIDDLE = 200.0
-_RADIUS = 66
-_LABEL = 33.0
-
-_STEPS = (1.0, 2.0, 5.0, 10.0)
+# A confusion matrix. So many classes fit a screen; larger matrices scroll in a box of their own.
+_LARGE = 36
+# Cells of at least this width hold their number.
+_NUMBERED = 22
+# Width of a name in ems: about 19 letters.
+_NAME = 11.0
+_SLANT = math.radians(55)
+# Where black turns into white as the colour of a number that can be read, by the opacity of its
+# cell: on light pages for right and wrong answers, on dark pages for both. At these opacities both
+# have a contrast of 4.5 : 1.
+_TURNS_LIGHT = {True: 0.865, False: 0.935}
+_TURNS_DARK = 0.61
 
 
 @dataclass(frozen=True)
@@ -54,19 +72,6 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Path:
-    """A line or an area on the square of 1000 units.
-
-    Attributes:
-        style: its class in the style sheet.
-        d: SVG path data.
-    """
-
-    style: str
-    d: str
-
-
-@dataclass(frozen=True)
 class Mark:
     """A text in a plot.
 
@@ -87,7 +92,8 @@ class Plot:
     Attributes:
         alt: what it shows, for who cannot see it.
         x, y: its axes.
-        paths: lines and areas, the first at the back.
+        paths: SVG path data of lines and areas on the square of 1000 units, by their classes in the
+            style sheet, the first at the back.
         image: data URI of a picture that fills it, or None.
         height: height of the plotted area in CSS pixels.
         marks: texts over it.
@@ -96,64 +102,10 @@ class Plot:
     alt: str
     x: Axis
     y: Axis
-    paths: tuple[Path, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     height: int = 150
     marks: tuple[Mark, ...] = ()
-
-
-@dataclass(frozen=True)
-class Slice:
-    """A slice of a pie with its label, on a canvas of 400 units width.
-
-    Attributes:
-        d: SVG path data.
-        name: the label beside it, shortened.
-        share: its share in percent, under the label.
-        title: label and share in full.
-        x, y: between the two lines of the label.
-        anchor: `start` or `end`.
-        leader: SVG path data of the line from slice to label.
-    """
-
-    d: str
-    name: str
-    share: str
-    title: str
-    x: float
-    y: float
-    anchor: str
-    leader: str
-
-
-@dataclass(frozen=True)
-class Pie:
-    """A pie chart.
-
-    Attributes:
-        alt: what it shows, for who cannot see it.
-        slices: in the order of the classes, from the top, anticlockwise.
-        height: height of the canvas in its units.
-    """
-
-    alt: str
-    slices: tuple[Slice, ...]
-    height: int
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A horizontal bar.
-
-    Attributes:
-        name: what it is of.
-        shares: lengths of its parts, as shares of the whole width.
-        value: what is written behind it.
-    """
-
-    name: str
-    shares: tuple[float, ...]
-    value: str
 
 
 def linear_axis(title: str, low: float, high: float, *, ticks: int = 5, unit: str = "") -> Axis:
@@ -181,7 +133,9 @@ def time_axis(seconds: float) -> Axis:
 def round_up(value: float) -> float:
     """Return the next of …, 0.1, 0.2, 0.5, 1, 2, 5, 10, … that is not below a value above 0."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9))
+    return next(
+        step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9)
+    )
 
 
 def line(x: np.ndarray, y: np.ndarray) -> str:
@@ -235,83 +189,234 @@ def whiskers(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
     )
 
 
-def pie(values: Sequence[float], labels: Sequence[str], *, alt: str) -> Pie:
-    """Pie chart with every slice labelled beside it, labels kept apart.
-
-    Args:
-        values: sizes, none below 0, their sum above 0.
-        labels: as many.
-        alt: what it shows, for who cannot see it.
-    """
-    ends = np.cumsum([0.0, *values]) / sum(values)
-    middles = (ends[:-1] + ends[1:]) / 2
-    left = [index for index, middle in enumerate(middles) if middle < 0.5]
-    right = [index for index, middle in enumerate(middles) if middle >= 0.5]
-    height = max(2 * _RADIUS + 60, round(_LABEL * max(len(left), len(right))) + 10)
-    centre = (_MIDDLE, height / 2)
-    heights = {}
-    for side in (left, right):
-        wanted = [_round_point(middles[index], _RADIUS + 18, centre)[1] for index in side]
-        heights.update(zip(side, _apart(wanted, _LABEL, height), strict=True))
-    slices = []
-    for index, label in enumerate(labels):
-        share = percent(ends[index + 1] - ends[index])
-        inner = _point(middles[index], _RADIUS + 3, centre)
-        outer = _point(middles[index], _RADIUS + 12, centre)
-        side = -1 if middles[index] < 0.5 else 1
-        beside = f"{_MIDDLE + side * (_RADIUS + 22):.0f} {heights[index]:.1f}"
-        slices.append(
-            Slice(
-                d=_sector(ends[index], ends[index + 1], centre),
-                name=shorten(label, 16),
-                share=share,
-                title=f"{label}: {share}",
-                x=_MIDDLE + side * (_RADIUS + 26),
-                y=round(heights[index], 1),
-                anchor="end" if side < 0 else "start",
-                leader=f"M{inner}L{outer}L{beside}",
-            )
-        )
-    return Pie(alt=alt, slices=tuple(slices), height=height)
-
-
 def _unit(place: float) -> str:
     return f"{min(max(place, -0.5), 1.5) * UNITS:.0f}"
 
 
-def _point(turn: float, radius: float, centre: tuple[float, float]) -> str:
-    """Point at a share of a turn, anticlockwise from the top."""
-    x, y = _round_point(turn, radius, centre)
-    return f"{x:.1f} {y:.1f}"
+def confusion_matrix(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> dict:
+    """Lay out a confusion matrix for `charts.confusion`: a cell's strength is its share of its row.
+
+    The names stay in sight while the matrix is scrolled.
+
+    Args:
+        labels: the classes.
+        matrix: `(classes, classes)`, recordings of the class of the row that were given the class
+            of the column.
+
+    Raises:
+        InvalidArgument: the matrix does not fit the labels.
+    """
+    counts = np.asarray(matrix, dtype=np.float64).reshape(len(matrix), -1)
+    if counts.shape != (len(labels), len(labels)):
+        raise InvalidArgument(
+            f"`matrix` must have a row and a column for each of {len(labels)} labels. "
+            f"Got the shape {counts.shape}."
+        )
+    large = len(labels) > _LARGE
+    cell = min(max(640 // len(labels), 14), 54)
+    font = min(13, max(10, cell - 3))
+    names = shorten_all(labels, _NAME)
+    longest = font * max(ems(name) for name in names)
+    side = cell * len(labels)
+    # Names that do not fit their columns are slanted, and the last hangs over the right edge.
+    slanted = longest > cell - 6
+    overhang = max(longest * math.cos(_SLANT) - cell / 2, 0) + 8 if slanted else 8
+    left, width = math.ceil(max(longest, 70) + 20), math.ceil(side + overhang)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
+    gap = 2 if cell >= 20 else 1
+    cells = []
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        opacity = round(0.12 + 0.88 * float(shares[row, column]), 2)
+        right = bool(row == column)
+        ink = "medium" if opacity <= _TURNS_LIGHT[right] else "full"
+        times = counts[row, column]
+        cells.append(
+            {
+                "x": int(column) * cell + gap / 2,
+                "y": int(row) * cell + gap / 2,
+                "side": cell - gap,
+                "right": right,
+                "opacity": opacity,
+                "ink": "faint" if opacity <= _TURNS_DARK else ink,
+                # There is room for four figures.
+                "text": f"{times:g}" if times < 10_000 else f"{times / 1000:.0f}k",
+                "title": f"{labels[row]}, taken for {labels[column]}: {count(times)} "
+                f"({percent(shares[row, column], 0)})",
+            }
+        )
+    return {
+        "alt": f"Confusion matrix of {len(labels)} classes: {np.trace(counts):g} of "
+        f"{counts.sum():g} on the diagonal.",
+        "large": large,
+        "left": left,
+        "width": width,
+        "slanted": slanted,
+        "top": math.ceil(longest * math.sin(_SLANT) + 36) if slanted else 48,
+        "side": side,
+        # Smaller than this, numbers and names could not be read: it scrolls instead.
+        "least": round((left + width) * (1 if large else 0.8)),
+        "cell": cell,
+        "font": font,
+        "names": [
+            {"at": (index + 0.5) * cell, "text": name, "title": label}
+            for index, (name, label) in enumerate(zip(names, labels, strict=True))
+        ],
+        "lines": [cell * index for index in range(10, len(labels), 10)] if large else [],
+        "cells": cells,
+        "numbers": cell >= _NUMBERED,
+    }
 
 
-def _round_point(turn: float, radius: float, centre: tuple[float, float]) -> tuple[float, float]:
-    angle = 2 * math.pi * turn
-    return centre[0] - radius * math.sin(angle), centre[1] - radius * math.cos(angle)
+@dataclass(frozen=True)
+class TrainingCurve:
+    """One figure over the epochs.
+
+    Attributes:
+        title: what it is.
+        share: whether it is a share, written in percent.
+        epochs: float64 `(epochs,)`, their numbers.
+        fitted, held: float64 `(epochs,)`, on what is trained on and on what is held out meanwhile;
+            NaN where unknown.
+        high: end of the axis, which begins at 0.
+    """
+
+    title: str
+    share: bool
+    epochs: np.ndarray
+    fitted: np.ndarray
+    held: np.ndarray
+    high: float
+
+    @property
+    def has_held(self) -> bool:
+        """Whether something was held out."""
+        return bool(np.isfinite(self.held).any())
+
+    @property
+    def plot(self) -> Plot:
+        """The curve as a plot."""
+        first, last = float(self.epochs[0]), float(self.epochs[-1])
+        y = percent_axis() if self.share else linear_axis("", 0, self.high, ticks=4)
+        if first == last:
+            # A single epoch has no line; half an epoch on both sides shows it as one.
+            x = Axis("Epoch", first - 0.5, last + 0.5, ((first, f"{first:g}"),))
+            places, repeats = np.array([0.25, 0.75]), 2
+        else:
+            step = max(1, math.ceil(round_up((last - first) / 8)))
+            at = np.arange(step * math.ceil(first / step), last + 0.5, step)
+            x = Axis("Epoch", first, last, tuple((value, f"{value:g}") for value in at))
+            places, repeats = x.place(self.epochs), 1
+        curves = {"fitted": self.fitted} | ({"held": self.held} if self.has_held else {})
+        end = self.held[-1] if np.isfinite(self.held[-1]) else self.fitted[-1]
+        shown = percent(end) if self.share else number(end, 2)
+        return Plot(
+            alt=f"{self.title} over {plural(len(self.epochs), 'epoch')}, {shown} at the end.",
+            x=x,
+            y=y,
+            paths={
+                style: line(places, np.repeat(y.place(values), repeats))
+                for style, values in curves.items()
+            },
+            height=190,
+        )
 
 
-def _sector(start: float, end: float, centre: tuple[float, float]) -> str:
-    arc = f"{_RADIUS} {_RADIUS} 0"
-    if end - start > 0.9999:
-        top, bottom = _point(0.0, _RADIUS, centre), _point(0.5, _RADIUS, centre)
-        return f"M{top}A{arc} 0 0 {bottom}A{arc} 0 0 {top}Z"
-    large = int(end - start > 0.5)
-    return (
-        f"M{centre[0]:.1f} {centre[1]:.1f}L{_point(start, _RADIUS, centre)}"
-        f"A{arc} {large} 0 {_point(end, _RADIUS, centre)}Z"
+def training_curves(history: Sequence[Mapping]) -> list[TrainingCurve]:
+    """Loss and accuracy over the epochs.
+
+    Args:
+        history: one mapping an epoch with `epoch`, `loss`, `acc`, `val_loss`, `val_acc`; figures
+            may be None or not finite.
+    """
+    column = {
+        key: np.array([epoch[key] if known(epoch.get(key)) else math.nan for epoch in history])
+        for key in ("epoch", "loss", "val_loss", "acc", "val_acc")
+    }
+    losses = np.concatenate([column["loss"], column["val_loss"]])
+    top = float(losses[np.isfinite(losses)].max(initial=0.1))
+    step = round_up(top / 4)
+    return [
+        TrainingCurve(
+            title="Loss",
+            share=False,
+            epochs=column["epoch"],
+            fitted=column["loss"],
+            held=column["val_loss"],
+            high=step * math.ceil(top / step - 1e-9),
+        ),
+        TrainingCurve(
+            title="Accuracy",
+            share=True,
+            epochs=column["epoch"],
+            fitted=column["acc"],
+            held=column["val_acc"],
+            high=1.0,
+        ),
+    ]
+
+
+def learning_plot(table: Table) -> Plot:
+    """Draw a learning curve; takes the table of `LearningCurve`."""
+    size, accuracy = (
+        np.array([row[column].value for row in table.rows], dtype=np.float64) for column in (0, 1)
+    )
+    low, high = np.array([(row[1].low, row[1].high) for row in table.rows], dtype=np.float64).T
+    x = linear_axis("Recordings trained on", 0, 1.04 * float(size.max()))
+    whole = tuple((value, count(value)) for value, _ in x.ticks if value == round(value))
+    x = Axis(x.title, x.low, x.high, whole)
+    left = x.place(size)
+    if len(size) > 1 and np.isfinite(low).all():
+        doubt = {"under": line(left, high) + "L" + line(left[::-1], low[::-1])[1:] + "Z"}
+    else:
+        doubt = {"doubt": whiskers(left, low, high)}
+    said = "; ".join(f"{row[0].text}: {row[1].text}" for row in table.rows)
+    return Plot(
+        alt=f"Learning curve: share of right answers by recordings trained on. {said}.",
+        x=x,
+        y=percent_axis("Right, of held-out files"),
+        paths=doubt | {"fitted": line(left, accuracy), "dots": dots(left, accuracy)},
+        height=260,
     )
 
 
-def _apart(wanted: list[float], gap: float, height: float) -> list[float]:
-    """Move heights so that none is nearer than `gap` to another, and all are on the canvas."""
-    order = np.argsort(wanted, kind="stable")
-    placed = np.array(wanted, dtype=np.float64)
-    lowest = gap / 2
-    for index in order:
-        placed[index] = lowest = max(placed[index], lowest)
-        lowest += gap
-    highest = height - gap / 2
-    for index in order[::-1]:
-        placed[index] = highest = min(placed[index], highest)
-        highest -= gap
-    return placed.tolist()
+def reliability_plots(bins: Sequence[ReliabilityBin]) -> list[Plot]:
+    """Draw how often answers of each confidence are right, and how many there are of each."""
+    confidence = np.array([item.confidence for item in bins])
+    accuracy = np.array([item.accuracy for item in bins])
+    low, high = np.array([item.ci95 for item in bins]).T
+    said = "; ".join(
+        f"{percent(item.confidence, 0)} sure, {percent(item.accuracy, 0)} right" for item in bins
+    )
+    diagram = Plot(
+        alt=f"Reliability diagram. {said}.",
+        x=percent_axis("Confidence"),
+        y=percent_axis("Right"),
+        paths={
+            "ideal": "M0 1000L1000 0",
+            "doubt": whiskers(confidence, low, high),
+            "dots": dots(confidence, accuracy),
+        },
+        height=300,
+    )
+    # Room for the number above the highest bar.
+    top = 1.3 * max(item.count for item in bins)
+    bars, marks = "", []
+    for item in bins:
+        level = 1 - item.count / top
+        left, right = 1000 * item.low + 3, 1000 * item.high - 3
+        bars += f"M{left:.0f} 1000V{1000 * level:.0f}H{right:.0f}V1000Z"
+        text = f"{item.count}" if item.count < 10_000 else f"{item.count / 1000:.0f}k"
+        marks.append(Mark(50 * (item.low + item.high), 100 * level, text))
+    said = "; ".join(
+        f"{percent(item.low, 0)} to {percent(item.high, 0)}: {item.count}" for item in bins
+    )
+    counts = Plot(
+        alt=f"How many of {plural(sum(item.count for item in bins), 'answer')} were given with "
+        f"each confidence. {said}.",
+        x=percent_axis("Confidence"),
+        y=Axis("", 0.0, top),
+        paths={"bar": bars},
+        marks=tuple(marks),
+        height=80,
+    )
+    return [diagram, counts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -11,29 +12,37 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.audio.clean import Cleaned
-from timbrel.dataset.manifest import NONE_OF_THESE, Problem, Recording
-from timbrel.networks.recipes import MFCCSettings, Recipe
-from timbrel.report.charts import Bar, Pie, Plot, pie
-from timbrel.report.pages import render
-from timbrel.report.pictures import (
-    BANK_SCALE,
-    PICTURE_SECONDS,
-    SPECTRUM_SECONDS,
-    colour_scale,
-    filter_bank_plot,
-    heat_pictures,
-    mfcc_plot,
-    mfcc_settings,
-    spectrum_plot,
-    waveform_plots,
+from timbrel.dataset.manifest import NONE_OF_THESE, Recording
+from timbrel.features.spectrum import htk_mel
+from timbrel.findings import Finding
+from timbrel.networks.recipes import Recipe
+from timbrel.report.charts import (
+    Axis,
+    Plot,
+    band,
+    bar,
+    line,
+    linear_axis,
+    round_up,
+    time_axis,
 )
-from timbrel.wording import count, duration, signed
+from timbrel.report.page import templates
+from timbrel.report.pictures import colour_scale, heat_uri
+from timbrel.report.view import Table
+from timbrel.wording import count, duration, percent, signed
 
 # A page of more than this many classes is one that no one reads; the rest is in the table.
 PICTURED_CLASSES = 100
 
-_PIE_CLASSES = 20
 _MOST_NAMED = 200
+# How much of the kept sound is pictured, and how much the spectrum is taken from.
+_PICTURE_SECONDS = 1.0
+_SPECTRUM_SECONDS = 10.0
+_COLUMNS = 420
+_LOWEST_HERTZ = 20.0
+_SPECTRUM_DECIBELS = 80
+_PICTURE_DECIBELS = 60
+_PER_NEPER = 10 / math.log(10)
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,6 @@ class RecordingFacts:
         recording: the recording.
         seconds: its length.
         kept: seconds that cleaning keeps.
-        begins: where the first kept stretch begins, in seconds of the file.
         source_rate: sample rate of the file in Hz.
         channels: channels in the file.
         warnings: what is odd about it but does not stop its use.
@@ -53,7 +61,6 @@ class RecordingFacts:
     recording: Recording
     seconds: float
     kept: float
-    begins: float
     source_rate: int
     channels: int
     warnings: tuple[str, ...] = ()
@@ -105,7 +112,7 @@ class Exploration:
     source: str
     recipe: Recipe
     facts: tuple[RecordingFacts, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
     notes: tuple[str, ...]
     examples: tuple[Example, ...]
     player_seconds: float
@@ -163,7 +170,7 @@ def picture_example(
         raw=raw,
         cleaned=after,
         spectrum=spectrum_plot(name, cleaned.waveform, rate),
-        stretch=cleaned.waveform[: int(PICTURE_SECONDS * rate)].copy(),
+        stretch=cleaned.waveform[: int(_PICTURE_SECONDS * rate)].copy(),
         players=tuple(players),
     )
 
@@ -189,69 +196,13 @@ def class_rows(facts: Sequence[RecordingFacts]) -> list[ClassRow]:
 
 def explore_page(exploration: Exploration) -> str:
     """Return the page as HTML that needs no other file."""
+    recipe, examples = exploration.recipe, exploration.examples
     rows = class_rows(exploration.facts)
     classes = [row for row in rows if not row.none_of_these]
-    recipe = exploration.recipe
     warned = [item for item in exploration.facts if item.warnings]
-    values = {
-        "title": Path(exploration.source).resolve().name or exploration.source,
-        "page": exploration,
-        "rows": rows,
-        "classes": classes,
-        "seconds": sum(row.seconds for row in rows),
-        "kept": sum(row.kept for row in rows),
-        "rates": Counter(item.source_rate for item in exploration.facts).most_common(),
-        "channel_counts": Counter(item.channels for item in exploration.facts).most_common(),
-        "problems": exploration.problems[:_MOST_NAMED],
-        "warned": warned[:_MOST_NAMED],
-        "warned_count": len(warned),
-        "least": min(classes, key=lambda row: row.kept, default=None),
-        "most": max(classes, key=lambda row: row.kept, default=None),
-        "count_bars": _count_bars(rows),
-        "sound_bars": _sound_bars(rows),
-        "pie": _window_pie(classes),
-        "sections": _sections(exploration),
-        "scale": colour_scale(),
-        "settings": mfcc_settings(recipe),
-        "mfcc_front_end": isinstance(recipe.front_end, MFCCSettings),
-        "windowing": recipe.windowing,
-        "spectrum_seconds": SPECTRUM_SECONDS,
-        "pictured": PICTURED_CLASSES,
-    }
-    return render("explore.html.j2", values)
-
-
-def _count_bars(rows: Sequence[ClassRow]) -> list[Bar]:
-    longest = max(row.recordings for row in rows)
-    return [Bar(row.label, (row.recordings / longest,), count(row.recordings)) for row in rows]
-
-
-def _sound_bars(rows: Sequence[ClassRow]) -> list[Bar]:
+    most_recordings = max(row.recordings for row in rows)
     longest = max(row.seconds for row in rows)
-    return [
-        Bar(
-            row.label,
-            (row.kept / longest, max(row.seconds - row.kept, 0.0) / longest),
-            duration(row.seconds),
-        )
-        for row in rows
-    ]
-
-
-def _window_pie(classes: Sequence[ClassRow]) -> Pie | None:
-    """Mean length of a cleaned recording of each class: the tutorial's pie."""
-    if len(classes) > _PIE_CLASSES:
-        return None
-    return pie(
-        [row.mean for row in classes],
-        [row.label for row in classes],
-        alt="Mean length of a cleaned recording, class by class, as shares of a pie.",
-    )
-
-
-def _sections(exploration: Exploration) -> list[dict]:
-    """Return what each class's section shows; filter banks and MFCC come from one batch."""
-    recipe, examples = exploration.recipe, exploration.examples
+    longest_mean, all_means = max(row.mean for row in classes), sum(row.mean for row in classes)
     banks, pictures = heat_pictures([item.stretch for item in examples], recipe)
     # One scale for all, as the network gets them: colours can be compared between classes.
     scale = min(float(one.min()) for one in pictures), max(float(one.max()) for one in pictures)
@@ -263,10 +214,250 @@ def _sections(exploration: Exploration) -> list[dict]:
                 "anchor": f"class-{number}",
                 "label": item.facts.recording.label,
                 "example": item,
-                "bank": filter_bank_plot(name, bank, recipe),
-                "bank_scale": BANK_SCALE,
-                "mfcc": mfcc_plot(name, picture, recipe, scale=scale),
-                "mfcc_scale": (signed(scale[0]), signed(scale[1])),
+                "bank": _filter_bank_plot(name, bank, recipe),
+                "mfcc": _mfcc_plot(name, picture, recipe, scale=scale),
             }
         )
-    return sections
+    values = {
+        "title": Path(exploration.source).resolve().name or exploration.source,
+        "page": exploration,
+        "rows": rows,
+        "class_table": _class_table(rows),
+        "classes": classes,
+        "seconds": sum(row.seconds for row in rows),
+        "kept": sum(row.kept for row in rows),
+        "rates": Counter(item.source_rate for item in exploration.facts).most_common(),
+        "channel_counts": Counter(item.channels for item in exploration.facts).most_common(),
+        "problems": exploration.problems[:_MOST_NAMED],
+        "warned": warned[:_MOST_NAMED],
+        "warned_count": len(warned),
+        "least": min(classes, key=lambda row: row.kept, default=None),
+        "most": max(classes, key=lambda row: row.kept, default=None),
+        "count_bars": [
+            {
+                "name": row.label,
+                "shares": [row.recordings / most_recordings],
+                "value": count(row.recordings),
+            }
+            for row in rows
+        ],
+        "sound_bars": [
+            {
+                "name": row.label,
+                "shares": [row.kept / longest, max(row.seconds - row.kept, 0.0) / longest],
+                "value": duration(row.seconds),
+            }
+            for row in rows
+        ],
+        # What the tutorial shows as a pie.
+        "mean_bars": [
+            {
+                "name": row.label,
+                "shares": [row.mean / longest_mean],
+                "value": f"{duration(row.mean)}, {percent(row.mean / all_means)}",
+            }
+            for row in classes
+        ],
+        "sections": sections,
+        "colours": colour_scale(),
+        "bank_scale": (f"−{_PICTURE_DECIBELS} dB", "0 dB"),
+        "mfcc_scale": (signed(scale[0]), signed(scale[1])),
+        "settings": recipe.front_end.mfcc(recipe.windowing.rate),
+        "mfcc_front_end": recipe.front_end.mfcc(recipe.windowing.rate) == recipe.front_end,
+        "windowing": recipe.windowing,
+        "spectrum_seconds": _SPECTRUM_SECONDS,
+        "pictured": PICTURED_CLASSES,
+    }
+    return templates().get_template("explore.html.j2").render(values)
+
+
+def _class_table(rows: Sequence[ClassRow]) -> Table:
+    columns = ("class", "recordings", "sound", "kept", "share kept", "mean kept", "median kept")
+    cells = [
+        (
+            row.label,
+            count(row.recordings),
+            duration(row.seconds),
+            duration(row.kept),
+            percent(row.kept / row.seconds, 0),
+            duration(row.mean),
+            duration(row.median),
+            "no class: examples of none of these" if row.none_of_these else "",
+        )
+        for row in rows
+    ]
+    return Table("Classes", (*columns, "what it is"), cells, note="what it is")
+
+
+def waveform_plots(name: str, waveform: np.ndarray, cleaned: Cleaned, *, rate: int) -> list[Plot]:
+    """Draw a recording as it was read, with what is kept marked, and what cleaning leaves of it.
+
+    Args:
+        name: the recording, for the alternative text.
+        waveform: float32 `(samples,)`, at least one sample.
+        cleaned: what is kept of it, not empty.
+        rate: sample rate in Hz.
+    """
+    peak = float(np.abs(waveform).max())
+    # An axis with room for the peak, the same up and down.
+    high = round_up(max(peak, 1e-6))
+    title, text = "Amplitude (full scale = 1)", f"{high:g}"
+    if high <= 0.01:
+        title, text = "Amplitude (thousandths of full scale)", f"{high * 1000:g}"
+    level = Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
+    runs = cleaned.runs
+    # Kept stretches that no one could tell apart in the plot are joined.
+    gap = runs[1:, 0] - runs[:-1, 1] > cleaned.samples / _COLUMNS
+    starts = runs[np.concatenate([[True], gap]), 0]
+    ends = runs[np.concatenate([gap, [True]]), 1]
+    shown = np.stack([starts, ends], axis=1) / len(waveform)
+    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
+    np.add.at(is_kept, runs[:, 0], 1)
+    np.add.at(is_kept, runs[:, 1], -1)
+    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
+    raw = Plot(
+        alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
+        f"in {len(runs)} stretches; amplitude up to {peak:.2g}.",
+        x=time_axis(seconds),
+        y=level,
+        paths={"kept-band": "".join(bar(left, right) for left, right in shown)}
+        | _wave(waveform, level, np.cumsum(is_kept[:-1])),
+    )
+    after = Plot(
+        alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
+        x=time_axis(kept),
+        y=level,
+        paths=_wave(cleaned.waveform, level, np.ones(len(cleaned.waveform))),
+    )
+    return [raw, after]
+
+
+def _wave(waveform: np.ndarray, level: Axis, is_kept: np.ndarray) -> dict[str, str]:
+    """Lowest and highest sample of each column, as areas of kept and of cut columns."""
+    columns = min(_COLUMNS, len(waveform))
+    starts = np.linspace(0, len(waveform), columns, endpoint=False).astype(np.int64)
+    low = level.place(np.minimum.reduceat(waveform, starts))
+    high = level.place(np.maximum.reduceat(waveform, starts))
+    kept = np.maximum.reduceat(is_kept, starts) > 0
+    turns = np.flatnonzero(np.diff(kept)) + 1
+    paths = {"wave-cut": "", "wave-kept": ""}
+    for first, last in zip([0, *turns], [*turns, columns], strict=True):
+        style = "wave-kept" if kept[first] else "wave-cut"
+        area = band(low[first:last], high[first:last], first=first, columns=columns)
+        paths[style] += area
+    return {style: path for style, path in paths.items() if path}
+
+
+def spectrum_plot(name: str, waveform: np.ndarray, rate: int) -> Plot:
+    """Draw the Fourier spectrum of a waveform: the level at each frequency, in dB of full scale.
+
+    A full-scale sine shows as 0 dB. Where several frequencies fall into one column of the plot,
+    the loudest is drawn.
+    """
+    sound = waveform[: int(_SPECTRUM_SECONDS * rate)]
+    # Zeros after a sound shorter than this make its spectrum smooth and add nothing to it.
+    points = max(len(sound), rate // 10)
+    taper = np.hanning(len(sound) + 2)[1:-1]
+    magnitude = 2 * np.abs(np.fft.rfft(sound * taper, points)) / taper.sum()
+    decibels = 20 * np.log10(np.maximum(magnitude, 1e-7))
+    hertz = np.fft.rfftfreq(points, 1 / rate)
+    edges = np.geomspace(_LOWEST_HERTZ, rate / 2, _COLUMNS // 2 + 1)
+    centres = np.sqrt(edges[1:] * edges[:-1])
+    first = np.searchsorted(hertz, edges)
+    loudest = np.maximum.reduceat(decibels, np.minimum(first[:-1], len(decibels) - 1))
+    level = np.where(np.diff(first) > 0, loudest, np.interp(centres, hertz, decibels))
+    top = 10 * math.ceil(level.max() / 10)
+    ticks = tuple(
+        (hertz, f"{hertz:,}") for hertz in (50, 200, 1000, 5000, 20000) if hertz < rate / 2
+    )
+    x = Axis("Frequency (Hz)", _LOWEST_HERTZ, rate / 2, ticks, log=True)
+    y = linear_axis("Level (dB of full scale)", top - _SPECTRUM_DECIBELS, top, ticks=4)
+    places = x.place(centres), np.maximum(y.place(level), 0.0)
+    strongest = float(centres[np.argmax(level)])
+    return Plot(
+        alt=f"Spectrum of {name}: loudest near {strongest:.0f} Hz, at {level.max():.0f} dB.",
+        x=x,
+        y=y,
+        paths={
+            "under": line(*places) + f"L1000 1000H{places[0][0] * 1000:.0f}Z",
+            "trace": line(*places),
+        },
+    )
+
+
+def heat_pictures(stretches: Sequence[np.ndarray], recipe: Recipe) -> tuple[list, list]:
+    """Compute the filter bank and the MFCC of the beginnings of waveforms.
+
+    Both come from the project's Keras layers, so they are what a network sees.
+
+    Args:
+        stretches: float32 waveforms of any length, at least one sample; a second of each is used.
+        recipe: gives the sample rate and, where its front end is MFCC, the settings.
+
+    Returns:
+        Filter banks in dB, float32 `(bands, frames)` each, and MFCC, float32
+        `(coefficients, frames)` each; only frames that lie in the sound, or the first.
+    """
+    # Keras takes seconds to import: not before it is needed.
+    from timbrel.features.backend import keras
+    from timbrel.features.logmel import LogMel
+    from timbrel.features.mfcc import MFCC
+
+    rate, use = recipe.windowing.rate, recipe.front_end.mfcc(recipe.windowing.rate)
+    samples = int(_PICTURE_SECONDS * rate)
+    batch = np.zeros((len(stretches), samples), dtype=np.float32)
+    frames = []
+    for row, stretch in zip(batch, stretches, strict=True):
+        stretch = stretch[:samples]
+        row[: len(stretch)] = stretch
+        frames.append(1 + max(len(stretch) - use.frame, 0) // use.hop)
+    shared = {"rate": rate, "frame": use.frame, "hop": use.hop, "nfft": use.nfft}
+    mel = LogMel(**shared, filters=use.filters)
+    mfcc = MFCC(
+        **shared,
+        filters=use.filters,
+        coefficients=use.coefficients,
+        preemphasis=use.preemphasis,
+        lifter=use.lifter,
+    )
+    pictures = []
+    for layer, scale in ((mel, _PER_NEPER), (mfcc, 1.0)):
+        values = keras.ops.convert_to_numpy(layer(batch)) * scale
+        pictures.append([row[:count].T for row, count in zip(values, frames, strict=True)])
+    return tuple(pictures)
+
+
+def _filter_bank_plot(name: str, decibels: np.ndarray, recipe: Recipe) -> Plot:
+    """Draw the energies of the mel bands `(bands, frames)`, relative to the highest of them."""
+    bands, top = len(decibels), float(decibels.max())
+    nyquist = recipe.windowing.rate / 2
+    ticks = tuple(
+        (float(htk_mel(hertz) / htk_mel(nyquist)) * (bands + 1) - 0.5, f"{hertz:,}")
+        for hertz in (200, 500, 1000, 2000, 4000, 8000, 16000)
+        if hertz < 0.9 * nyquist
+    )
+    return Plot(
+        alt=f"Filter bank of {name}: energy in {bands} mel bands over time.",
+        x=_picture_time(decibels, recipe),
+        y=Axis("Centre of the band (Hz)", 0, bands, ticks),
+        image=heat_uri(decibels, top - _PICTURE_DECIBELS, top),
+    )
+
+
+def _mfcc_plot(
+    name: str, picture: np.ndarray, recipe: Recipe, *, scale: tuple[float, float]
+) -> Plot:
+    """Draw MFCC `(coefficients, frames)`; `scale` is the values of darkest and brightest."""
+    rows = len(picture)
+    return Plot(
+        alt=f"MFCC of {name}: {rows} coefficients over time.",
+        x=_picture_time(picture, recipe),
+        y=Axis("Coefficient", -0.5, rows - 0.5, tuple((i, str(i)) for i in range(0, rows, 4))),
+        image=heat_uri(picture, *scale),
+    )
+
+
+def _picture_time(picture: np.ndarray, recipe: Recipe) -> Axis:
+    return time_axis(
+        picture.shape[1] * recipe.front_end.mfcc(recipe.windowing.rate).hop / recipe.windowing.rate
+    )

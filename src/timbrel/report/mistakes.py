@@ -100,8 +100,17 @@ def mistake(prediction: Mapping, waveform: np.ndarray, rate: int) -> Mistake:
         waveform: float `(samples,)`, the whole recording, mono, at least one sample.
         rate: its sample rate in Hz.
     """
-    start, end = _loudest(waveform, round(PLAYER_SECONDS * rate))
-    sound = waveform[start:end]
+    samples = round(PLAYER_SECONDS * rate)
+    start, part = 0, ""
+    if len(waveform) > samples:
+        energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+        inside = energy[samples:] - energy[:-samples]
+        # A little less energy much earlier is the better choice: what begins there is heard whole.
+        start = int(np.argmax(inside >= 0.99 * inside.max()))
+        begins, ends = start / rate, (start + samples) / rate
+        first = "the first" if begins < 0.05 else f"{begins:.1f} to"
+        part = f"{first} {ends:.1f} of {len(waveform) / rate:.1f}\u00a0s"
+    sound = waveform[start : start + samples]
     return Mistake(
         path=prediction["path"],
         label=prediction["label"],
@@ -111,7 +120,7 @@ def mistake(prediction: Mapping, waveform: np.ndarray, rate: int) -> Mistake:
         picture=spectrogram_uri(sound, rate),
         seconds=len(sound) / rate,
         rate=rate,
-        part=_part(start / rate, end / rate, of=len(waveform) / rate),
+        part=part,
     )
 
 
@@ -140,22 +149,3 @@ def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
     top = max(float(decibels.max()), -100.0)
     shades = np.floor((decibels - top + _DECIBELS) / _DECIBELS * _SHADES) / _SHADES
     return heat_uri(shades, 0.0, 1.0)
-
-
-def _part(start: float, end: float, *, of: float) -> str:
-    """Say which seconds of a recording are shown; nothing where all of it is."""
-    if end - start >= of:
-        return ""
-    first = "the first" if start < 0.05 else f"{start:.1f} to"
-    return f"{first} {end:.1f} of {of:.1f}\u00a0s"
-
-
-def _loudest(waveform: np.ndarray, samples: int) -> tuple[int, int]:
-    """Start and end of the stretch of so many samples with the most energy, the first of equals."""
-    if len(waveform) <= samples:
-        return 0, len(waveform)
-    energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
-    inside = energy[samples:] - energy[:-samples]
-    # A little less energy much earlier is the better choice: what begins there is heard whole.
-    start = int(np.argmax(inside >= 0.99 * inside.max()))
-    return start, start + samples

@@ -1,210 +1,150 @@
-"""The pictures of one recording: waveform, spectrum, filter bank, MFCC."""
+"""Pictures as files and pixels: training curves, a network, heat maps.
+
+matplotlib draws two files here, `history.png` and the picture of a network; the charts of our pages
+are SVG. A PNG with text needs fonts and a rasteriser, which this package has nowhere else, and the
+picture of a network must look the same as PNG and as SVG. From there comes the palette of the heat
+maps, too.
+"""
 
 from __future__ import annotations
 
 import base64
-import math
+import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from timbrel.audio.clean import Cleaned
-from timbrel.features.spectrum import htk_mel
-from timbrel.networks.recipes import MFCCSettings, Recipe
-from timbrel.report.backend import matplotlib
-from timbrel.report.charts import (
-    Axis,
-    Path,
-    Plot,
-    band,
-    bar,
-    line,
-    linear_axis,
-    round_up,
-    time_axis,
-)
-from timbrel.wording import duration
+from timbrel.errors import InvalidArgument
+from timbrel.files import replacing
+from timbrel.report.backend import Figure, matplotlib
+from timbrel.report.charts import percent_axis, training_curves
+from timbrel.wording import percent, plural, shorten
 
-# How much of the kept sound is pictured, and how much the spectrum is taken from.
-PICTURE_SECONDS = 1.0
-SPECTRUM_SECONDS = 10.0
+if TYPE_CHECKING:
+    # The module that defines it imports Keras, which nothing here needs.
+    from timbrel.networks.summary import LayerRow
 
+# The colours of `templates/style.css`, for pictures that stand alone.
+_INK, _SOFT, _LINE, _PAPER = "#1b1f24", "#59636e", "#dfe3e7", "#ffffff"
+_BLUE, _ORANGE, _PALE_BLUE = "#0a66a8", "#b8500c", "#7fb0d6"
 _COLOURS = "viridis"
-_COLUMNS = 420
-_LOWEST_HERTZ = 20.0
-_SPECTRUM_DECIBELS = 80
-_PICTURE_DECIBELS = 60
-_PER_NEPER = 10 / math.log(10)
-
-# What is written at the ends of the colour scale of a filter bank.
-BANK_SCALE = (f"−{_PICTURE_DECIBELS} dB", "0 dB")
 
 
-def waveform_plots(name: str, waveform: np.ndarray, cleaned: Cleaned, *, rate: int) -> list[Plot]:
-    """Draw a recording as it was read, with what is kept marked, and what cleaning leaves of it.
+def draw_curves(history: Sequence[Mapping], path: str | os.PathLike) -> None:
+    """Write loss and accuracy over the epochs as a PNG.
 
     Args:
-        name: the recording, for the alternative text.
-        waveform: float32 `(samples,)`, at least one sample.
-        cleaned: what is kept of it, not empty.
-        rate: sample rate in Hz.
+        history: one mapping an epoch with `epoch`, `loss`, `acc`, `val_loss`, `val_acc`; the last
+            two may be None.
+        path: the file.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
-    level = _amplitude_axis(float(np.abs(waveform).max()))
-    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
-    shades = tuple(Path("kept-band", bar(*(run / len(waveform)))) for run in _shown_runs(cleaned))
-    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
-    np.add.at(is_kept, cleaned.runs[:, 0], 1)
-    np.add.at(is_kept, cleaned.runs[:, 1], -1)
-    raw = Plot(
-        alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
-        f"in {len(cleaned.runs)} stretches; amplitude up to {np.abs(waveform).max():.2g}.",
-        x=time_axis(seconds),
-        y=level,
-        paths=shades + _wave(waveform, level, np.cumsum(is_kept[:-1])),
-    )
-    after = Plot(
-        alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
-        x=time_axis(kept),
-        y=level,
-        paths=_wave(cleaned.waveform, level, np.ones(len(cleaned.waveform))),
-    )
-    return [raw, after]
+    figure = Figure(figsize=(9, 3.4), dpi=150, facecolor=_PAPER, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    marker = "o" if len(history) == 1 else ""
+    for axes, curve in zip(figure.subplots(1, 2), training_curves(history), strict=True):
+        axes.plot(curve.epochs, curve.fitted, color=_BLUE, lw=2, marker=marker, label="training")
+        if curve.has_held:
+            axes.plot(
+                curve.epochs,
+                curve.held,
+                color=_ORANGE,
+                lw=2,
+                ls=(0, (4, 2)),
+                marker=marker,
+                label="held out while training",
+            )
+        axes.set_title(curve.title, loc="left", color=_INK, fontsize=12, fontweight="bold")
+        axes.set_xlabel("Epoch", color=_INK)
+        axes.set_ylim(0, curve.high)
+        if curve.share:
+            axes.set_yticks(*zip(*percent_axis().ticks, strict=True))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color=_LINE, lw=0.7)
+        axes.tick_params(color=_LINE, labelcolor=_SOFT)
+        axes.spines[:].set_color(_LINE)
+        axes.spines[["top", "right"]].set_visible(False)
+    if history:
+        figure.axes[0].legend(frameon=False, labelcolor=_INK, fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
-def spectrum_plot(name: str, waveform: np.ndarray, rate: int) -> Plot:
-    """Draw the Fourier spectrum of a waveform: the level at each frequency, in dB of full scale.
-
-    A full-scale sine shows as 0 dB. Where several frequencies fall into one column of the plot,
-    the loudest is drawn.
-    """
-    sound = waveform[: int(SPECTRUM_SECONDS * rate)]
-    # Zeros after a sound shorter than this make its spectrum smooth and add nothing to it.
-    points = max(len(sound), rate // 10)
-    taper = np.hanning(len(sound) + 2)[1:-1]
-    magnitude = 2 * np.abs(np.fft.rfft(sound * taper, points)) / taper.sum()
-    decibels = 20 * np.log10(np.maximum(magnitude, 1e-7))
-    hertz = np.fft.rfftfreq(points, 1 / rate)
-    edges = np.geomspace(_LOWEST_HERTZ, rate / 2, _COLUMNS // 2 + 1)
-    centres = np.sqrt(edges[1:] * edges[:-1])
-    first = np.searchsorted(hertz, edges)
-    loudest = np.maximum.reduceat(decibels, np.minimum(first[:-1], len(decibels) - 1))
-    level = np.where(np.diff(first) > 0, loudest, np.interp(centres, hertz, decibels))
-    top = 10 * math.ceil(level.max() / 10)
-    x = Axis("Frequency (Hz)", _LOWEST_HERTZ, rate / 2, _hertz_ticks(rate / 2), log=True)
-    y = linear_axis("Level (dB of full scale)", top - _SPECTRUM_DECIBELS, top, ticks=4)
-    places = x.place(centres), np.maximum(y.place(level), 0.0)
-    strongest = float(centres[np.argmax(level)])
-    return Plot(
-        alt=f"Spectrum of {name}: loudest near {strongest:.0f} Hz, at {level.max():.0f} dB.",
-        x=x,
-        y=y,
-        paths=(
-            Path("under", line(*places) + f"L1000 1000H{places[0][0] * 1000:.0f}Z"),
-            Path("trace", line(*places)),
-        ),
-    )
-
-
-def heat_pictures(stretches: Sequence[np.ndarray], recipe: Recipe) -> tuple[list, list]:
-    """Compute the filter bank and the MFCC of the beginnings of waveforms.
-
-    Both come from the project's Keras layers, so they are what a network sees.
+def network_picture(rows: Sequence[LayerRow], path: str | os.PathLike) -> None:
+    """Draw the layers of a network with each one's share of the parameters as a bar.
 
     Args:
-        stretches: float32 waveforms of any length, at least one sample; a second of each is used.
-        recipe: gives the sample rate and, where its front end is MFCC, the settings.
+        rows: the layers, from `timbrel.networks.summary.layer_table`.
+        path: the file; its ending says whether it becomes a PNG or an SVG.
 
-    Returns:
-        Filter banks in dB, float32 `(bands, frames)` each, and MFCC, float32
-        `(coefficients, frames)` each; only frames that lie in the sound, or the first.
+    Raises:
+        InvalidArgument: the path ends in something else.
+        OutputError: the file cannot be written.
     """
-    # Keras takes seconds to import: not before it is needed.
-    from timbrel.features.backend import keras
-    from timbrel.features.logmel import LogMel
-    from timbrel.features.mfcc import MFCC
-
-    rate, use = recipe.windowing.rate, mfcc_settings(recipe)
-    samples = int(PICTURE_SECONDS * rate)
-    batch = np.zeros((len(stretches), samples), dtype=np.float32)
-    frames = []
-    for row, stretch in zip(batch, stretches, strict=True):
-        stretch = stretch[:samples]
-        row[: len(stretch)] = stretch
-        frames.append(1 + max(len(stretch) - use.frame, 0) // use.hop)
-    shared = {"rate": rate, "frame": use.frame, "hop": use.hop, "nfft": use.nfft}
-    mel = LogMel(**shared, filters=use.filters)
-    mfcc = MFCC(
-        **shared,
-        filters=use.filters,
-        coefficients=use.coefficients,
-        preemphasis=use.preemphasis,
-        lifter=use.lifter,
-    )
-    pictures = []
-    for layer, scale in ((mel, _PER_NEPER), (mfcc, 1.0)):
-        values = keras.ops.convert_to_numpy(layer(batch)) * scale
-        pictures.append([row[:count].T for row, count in zip(values, frames, strict=True)])
-    return tuple(pictures)
-
-
-def mfcc_settings(recipe: Recipe) -> MFCCSettings:
-    """Return the recipe's own MFCC settings, or the tutorial's at the recipe's rate."""
-    if isinstance(recipe.front_end, MFCCSettings):
-        return recipe.front_end
-    frame, hop = recipe.windowing.rate // 40, recipe.windowing.rate // 100
-    return MFCCSettings(frame=frame, hop=hop, nfft=1 << (frame - 1).bit_length())
-
-
-def filter_bank_plot(
-    name: str, decibels: np.ndarray, recipe: Recipe
-) -> tuple[Plot, tuple[str, str]]:
-    """Draw the energies of the mel bands `(bands, frames)`, relative to the highest of them."""
-    bands = len(decibels)
-    top = float(decibels.max())
-    nyquist = recipe.windowing.rate / 2
-    ticks = tuple(
-        (float(htk_mel(hertz) / htk_mel(nyquist)) * (bands + 1) - 0.5, f"{hertz:,}")
-        for hertz in (200, 500, 1000, 2000, 4000, 8000, 16000)
-        if hertz < 0.9 * nyquist
-    )
-    return Plot(
-        alt=f"Filter bank of {name}: energy in {bands} mel bands over time.",
-        x=_picture_time(decibels, recipe),
-        y=Axis("Centre of the band (Hz)", 0, bands, ticks),
-        image=heat_uri(decibels, top - _PICTURE_DECIBELS, top),
-    )
-
-
-def mfcc_plot(name: str, picture: np.ndarray, recipe: Recipe, *, scale: tuple) -> Plot:
-    """Draw MFCC `(coefficients, frames)`; `scale` is the values of darkest and brightest."""
-    rows = len(picture)
-    return Plot(
-        alt=f"MFCC of {name}: {rows} coefficients over time.",
-        x=_picture_time(picture, recipe),
-        y=Axis("Coefficient", -0.5, rows - 0.5, tuple((i, str(i)) for i in range(0, rows, 4))),
-        image=heat_uri(picture, *scale),
-    )
+    kind = Path(path).suffix.lower()
+    if kind not in (".png", ".svg"):
+        raise InvalidArgument(f"`path` of a picture must end in .png or .svg. Got '{path}'.")
+    height = 0.34 * len(rows) + 1.15
+    figure = Figure(figsize=(9.6, height), dpi=150, facecolor=_PAPER)
+    axes = figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
+    axes.set_xlim(0, 9.6)
+    axes.set_ylim(height, 0)
+    title = plural(sum(row.parameters for row in rows), "parameter")
+    axes.text(0.4, 0.42, title, fontsize=15, fontweight="bold", color=_INK)
+    # Left edges of the columns, but for that of the parameters, whose right edge it is.
+    layer, sort, output, parameters, share = 0.4, 2.1, 3.9, 6.2, 6.5
+    small = {"fontsize": 9, "color": _SOFT}
+    axes.text(layer, 0.8, "Layer", **small)
+    axes.text(sort, 0.8, "Kind", **small)
+    axes.text(output, 0.8, "Output", **small)
+    axes.text(parameters, 0.8, "Parameters", ha="right", **small)
+    axes.text(share, 0.8, "Share of all", **small)
+    largest = max((row.share for row in rows), default=0.0)
+    for number, row in enumerate(rows):
+        y, strong = 1.1 + 0.34 * number, 0 < row.share == largest
+        weight = "bold" if strong else "normal"
+        shape = " × ".join(map(str, row.output_shape))
+        middle = {"va": "center_baseline", "fontsize": 10}
+        axes.axhline(y - 0.17, layer / 9.6, 9.2 / 9.6, color=_LINE, lw=0.7)
+        axes.text(layer, y, shorten(row.name, 18), color=_INK, **middle)
+        axes.text(sort, y, shorten(row.kind, 18), color=_SOFT, **middle)
+        axes.text(output, y, shape, color=_SOFT, **middle)
+        axes.text(
+            parameters,
+            y,
+            f"{row.parameters:,}",
+            color=_INK,
+            ha="right",
+            fontweight=weight,
+            **middle,
+        )
+        if row.parameters:
+            length = 1.95 * row.share
+            colour = _BLUE if strong else _PALE_BLUE
+            axes.barh(y, length, height=0.17, left=share, color=colour)
+            beside = {**small, "va": "center_baseline", "fontweight": weight}
+            axes.text(share + 0.1 + length, y, percent(row.share), **beside)
+    metadata = {"Date": None} if kind == ".svg" else None
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=kind[1:], metadata=metadata, facecolor=_PAPER)
 
 
 def heat_uri(picture: np.ndarray, low: float, high: float) -> str:
-    """Colour a picture, its first row at the bottom, one pixel a value; a PNG in a `data:` URI."""
-    shades = np.clip((picture[::-1] - low) / max(high - low, 1e-6) * 256, 0, 255).astype(np.uint8)
-    return f"data:image/png;base64,{base64.b64encode(_png(shades)).decode('ascii')}"
+    """Colour a picture as a PNG with a palette, in a `data:` URI: a third of one with full colours.
 
-
-def colour_scale() -> str:
-    """CSS gradient from the darkest to the brightest colour of the pictures."""
-    colours = matplotlib.colormaps[_COLOURS](np.linspace(0, 1, 9), bytes=True)[:, :3]
-    return f"linear-gradient(90deg, {', '.join(f'rgb({r} {g} {b})' for r, g, b in colours)})"
-
-
-def _png(shades: np.ndarray) -> bytes:
-    """Encode uint8 `(rows, columns)` as a PNG with a palette: a third of one with full colours.
+    Args:
+        picture: float `(rows, columns)`, one pixel a value, the first row at the bottom.
+        low, high: the values of the darkest and of the brightest colour.
 
     Source: W3C, "Portable Network Graphics (PNG) Specification (Second Edition)" (2003).
     """
+    shades = np.clip((picture[::-1] - low) / max(high - low, 1e-6) * 256, 0, 255).astype(np.uint8)
     rows, columns = shades.shape
     palette = matplotlib.colormaps[_COLOURS](np.arange(256), bytes=True)[:, :3]
     # Every row begins with the number of its filter, 0 for none.
@@ -215,54 +155,14 @@ def _png(shades: np.ndarray) -> bytes:
         (b"IDAT", zlib.compress(pixels, 9)),
         (b"IEND", b""),
     )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     )
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def _amplitude_axis(peak: float) -> Axis:
-    """Axis with room for a peak, the same up and down."""
-    high = round_up(max(peak, 1e-6))
-    title, times = (
-        ("Amplitude (full scale = 1)", 1)
-        if high > 0.01
-        else ("Amplitude (thousandths of full scale)", 1000)
-    )
-    text = f"{high * times:g}"
-    return Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
-
-
-def _picture_time(picture: np.ndarray, recipe: Recipe) -> Axis:
-    return time_axis(picture.shape[1] * mfcc_settings(recipe).hop / recipe.windowing.rate)
-
-
-def _hertz_ticks(nyquist: float) -> tuple[tuple[float, str], ...]:
-    names = {50: "50", 200: "200", 1000: "1,000", 5000: "5,000", 20000: "20,000"}
-    return tuple((float(hertz), text) for hertz, text in names.items() if hertz < nyquist)
-
-
-def _shown_runs(cleaned: Cleaned) -> np.ndarray:
-    """Kept stretches, those joined that no one could tell apart in the plot."""
-    if len(cleaned.runs) < 2:
-        return cleaned.runs
-    gap = cleaned.runs[1:, 0] - cleaned.runs[:-1, 1] > cleaned.samples / _COLUMNS
-    starts = cleaned.runs[np.concatenate([[True], gap]), 0]
-    ends = cleaned.runs[np.concatenate([gap, [True]]), 1]
-    return np.stack([starts, ends], axis=1)
-
-
-def _wave(waveform: np.ndarray, level: Axis, is_kept: np.ndarray) -> tuple[Path, ...]:
-    """Lowest and highest sample of each column, as areas of kept and of cut columns."""
-    columns = min(_COLUMNS, len(waveform))
-    starts = np.linspace(0, len(waveform), columns, endpoint=False).astype(np.int64)
-    low = level.place(np.minimum.reduceat(waveform, starts))
-    high = level.place(np.maximum.reduceat(waveform, starts))
-    kept = np.maximum.reduceat(is_kept, starts) > 0
-    turns = np.flatnonzero(np.diff(kept)) + 1
-    areas: dict[bool, list[str]] = {False: [], True: []}
-    for first, last in zip([0, *turns], [*turns, columns], strict=True):
-        area = band(low[first:last], high[first:last], first=first, columns=columns)
-        areas[bool(kept[first])].append(area)
-    styles = {False: "wave-cut", True: "wave-kept"}
-    return tuple(Path(styles[key], "".join(parts)) for key, parts in areas.items() if parts)
+def colour_scale() -> str:
+    """CSS gradient from the darkest to the brightest colour of the heat maps."""
+    colours = matplotlib.colormaps[_COLOURS](np.linspace(0, 1, 9), bytes=True)[:, :3]
+    return f"linear-gradient(90deg, {', '.join(f'rgb({r} {g} {b})' for r, g, b in colours)})"

@@ -1,192 +1,141 @@
-"""The journal of a sorted library: what will be done and what was, a line of JSON each.
+"""The journal of a sorted library: what will be done and what was done, one line of JSON each.
 
-Lines by their `line`:
+The field `line` of a line says what it is:
 
     run      a command begins: version, mode, source, model, options
     folder   a folder that is about to be made
-    plan     a file that is about to be placed: number `n`, `path`, `to`, how, and the prediction
-    done     the plan `n` is carried out, and on disk for good
-    dropped  the plan `n` is given up; nothing of it is left
-    failed   a file that could not be used, with the prediction and why
+    plan     a file that is about to be placed
+    done     plan `n` was carried out, and is on disk for good
+    dropped  plan `n` was given up; after `done`: undo takes its file back
+    failed   a file that could not be used, and why
     table    a table that is about to be written, with its SHA-256
-    undo     taking back has begun
+    undo     undo begins
+    found    undo has found the file of plan `n`, which was moved by hand, at `to`
 
-A plan without `done` or `dropped` is where a run was interrupted.
+A plan with neither `done` nor `dropped` is where a run was interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import mmap
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from timbrel.errors import FULL, DataError, InvalidArgument, OutputError
-from timbrel.files import take_lock
+from timbrel.files import replacing, take_lock
 
 VERSION = 1
 
 
-@dataclass
-class State:
-    """What a journal says, in little memory.
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """A file that was placed, or was about to be: how, and the prediction.
 
     Attributes:
-        runs: all commands, in their order.
-        placed: hashes of the sources (folder, path) that were linked or copied.
-        pending: plans that were interrupted, with the run that each belongs to.
-        done: files that were placed.
-        tables: SHA-256 of every table that was written, by name.
+        run: the line of its run.
+        n: its number.
+        path: the file, relative to the library, joined with `/`.
+        to: its new place, relative to the folder of the sorted library, joined with `/`.
+        kind: "link"; "copy"; "rename" for a move within one file system; "replace" for a move by
+            copying: to another file system, or because a label was written into the file.
+        text: what a link holds.
+        size, sha256: of the file that was placed; not of a link. Journals of older versions have no
+            `size`, and no `sha256` of "rename".
+        original: SHA-256 of the source of "replace".
+        delta: leads back to the source of "replace", where that is another file.
+        label, predicted, probability, accepted, seconds: the prediction.
+        done: whether it was carried out.
+        undone: whether undo has begun to take it back.
+        found: where undo found the file, if it was moved by hand; as `to`.
+    """
+
+    run: dict
+    n: int
+    path: str
+    to: str
+    kind: str
+    text: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    original: str | None = None
+    delta: str | None = None
+    label: str
+    predicted: str | None
+    probability: float | None
+    accepted: bool
+    seconds: float
+    done: bool = False
+    undone: bool = False
+    found: str | None = None
+
+    @property
+    def source(self) -> Path:
+        """Where the file was in the library."""
+        return Path(self.run["source"], self.path)
+
+    @property
+    def name(self) -> str:
+        """The file as the user would name it."""
+        return f"{self.run['typed'].rstrip('/')}/{self.path}"
+
+    @property
+    def moved(self) -> bool:
+        """Whether the file itself is moved, and not copied or linked to."""
+        return self.kind in ("rename", "replace")
+
+    def line(self) -> dict:
+        """Its line in a journal."""
+        values = {key: getattr(self, key) for key in _IN_LINE}
+        empty = {key for key in _OF_SOME_KINDS if values[key] is None}
+        return {"line": "plan"} | {key: values[key] for key in _IN_LINE if key not in empty}
+
+
+_IN_LINE = [
+    item.name for item in fields(Plan) if item.name not in ("run", "done", "undone", "found")
+]
+_OF_SOME_KINDS = ("text", "size", "sha256", "original", "delta")
+
+
+@dataclass
+class Journal:
+    """What a journal says; lines can be added while it is `opened`.
+
+    Attributes:
+        path: the file.
+        runs: the lines of all runs, in their order.
+        plans: files that were placed or were about to be, by the number of the plan.
         next: number of the next plan.
-        undo: whether taking back has begun.
+        folders: folders that were made, relative to that of the journal.
+        failed: lines of the files that could not be used, each with its `run`.
+        tables: SHA-256 of each table that was written, by name.
+        undo: whether undo has begun.
         damaged: numbers of the lines that cannot be read.
     """
 
+    path: Path
     runs: list[dict] = field(default_factory=list)
-    placed: set[int] = field(default_factory=set)
-    pending: dict[int, tuple[dict, dict]] = field(default_factory=dict)
-    done: int = 0
-    tables: dict[str, set[str]] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
     next: int = 0
+    folders: list[str] = field(default_factory=list)
+    failed: list[dict] = field(default_factory=list)
+    tables: dict[str, set[str]] = field(default_factory=dict)
     undo: bool = False
     damaged: list[int] = field(default_factory=list)
-
-    def knows(self, source: str, path: str) -> bool:
-        """Whether a file was linked or copied before."""
-        return hash((source, path)) in self.placed
-
-
-def read_lines(path: Path, damaged: list[int] | None = None) -> Iterator[dict]:
-    """The lines of a journal, in their order.
-
-    The last line may have been cut off by an interruption; it is passed over, as is what cannot be
-    read.
-
-    Args:
-        path: the journal.
-        damaged: receives the number of each line but the last that cannot be read.
-
-    Raises:
-        DataError: there is no such file, it is not a journal, or of a newer version.
-    """
-    try:
-        with open(path, "rb") as file:
-            for number, text in enumerate(file, 1):
-                row = _parsed(text)
-                if number == 1 and not _torn_first(text):
-                    _check_first(path, row)
-                if row is not None:
-                    yield row
-                elif text.endswith(b"\n") and damaged is not None:
-                    damaged.append(number)
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-
-
-def _parsed(text: bytes) -> dict | None:
-    try:
-        row = json.loads(text)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and "line" in row else None
-
-
-def _torn_first(text: bytes) -> bool:
-    """Whether a journal was cut off while its first line was written."""
-    begin = b'{"line":"run"'
-    whole = text.endswith(b"\n") or bool(text.strip(b"\0"))
-    return not whole or (not text.endswith(b"\n") and begin.startswith(text[: len(begin)]))
-
-
-def _check_first(path: Path, row: dict | None) -> None:
-    if row is None or row.get("line") != "run" or "version" not in row:
-        raise DataError(f"'{path}' is not a journal of timbrel tag.")
-    if row["version"] > VERSION:
-        raise DataError(
-            f"'{path}' was written by a newer Timbrel (journal version {row['version']}; this one "
-            f"knows {VERSION}). Install that one to go on."
-        )
-
-
-def settled(lines: Iterable[dict]) -> Iterator[tuple[dict, dict, str]]:
-    """Each plan that came to an end, with its run and "done", "dropped" or "pending"."""
-    run: dict = {}
-    open_plans: dict[int, tuple[dict, dict]] = {}
-    for row in lines:
-        kind = row["line"]
-        if kind == "run":
-            run = row
-        elif kind == "plan":
-            open_plans[row["n"]] = (run, row)
-        elif kind in ("done", "dropped") and row["n"] in open_plans:
-            yield (*open_plans.pop(row["n"]), kind)
-    for pair in open_plans.values():
-        yield (*pair, "pending")
-
-
-def read_state(path: Path) -> State:
-    """Read a journal once, from beginning to end.
-
-    Raises:
-        DataError: it cannot be read at all.
-    """
-    state = State()
-
-    def noted() -> Iterator[dict]:
-        for row in read_lines(path, state.damaged):
-            if row["line"] == "run":
-                state.runs.append(row)
-            elif row["line"] == "plan":
-                state.next = max(state.next, row["n"] + 1)
-            elif row["line"] == "table":
-                state.tables.setdefault(row["name"], set()).add(row["sha256"])
-            state.undo = state.undo or row["line"] == "undo"
-            yield row
-
-    for run, plan, how in settled(noted()):
-        if how == "pending":
-            state.pending[plan["n"]] = (run, plan)
-        state.done += how == "done"
-        # A file that is found where one was moved away is another.
-        if how == "done" and run["mode"] != "move":
-            state.placed.add(hash((run["source"], plan["path"])))
-    return state
-
-
-class Journal:
-    """A journal that is written to, by this process alone.
-
-    Args:
-        path: the file; made if there is none.
-
-    Raises:
-        InvalidArgument: another process writes to it.
-        OutputError: it cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        try:
-            _lock(self._file, path)
-            self._size = _cut_torn_line(self._file)
-        except BaseException:
-            self.close()
-            raise
+    _file: int = -1
+    _size: int = 0
 
     def write(self, rows: Iterable[dict], *, sync: bool = True) -> None:
-        """Add lines, all of them or none; with `sync` they outlast a power cut.
+        """Add lines, all of them or none; with `sync` they survive a power cut.
 
         Raises:
             OutputError: they cannot be written.
         """
-        # ASCII: names that are no text, and no half of a character at a cut.
-        text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode()
+        text = _lines(rows)
         try:
             left = memoryview(text)
             while left:
@@ -199,11 +148,123 @@ class Journal:
             raise cannot_write(self.path, error) from error
         self._size += len(text)
 
-    def close(self) -> None:
-        """Let others write."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+    def keep(self, plans: Iterable[Plan]) -> None:
+        """Replace the file by a journal of nothing but some plans that were carried out.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        rows = [{"line": "folder", "name": name} for name in self.folders]
+        for name, sums in self.tables.items():
+            rows += ({"line": "table", "name": name, "sha256": sha256} for sha256 in sums)
+        with replacing(self.path) as partial, open(partial, "wb") as file:
+            for number, run in enumerate(self.runs):
+                file.write(_lines([{"line": "run"} | run]))
+                file.write(_lines(rows if number == 0 else []))
+                for plan in plans:
+                    if plan.run is run:
+                        file.write(_lines([plan.line(), {"line": "done", "n": plan.n}]))
+
+
+def _lines(rows: Iterable[dict]) -> bytes:
+    # ASCII: file names that are not valid text can be written, and no character is cut in two.
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode("ascii")
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal. The last line may have been cut off by an interruption.
+
+    Raises:
+        DataError: there is no such file, it is not a journal, or of a newer version.
+    """
+    journal = Journal(path)
+    begin = b'{"line":"run"'
+    try:
+        with open(path, "rb") as file:
+            for number, text in enumerate(file, 1):
+                whole = text.endswith(b"\n")
+                try:
+                    row = json.loads(text)
+                    line = row.pop("line")
+                except (ValueError, LookupError, TypeError, AttributeError):
+                    row, line = {}, "damaged"
+                # The very first line may be cut off, too, or zeros after a power cut.
+                if number == 1 and (
+                    whole or (text.strip(b"\0") and not begin.startswith(text[: len(begin)]))
+                ):
+                    if line != "run" or "version" not in row:
+                        raise DataError(f"'{path}' is not a journal of timbrel tag.")
+                    if row["version"] > VERSION:
+                        raise DataError(
+                            f"'{path}' was written by a newer Timbrel (journal version "
+                            f"{row['version']}; this one knows {VERSION}). Install that one to go "
+                            "on."
+                        )
+                if line != "damaged":
+                    _add(journal, line, row)
+                elif whole:
+                    journal.damaged.append(number)
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+    return journal
+
+
+def _add(journal: Journal, line: str, row: dict) -> None:
+    """Add what a line says; of plans that were given up, only the number is kept."""
+    if line == "run":
+        journal.runs.append(row)
+    elif line == "plan":
+        known = {key: row[key] for key in _IN_LINE if key in row}
+        journal.plans[row["n"]] = Plan(run=journal.runs[-1], **known)
+        journal.next = max(journal.next, row["n"] + 1)
+    elif line == "folder":
+        journal.folders.append(row["name"])
+    elif line == "failed":
+        journal.failed.append({"run": journal.runs[-1]} | row)
+    elif line == "table":
+        journal.tables.setdefault(row["name"], set()).add(row["sha256"])
+    elif line == "undo":
+        journal.undo = True
+    elif line in ("done", "dropped", "found") and row["n"] in journal.plans:
+        plan = journal.plans[row["n"]]
+        if line == "done":
+            plan.done = True
+        elif line == "found":
+            plan.found = row["to"]
+        elif plan.done:
+            plan.undone = True
+        else:
+            del journal.plans[row["n"]]
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Journal]:
+    """Open a journal for writing, by this process alone; it is made if there is none.
+
+    Raises:
+        InvalidArgument: another process writes to it.
+        OutputError: it cannot be written.
+        DataError: as for `read_journal`.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        if not take_lock(file):
+            raise InvalidArgument(
+                f"Another timbrel tag is at work on '{path.parent}'. Wait for it to end."
+            )
+        journal = read_journal(path)
+        journal._file = file
+        if os.fstat(file).st_size:  # Remove what an interruption left of a last line.
+            with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as text:
+                journal._size = text.rfind(b"\n") + 1
+            os.ftruncate(file, journal._size)
+            os.lseek(file, journal._size, os.SEEK_SET)
+        yield journal
+    finally:
+        os.close(file)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -216,28 +277,3 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"Cannot write {path}: no permission. Choose another folder with `to`.")
     return OutputError.of(path, error)
-
-
-def _lock(file: int, path: Path) -> None:
-    """Keep other processes from writing."""
-    if not take_lock(file):
-        raise InvalidArgument(
-            f"Another timbrel tag is at work on '{path.parent}'. Wait for it to end."
-        )
-
-
-def _cut_torn_line(file: int) -> int:
-    """Remove what an interruption left of a last line; return the length."""
-    size = end = os.lseek(file, 0, os.SEEK_END)
-    while end:
-        start = max(0, end - (1 << 16))
-        os.lseek(file, start, os.SEEK_SET)
-        found = os.read(file, end - start).rfind(b"\n")
-        if found >= 0:
-            end = start + found + 1
-            break
-        end = start
-    if end < size:
-        os.ftruncate(file, end)
-    os.lseek(file, end, os.SEEK_SET)
-    return end

@@ -1,15 +1,18 @@
-"""Names of folders and files that every file system can hold, none of them twice."""
+"""Where files go: names that every file system can hold, none of them twice."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from timbrel.files import folded
+from timbrel.inference.prediction import Prediction
 
-# What the model will not vouch for goes here, whatever the classes are called.
+# Where the model answers "unknown", whatever the classes are called.
 UNSURE = "unsure"
 TABLE = "tags.csv"
 JOURNAL = "timbrel-tag.jsonl"
@@ -23,9 +26,9 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", flags=re.IGNORECA
 
 
 def folder_names(labels: Iterable[str]) -> dict[str, str]:
-    """A folder name for each class: its label, as far as file systems allow.
+    """Name a folder for each class: its label, as far as file systems allow.
 
-    What no name may hold becomes `_`. Labels that some file system would take for the same, or for
+    Forbidden characters become `_`. Labels that some file system would take for the same, or for
     one of the names that are used otherwise (`unsure`, `tags.csv`, …), are numbered: `unsure (2)`.
 
     Args:
@@ -34,76 +37,64 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
     taken = {folded(name) for name in (UNSURE, TABLE, JOURNAL, STAGING)}
     names = {}
     for label in dict.fromkeys(labels):
-        whole, number = _possible(label), 1
-        name = _shortened(whole, "")
-        while folded(name) in taken:
-            number += 1
-            name = _shortened(whole, f" ({number})")
-        taken.add(folded(name))
-        names[label] = name
+        name = _FORBIDDEN.sub("_", label).rstrip(". ").lstrip(" ")
+        if name.startswith("."):  # Hidden, or not a folder of its own.
+            name = f"_{name[1:]}"
+        if not name or _DEVICES.fullmatch(name):
+            name += "_"
+        free = (numbered(name, "", number) for number in count(1))
+        names[label] = next(found for found in free if folded(found) not in taken)
+        taken.add(folded(names[label]))
     return names
 
 
-class FreeNames:
-    """Gives every file a name that no other has in its folder: `a.wav`, `a (2).wav`, ….
-
-    Two names are the same if some usual file system would say so: case and the way in which
-    accents are composed do not tell them apart. What is on disk is read once for each folder, and
-    of every name a number is kept.
-
-    Args:
-        out: the folder in which all folders lie.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._looked_in: set[str] = set()
-        # Numbers instead of names, for the sake of memory: should two names ever share one, a
-        # file is numbered that need not be.
-        self._taken: set[int] = set()
-        self._next: dict[int, int] = {}
-
-    def take(self, folder: str, name: str) -> str:
-        """The first free name in a folder (relative to `out`, joined with `/`)."""
-        self._look_in(folder)
-        stem, extension = os.path.splitext(name)
-        wanted = _key(folder, name)
-        number = self._next.get(wanted, 1)
-        while True:
-            ending = extension if number == 1 else f" ({number}){extension}"
-            found = name if number == 1 else _shortened(stem, ending)
-            number += 1
-            if _key(folder, found) not in self._taken:
-                break
-        if number > 2:
-            self._next[wanted] = number
-        self._taken.add(_key(folder, found))
-        return found
-
-    def _look_in(self, folder: str) -> None:
-        if folder in self._looked_in:
-            return
-        self._looked_in.add(folder)
-        try:
-            with os.scandir(self._out / folder) as entries:
-                self._taken.update(_key(folder, entry.name) for entry in entries)
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # Nothing is taken; whether the folder can be made shows when it is.
-
-
-def _key(folder: str, name: str) -> int:
-    return hash(folded(f"{folder}/{name}"))
-
-
-def _possible(label: str) -> str:
-    name = _FORBIDDEN.sub("_", label).rstrip(". ").lstrip(" ")
-    if name.startswith("."):  # Hidden, or not a folder of its own.
-        name = f"_{name[1:]}"
-    return f"{name}_" if not name or _DEVICES.fullmatch(name) else name
-
-
-def _shortened(stem: str, ending: str) -> str:
-    room = _LONGEST - len(os.fsencode(ending))
-    while len(os.fsencode(stem)) > room:
+def numbered(stem: str, extension: str, number: int) -> str:
+    """`a.wav`, `a (2).wav`, …; the stem is cut where the name would be too long."""
+    ending = extension if number == 1 else f" ({number}){extension}"
+    while len(os.fsencode(stem + ending)) > _LONGEST:
         stem = stem[:-1]
     return stem + ending
+
+
+class Places:
+    """Gives each file a place of its own: a folder, and a name that no other has in it.
+
+    Two names are the same if some usual file system would say so: case and the way in which
+    accents are composed do not tell them apart. What is on disk is read once for each folder.
+
+    Args:
+        out: the folder of the sorted library.
+        labels: the classes.
+        keep_folders: keep the sub-folders of the library below each class folder.
+
+    Attributes:
+        folders: the folder of each class.
+    """
+
+    def __init__(self, out: Path, labels: Iterable[str], *, keep_folders: bool) -> None:
+        self.folders = folder_names(labels)
+        self._out, self._keep_folders = out, keep_folders
+        self._listed: set[str] = set()
+        # Every name that is taken, and the number to try next for another file of that name.
+        self._taken: dict[str, int] = {}
+
+    def take(self, path: str, prediction: Prediction) -> str:
+        """A place for a file of the library, relative to `out`, joined with `/`."""
+        folder = self.folders[prediction.label] if prediction.accepted else UNSURE
+        parent, _, name = path.rpartition("/")
+        if self._keep_folders and parent:
+            folder = f"{folder}/{parent}"
+        if folder not in self._listed:
+            self._listed.add(folder)
+            # Whether a folder can be made where there is a file shows when it is made.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                for there in os.listdir(self._out / folder):
+                    self._taken.setdefault(folded(f"{folder}/{there}"), 2)
+        stem, extension = os.path.splitext(name)
+        wanted = folded(f"{folder}/{name}")
+        number = self._taken.get(wanted, 1)
+        while folded(place := f"{folder}/{numbered(stem, extension, number)}") in self._taken:
+            number += 1
+        self._taken.setdefault(folded(place), 2)
+        self._taken[wanted] = number + 1
+        return place

@@ -1,198 +1,240 @@
 """Sort files into a folder for each class, in batches: journal, act, journal.
 
 A batch is written to the journal as planned and is on disk before the first file of it is touched;
-it is written as done when all of it is on disk. Copies are made aside first, so that a file appears
-under its name only when it is whole.
+it is written as done when all of it is on disk. Copies are made in a staging folder first, so that
+a file appears under its name only when it is whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from timbrel.audio.reading import NO_FILE
-from timbrel.errors import FULL, OutputError
+from timbrel.errors import FULL, DataError, InvalidArgument, OutputError
+from timbrel.inference.formats import cell, csv_line
 from timbrel.inference.prediction import Prediction
-from timbrel.tagging.acts import (
-    can_rename,
-    carry_out,
+from timbrel.tagging.journal import VERSION, Journal, Plan, cannot_write, opened, read_journal
+from timbrel.tagging.labels import Labeller, NotLabelled, apply_delta, make_delta
+from timbrel.tagging.moves import (
+    clear,
     copy_times,
     copy_whole,
     link_text,
-    remove_source,
+    reason,
+    rename_new,
+    settle,
     sha256_of,
     sync,
 )
-from timbrel.tagging.delta import leads_back, make_delta
-from timbrel.tagging.journal import Journal, cannot_write
-from timbrel.tagging.labelling import Labeller, NotLabelled
-from timbrel.tagging.names import UNSURE, FreeNames, folder_names
+from timbrel.tagging.names import JOURNAL, STAGING, TABLE, Places, numbered
 
 MODES = ("link", "copy", "move")
 
-# Files, seconds and bytes of copies after which a batch is carried out.
-_FILES, _SECONDS, _BYTES = 256, 1.0, 256 << 20
+# Files and seconds after which a batch is carried out.
+_FILES, _SECONDS = 256, 1.0
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 _CHANGED = "it changed while it was read; run the command again"
 
-PREDICTED = ("label", "predicted", "probability", "accepted", "seconds")
+_PREDICTED = ("label", "predicted", "probability", "accepted", "seconds")
 
-
-@dataclass(frozen=True)
-class Placed:
-    """A file and where it went.
-
-    Attributes:
-        prediction: what the model says of it, or why it could not be used.
-        to: its new place, relative to the folder of the sorted library, joined with `/`; None
-            where it stayed.
-        note: what is worth knowing, if anything.
-    """
-
-    prediction: Prediction
-    to: str | None = None
-    note: str | None = None
-
-
-class Places:
-    """Chooses the place of each file.
-
-    Args:
-        out: the folder of the sorted library.
-        labels: the classes.
-        keep_folders: keep the sub-folders below each class folder.
-
-    Attributes:
-        folders: the folder of each class.
-    """
-
-    def __init__(self, out: Path, labels: list[str], *, keep_folders: bool) -> None:
-        self.folders = folder_names(labels)
-        self._keep_folders = keep_folders
-        self._free = FreeNames(out)
-
-    def take(self, path: str, prediction: Prediction) -> str:
-        """A place for a file, relative to `out`; nobody else is given the same."""
-        folder = self.folders[prediction.label] if prediction.accepted else UNSURE
-        parent, _, name = path.rpartition("/")
-        if self._keep_folders and parent:
-            folder = f"{folder}/{parent}"
-        return f"{folder}/{self._free.take(folder, name)}"
+# What two runs that sort the same library into the same folder must have in common.
+_SETTINGS = {
+    "mode": "another way of placing",
+    "model": "another model",
+    "threshold": "another threshold",
+    "keep_folders": "another choice of `keep_folders`",
+    "write_tags": "another choice of `write_tags`",
+}
 
 
 @dataclass
-class _Item:
-    """A file of a batch, from its prediction to its place."""
+class Item:
+    """A file of the library, from its prediction to its place.
+
+    Attributes:
+        path: the file, relative to the library, joined with `/`.
+        prediction: what the model says of it, or why it could not be used or placed.
+        to: its new place, relative to the folder of the sorted library, joined with `/`; None
+            where it stayed.
+        note: what is worth knowing, if anything.
+        place: where it is about to be placed.
+        plan: how.
+        staged: the copy that will be renamed to its place, if any.
+        seen: size and time of change (ns) of the file before it was copied.
+    """
 
     path: str
     prediction: Prediction
-    plan: dict = field(default_factory=dict)
-    staged: Path | None = None
-    seen: tuple[int, int] | None = None
+    to: str | None = None
     note: str | None = None
-    state: str = "waiting"
+    place: str | None = None
+    plan: Plan = field(init=False)
+    staged: Path | None = None
+    seen: tuple[int, int] = (0, 0)
 
-    def fail(self, error: OSError) -> None:
-        """Leave the file where it is."""
-        self.state = "failed"
-        self.prediction = Prediction(path=self.prediction.path, error=reason(error))
 
-    @property
-    def placed(self) -> Placed:
-        """How it ended."""
-        return Placed(self.prediction, self.plan["to"] if self.state == "done" else None, self.note)
+def read_before(out: Path, run: dict) -> Journal:
+    """Read the journal in `out`, if there is one, and check that this run may go on there.
+
+    Args:
+        out: the folder of the sorted library.
+        run: the run line of the journal, without `line`, `version` and `made`.
+
+    Raises:
+        DataError: the journal cannot be read, or undo has begun.
+        InvalidArgument: the same folder was sorted into `out` in another way.
+    """
+    path = out / JOURNAL
+    journal = read_journal(path) if path.exists() else Journal(path)
+    if journal.undo:
+        raise DataError(
+            f"'{out}' is half taken back. End that first: timbrel tag --undo \"{path}\""
+        )
+    for old in journal.runs:
+        differs = [text for key, text in _SETTINGS.items() if old[key] != run[key]]
+        if old["source"] == run["source"] and differs:
+            raise InvalidArgument(
+                f"'{run['typed']}' was sorted into '{out}' before, with {differs[0]}. Choose "
+                f'another folder with `to`, or take that back first: timbrel tag --undo "{path}"'
+            )
+    return journal
+
+
+@contextlib.contextmanager
+def sorting(
+    out: Path, run: dict, places: Places, labeller: Labeller | None = None
+) -> Iterator[Sorter]:
+    """Open a sorted library, or make it; what an interrupted run left unfinished is taken back.
+
+    Args:
+        out: its folder.
+        run: as for `read_before`.
+        places: where each file goes.
+        labeller: writes labels into the files; None for files as they are.
+
+    Raises:
+        DataError, InvalidArgument: as for `read_before`, or another process is at work on it.
+        OutputError: it cannot be written.
+    """
+    read_before(out, run)
+    made = next(n for n, folder in enumerate((out, *out.parents)) if os.path.lexists(folder))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"Cannot write {out}: it is a file. Choose another folder.") from error
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    staging = out / STAGING
+    with opened(out / JOURNAL) as journal:
+        read_before(out, run)  # Again, now that no other process writes to it.
+        if not journal.runs and staging.exists():
+            raise OutputError(f"'{staging}' exists, but no journal beside it. Move it away.")
+        try:
+            journal.write([{"line": "run", "version": VERSION, **run, "made": made}])
+            journal.runs.append(run)
+            sync(out)
+            clear(staging)
+            settle(journal, take=True)
+            try:
+                staging.mkdir()
+            except OSError as error:
+                raise cannot_write(staging, error) from error
+            yield Sorter(run, places, labeller, journal)
+            journal.write([])
+        finally:
+            clear(staging)
 
 
 class Sorter:
     """Places files, batch by batch.
 
-    Args:
-        source: the folder that is sorted.
-        out: the folder of the sorted library.
-        places: where each file goes.
-        mode: "link", "copy" or "move".
-        journal: where everything is written down.
-        staging: an empty folder in `out` for copies in the making.
-        labeller: writes labels into the files; None for files as they are.
-        first: number of the first plan.
+    Attributes:
+        journal: where everything is written down; it has been read before this run.
     """
 
     def __init__(
-        self,
-        source: Path,
-        out: Path,
-        places: Places,
-        *,
-        mode: str,
-        journal: Journal,
-        staging: Path,
-        labeller: Labeller | None = None,
-        first: int = 0,
+        self, run: dict, places: Places, labeller: Labeller | None, journal: Journal
     ) -> None:
-        self._source, self._out, self._places = source, out, places
-        self._mode, self._journal, self._staging = mode, journal, staging
-        self._labeller, self._next = labeller, first
-        self._batch: list[_Item] = []
-        self._since, self._bytes = 0.0, 0
+        self.journal, self._out = journal, journal.path.parent
+        self._run, self._source, self._mode = run, Path(run["source"]), run["mode"]
+        self._places, self._labeller = places, labeller
+        self._batch: list[Item] = []
+        self._began = 0.0
         self._folders: set[str] = set()
-        self._said: set[str] = set()
-        self._disk: tuple[Path, bool] | None = None
+        # Devices from which files cannot be renamed into `out`.
+        self._other_devices: set[int] = set()
 
-    def add(self, path: str, prediction: Prediction) -> Iterator[Placed]:
-        """Take a file (relative to `source`); yields what was carried out, when a batch is full.
+    def add(self, path: str, prediction: Prediction) -> list[Item]:
+        """Take a file, relative to the library; returns what was carried out, when a batch is full.
 
         Raises:
             OutputError: nothing more can be written; what was done is in the journal.
         """
         if not self._batch:
-            self._since, self._bytes = time.monotonic(), 0
-        self._batch.append(_Item(path, prediction))
-        if self._mode != "link":
-            file = self._source / path
-            self._bytes += file.stat().st_size if file.is_file() else 0
-        late = time.monotonic() - self._since >= _SECONDS
-        if late or len(self._batch) >= _FILES or self._bytes >= _BYTES:
-            yield from self.finish()
+            self._began = time.monotonic()
+        self._batch.append(Item(path, prediction))
+        full = len(self._batch) >= _FILES or time.monotonic() - self._began >= _SECONDS
+        return self.finish() if full else []
 
-    def finish(self) -> Iterator[Placed]:
+    def finish(self) -> list[Item]:
         """Carry out the batch as far as it got; errors as for `add`."""
         batch, self._batch = self._batch, []
-        for item in batch:
-            if item.prediction.error is not None:
-                item.state = "failed"
-        while waiting := [item for item in batch if item.state == "waiting"]:
-            self._carry_out(waiting)
-        failed = [item for item in batch if item.state == "failed"]
-        self._journal.write(map(_failed_line, failed), sync=False)
-        yield from (item.placed for item in batch)
+        waiting = [item for item in batch if item.prediction.error is None]
+        while waiting:
+            waiting = self._carry_out(waiting)
+        failed = [
+            {"path": item.path, "error": item.prediction.error} for item in batch if not item.to
+        ]
+        self.journal.write(({"line": "failed"} | row for row in failed), sync=False)
+        self.journal.failed += ({"run": self._run} | row for row in failed)
+        return batch
 
-    def _carry_out(self, items: list[_Item]) -> None:
-        """One round; whose place was taken by somebody else meanwhile stays waiting."""
+    def _carry_out(self, items: list[Item]) -> list[Item]:
+        """Place files; returns those that must be tried again, in another place or another way."""
+        planned, again = [], []
         for item in items:
-            self._attempt(item, self._prepare)
-        planned = [item for item in items if item.state == "planned"]
-        folders = [line for item in planned for line in self._new_folders(item.plan["to"])]
-        self._journal.write([*folders, *(item.plan for item in planned)])
+            with self._failing(item):
+                item.plan = self._plan(item)
+                planned.append(item)
+        folders = []
         for item in planned:
-            self._attempt(item, self._act)
-        acted = [item for item in planned if item.state == "acted"]
-        self._sync(acted)
-        for item in acted:
-            self._attempt(item, self._end)
-        if any(item.plan["kind"] == "replace" for item in acted):
-            self._sync(acted)
-        ends = [_end_line(item.plan["n"], done=item.state == "done") for item in planned]
-        self._journal.write(ends, sync=False)
+            for parent in reversed(Path(item.plan.to).parents[:-1]):
+                name = parent.as_posix()
+                if name not in self._folders and not os.path.lexists(self._out / name):
+                    folders.append({"line": "folder", "name": name})
+                self._folders.add(name)
+        self.journal.write([*folders, *(item.plan.line() for item in planned)])
+        changed = set()
+        for item in planned:
+            with self._failing(item):
+                if self._act(item):
+                    item.to = item.plan.to
+                    item.plan.done = True
+                    self.journal.plans[item.plan.n] = item.plan
+                    changed.add((self._out / item.to).parent)
+                    if item.plan.moved:
+                        changed.add(item.plan.source.parent)
+                else:
+                    again.append(item)
+        for folder in sorted(changed):
+            sync(folder)
+        ends = ({"line": "done" if item.to else "dropped", "n": item.plan.n} for item in planned)
+        self.journal.write(ends, sync=False)
+        return again
 
-    def _attempt(self, item: _Item, step: object) -> None:
+    @contextlib.contextmanager
+    def _failing(self, item: Item) -> Iterator[None]:
+        """Leave a file where it is if something cannot be done with it, and others can go on."""
         try:
-            step(item)
+            yield
         except OSError as error:
             if error.errno in FULL:
                 raise cannot_write(self._out, error) from error
@@ -201,83 +243,60 @@ class Sorter:
                     f"'{self._out}' cannot hold symbolic links ({error.strerror}). Use --copy or "
                     "--move."
                 ) from error
-            item.fail(error)
+            item.to = None
+            item.prediction = Prediction(path=item.prediction.path, error=reason(error))
 
-    def _prepare(self, item: _Item) -> None:
-        source = self._source / item.path
-        number, self._next = self._next, self._next + 1
-        how = self._stage(item, source, number)
-        to = self._places.take(item.path, item.prediction)
-        if self._mode == "link":
-            how["text"] = link_text(source, (self._out / to).parent)
-        said = {name: getattr(item.prediction, name) for name in PREDICTED}
-        item.plan = {"line": "plan", "n": number, "path": item.path, "to": to, **how, **said}
-        item.state = "planned"
-
-    def _stage(self, item: _Item, source: Path, number: int) -> dict:
-        """Make what will be renamed to its place, if anything; return how the plan is carried out.
-
-        Raises:
-            OSError: the file cannot be read, or not be moved.
-        """
-        if self._mode == "link":
-            source.lstat()
-            return {"kind": "link"}
-        label = item.prediction.label if self._labeller and item.prediction.accepted else None
-        if self._mode == "move":
-            self._check_movable(source)
-            if label is None and self._can_rename(source):
-                return {"kind": "rename"}
-        item.staged, item.seen = self._staging / f"{number}{source.suffix}", _state(source)
-        original = copy_whole(source, item.staged)
-        made = original if label is None else self._labelled(item, source, label)
-        if self._mode == "copy":
-            return {"kind": "copy", "sha256": made}
-        delta = make_delta(source, item.staged) if made != original else None
-        if delta and not leads_back(delta, item.staged, original):
-            raise OSError(errno.EIO, _CHANGED)
-        return {"kind": "replace", "sha256": made, "original": original, "delta": delta}
-
-    def _labelled(self, item: _Item, source: Path, label: str) -> str:
-        """Write the label into the staged copy, or leave it as it was; return its SHA-256."""
-        item.staged.chmod(0o600)
-        try:
-            self._labeller.write(item.staged, label, original=source)
-        except NotLabelled as error:
-            text = str(error)
-            if not error.of_kind:
-                item.note = f"{item.prediction.path}: {text}"
-            elif text not in self._said:
-                item.note = text
-                self._said.add(text)
-            return copy_whole(source, item.staged)
-        copy_times(source, item.staged)
-        sync(item.staged)
-        return sha256_of(item.staged)
-
-    @staticmethod
-    def _check_movable(source: Path) -> None:
-        if not os.access(source.parent, os.W_OK):
+    def _plan(self, item: Item) -> Plan:
+        """Choose a place, and make what will be renamed to it, if anything."""
+        source, answer = self._source / item.path, item.prediction
+        labeller = self._labeller if answer.accepted else None
+        if self._mode == "move" and not os.access(source.parent, os.W_OK):
             raise OSError(
                 errno.EACCES, "its folder is read-only, so it cannot be moved; --copy copies it"
             )
+        found = source.lstat() if self._mode == "link" else source.stat()
+        item.place = item.place or self._places.take(item.path, answer)
+        plan = Plan(
+            run=self._run,
+            n=self.journal.next,
+            path=item.path,
+            to=item.place,
+            kind=self._mode,
+            **{name: getattr(answer, name) for name in _PREDICTED},
+        )
+        self.journal.next += 1
+        if self._mode == "link":
+            plan.text = link_text(source, (self._out / plan.to).parent)
+        elif self._mode == "move" and labeller is None and found.st_dev not in self._other_devices:
+            plan.kind, plan.size, plan.sha256 = "rename", found.st_size, sha256_of(source)
+        else:
+            staged = item.staged = self._out / STAGING / f"{plan.n}{source.suffix}"
+            item.seen = (found.st_size, found.st_mtime_ns)
+            original = plan.sha256 = copy_whole(source, staged)
+            if labeller is not None:
+                staged.chmod(0o600)
+                try:
+                    labeller.write(staged, plan.label, original=source)
+                    copy_times(source, staged)
+                    sync(staged)
+                    plan.sha256 = sha256_of(staged)
+                except NotLabelled as error:
+                    item.note = str(error) if error.of_kind else f"{answer.path}: {error}"
+                    copy_whole(source, staged)
+            plan.size = staged.stat().st_size
+            if self._mode == "move":
+                plan.kind, plan.original = "replace", original
+                if plan.sha256 != original:
+                    plan.delta = make_delta(source, staged)
+                    digest = hashlib.sha256()
+                    apply_delta(plan.delta, staged, digest.update)
+                    if digest.hexdigest() != original:
+                        raise OSError(errno.EIO, _CHANGED)
+        return plan
 
-    def _can_rename(self, source: Path) -> bool:
-        if self._disk is None or self._disk[0] != source.parent:
-            self._disk = (source.parent, can_rename(source, self._staging))
-        return self._disk[1]
-
-    def _new_folders(self, to: str) -> Iterator[dict]:
-        """A line for each folder that must be made for a file."""
-        for parent in reversed(Path(to).parents[:-1]):
-            name = parent.as_posix()
-            if name not in self._folders:
-                self._folders.add(name)
-                if not os.path.lexists(self._out / parent):
-                    yield {"line": "folder", "name": name}
-
-    def _act(self, item: _Item) -> None:
-        target = self._out / item.plan["to"]
+    def _act(self, item: Item) -> bool:
+        """Do what was planned; False if it must be planned again."""
+        source, target = item.plan.source, self._out / item.plan.to
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -285,46 +304,70 @@ class Sorter:
                 errno.ENOTDIR, f"there is a file where its folder '{target.parent}' should be"
             ) from error
         try:
-            carry_out(item.plan, self._source / item.path, target, staged=item.staged)
-        except FileExistsError:
-            item.state = "waiting"
-            if item.staged is not None:
-                item.staged.unlink(missing_ok=True)
-            return
-        item.state = "acted"
-
-    def _end(self, item: _Item) -> None:
-        source, target = self._source / item.path, self._out / item.plan["to"]
-        if item.plan["kind"] == "replace" and _state(source) != item.seen:
-            target.unlink()
-            raise OSError(errno.EIO, _CHANGED)
-        remove_source(item.plan, source, target)
-        item.state = "done"
-
-    def _sync(self, items: list[_Item]) -> None:
-        folders = {(self._out / item.plan["to"]).parent for item in items}
-        if self._mode == "move":
-            folders |= {(self._source / item.path).parent for item in items}
-        for folder in sorted(folders):
-            sync(folder)
-
-
-def _state(path: Path) -> tuple[int, int]:
-    """What changes when a file does: size and time."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+            if item.plan.kind == "link":
+                os.symlink(item.plan.text, target)
+            else:
+                rename_new(item.staged or source, target)
+        except FileExistsError:  # Somebody else has taken its place since.
+            item.place = None
+            return False
+        except OSError as error:
+            if item.plan.kind != "rename" or error.errno != errno.EXDEV:
+                raise
+            self._other_devices.add(source.stat().st_dev)
+            return False
+        if item.plan.kind == "replace":
+            sync(target.parent)  # The source goes when the copy is on disk for good.
+            try:
+                found = source.stat()
+                if (found.st_size, found.st_mtime_ns) != item.seen:
+                    raise OSError(errno.EIO, _CHANGED)
+                os.unlink(source)
+            except OSError:
+                os.unlink(target)
+                raise
+        return True
 
 
-def _end_line(number: int, *, done: bool) -> dict:
-    return {"line": "done" if done else "dropped", "n": number}
+def write_table(journal: Journal) -> Path:
+    """Write the table of all files that were placed or, in the last run, failed; returns its path.
 
+    A table that somebody else made or changed is left alone; the new one is numbered.
 
-def _failed_line(item: _Item) -> dict:
-    return {"line": "failed", "path": item.path, "error": item.prediction.error}
+    Raises:
+        OutputError: it cannot be written.
+    """
+    out = journal.path.parent
+    partial = out / STAGING / TABLE
+    last = {run["source"]: run for run in journal.runs}
 
+    def rows() -> Iterator[list[str]]:
+        yield ["path", *_PREDICTED, "error", "to"]
+        for plan in journal.plans.values():
+            yield [plan.name, *(cell(getattr(plan, key)) for key in _PREDICTED), "", plan.to]
+        for row in journal.failed:
+            if row["run"] is last[row["run"]["source"]]:
+                name = f"{row['run']['typed'].rstrip('/')}/{row['path']}"
+                yield [name, *("" for _ in _PREDICTED), row["error"], ""]
 
-def reason(error: OSError) -> str:
-    """Why a file could not be placed or taken back, in words."""
-    if error.errno == errno.ENOENT:
-        return NO_FILE
-    return (error.strerror or str(error)).rstrip(".")
+    try:
+        with open(partial, "w", encoding="utf-8", newline="") as stream:
+            stream.writelines(map(csv_line, rows()))
+            stream.flush()
+            os.fsync(stream.fileno())
+        for name, sums in journal.tables.items():
+            target = out / name
+            if target.is_file() and sha256_of(target) in sums:
+                break
+        else:
+            number = 1
+            while os.path.lexists(target := out / numbered("tags", ".csv", number)):
+                number += 1
+        line = {"line": "table", "name": target.name, "sha256": sha256_of(partial)}
+        journal.write([line])
+        os.replace(partial, target)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise cannot_write(out / TABLE, error) from error
+    return target

@@ -1,4 +1,4 @@
-"""What an interrupted training needs to go on as if nothing had happened."""
+"""Save the state of a training after each epoch, to continue it after an interruption."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Checkpoint:
         return self.folder / "state.npz"
 
     @property
-    def _whole_identity(self) -> dict:
+    def _identity_and_backend(self) -> dict:
         return {**self.identity, "backend": keras.backend.backend()}
 
     def save(self, model: keras.Model, history: list[dict], best: list[np.ndarray]) -> None:
@@ -48,9 +48,9 @@ class Checkpoint:
             for number, variable in enumerate(variables)
         }
         arrays |= {f"best_{number}": weight for number, weight in enumerate(best)}
-        said = json.dumps({"identity": self._whole_identity, "history": history})
+        facts = json.dumps({"identity": self._identity_and_backend, "history": history})
         with replacing(self.file) as temporary, open(temporary, "wb") as file:
-            np.savez(file, said=np.array(said), **arrays)
+            np.savez(file, said=np.array(facts), **arrays)
 
     def restore(self, model: keras.Model) -> tuple[list[dict], list[np.ndarray]]:
         """Put the state into a compiled model; return history and best weights, empty if none.
@@ -60,15 +60,15 @@ class Checkpoint:
         """
         try:
             arrays = load_arrays(self.file)
-            said = json.loads(str(arrays.pop("said")))
+            facts = json.loads(str(arrays.pop("said")))
         except FileNotFoundError:
             return [], []
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"The checkpoint {self.file} is damaged. Start again without --resume."
             ) from error
-        for name, value in json.loads(json.dumps(self._whole_identity)).items():
-            if said["identity"].get(name) != value:
+        for name, value in json.loads(json.dumps(self._identity_and_backend)).items():
+            if facts["identity"].get(name) != value:
                 raise ModelError(
                     f"The checkpoint in {self.folder} belongs to a training with another {name}. "
                     "Resume with the same data and options, or start again without --resume."
@@ -77,7 +77,7 @@ class Checkpoint:
         for number, variable in enumerate(variables):
             variable.assign(arrays[f"variable_{number}"])
         kept = sum(name.startswith("best_") for name in arrays)
-        return said["history"], [arrays[f"best_{number}"] for number in range(kept)]
+        return facts["history"], [arrays[f"best_{number}"] for number in range(kept)]
 
     def remove(self) -> None:
         """Remove the file, and its folders where nothing else is in them."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from timbrel.audio.windows import start_step
 from timbrel.errors import InvalidArgument
 
 
@@ -49,26 +50,6 @@ def draw_windows(
     return recording, start
 
 
-def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -> np.ndarray:
-    """Where windows may begin that have sound in them, eight places a window.
-
-    Args:
-        waveform: float32 `(samples,)`.
-        window: length of a window in samples.
-        depth: decibels below the loudest such window down to which one counts; None: all do.
-
-    Returns:
-        First samples, int64 `(k,)`, rising, one at least.
-    """
-    last = max(len(waveform) - window, 0)
-    starts = np.unique(np.append(np.arange(0, last, _step(window)), last))
-    if depth is None:
-        return starts
-    sums = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
-    power = sums[np.minimum(starts + window, len(waveform))] - sums[starts]
-    return starts[power >= power.max() * 10 ** (-depth / 10)]
-
-
 def spread_windows(
     starts: Sequence[np.ndarray], *, window: int, most: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +67,7 @@ def spread_windows(
     Returns:
         Recording and first sample of each window, int64 `(n,)` both.
     """
-    rng, step = np.random.default_rng(seed), _step(window)
+    rng, step = np.random.default_rng(seed), start_step(window)
     found = []
     for places in starts:
         apart = np.diff(places, append=places[-1])
@@ -96,7 +77,3 @@ def spread_windows(
         chosen = rng.integers(0, len(places), count)
         found.append(places[chosen] + (rng.random(count) * apart[chosen]).astype(np.int64))
     return np.repeat(np.arange(len(starts)), list(map(len, found))), np.concatenate(found)
-
-
-def _step(window: int) -> int:
-    return max(window // 8, 1)

@@ -14,37 +14,6 @@ from timbrel.wording import first_names, plain, plural
 
 
 @dataclass(frozen=True, repr=False)
-class NoneOfThese:
-    """Pictures of sounds that belong to no class, to learn from.
-
-    Attributes:
-        pictures: float32 `(n, …)`, as those of `Examples`.
-        beside: int64 `(n,)`, a recording of `Examples` that each shares its group with, or −1.
-    """
-
-    pictures: np.ndarray
-    beside: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __repr__(self) -> str:
-        return f"NoneOfThese(pictures {self.pictures.shape})"
-
-    def select(self, chosen: np.ndarray) -> NoneOfThese:
-        """Return the pictures at a mask or at positions."""
-        return NoneOfThese(self.pictures[chosen], self.beside[chosen])
-
-    def without(self, held_out: np.ndarray) -> NoneOfThese:
-        """Leave out what shares its group with a recording that is held out.
-
-        Args:
-            held_out: bool `(recordings,)`.
-        """
-        return self.select(~(held_out[self.beside] & (self.beside >= 0)))
-
-
-@dataclass(frozen=True, repr=False)
 class Examples:
     """Drawn windows as pictures, ready for `fit`.
 
@@ -56,7 +25,7 @@ class Examples:
         labels: the classes, sorted.
         scale: minimum and maximum that become 0 and 1; the pictures' own by default.
         scales: False for networks that take pictures as the front end gives them.
-        none_of_these: what there is to learn of sounds that belong to no class.
+        background: windows of sounds that belong to no class, to learn from as such.
     """
 
     pictures: np.ndarray
@@ -66,7 +35,7 @@ class Examples:
     labels: tuple[str, ...]
     scale: tuple[float, float] | None = None
     scales: bool = True
-    none_of_these: NoneOfThese | None = None
+    background: Examples | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -112,6 +81,13 @@ class Examples:
         return self.y_flat[np.unique(self.recording, return_index=True)[1]]
 
     @property
+    def background_recordings(self) -> np.ndarray:
+        """The recordings of `background`, int64 `(r,)`, rising."""
+        if self.background is None:
+            return np.empty(0, dtype=np.int64)
+        return np.unique(self.background.recording)
+
+    @property
     def class_weight(self) -> dict[int, float]:
         """Balanced class weights, as `fit` takes them."""
         return balanced_class_weight(self.y_flat)
@@ -121,8 +97,8 @@ class Examples:
         """Sum of which windows these are, in hexadecimal."""
         whole = hashlib.sha256(self.recording.astype(np.int64).tobytes())
         whole.update(self.start.astype(np.int64).tobytes())
-        if self.none_of_these is not None:
-            whole.update(self.none_of_these.pictures.tobytes())
+        if self.background is not None:
+            whole.update(self.background.pictures.tobytes())
         return whole.hexdigest()
 
     def select(self, chosen: np.ndarray) -> Examples:
@@ -154,8 +130,9 @@ class Examples:
         """
         held_out = np.asarray(held_out, dtype=bool)
         train, aside = self.split_windows(held_out[self.recording])
-        if self.none_of_these is not None:
-            train = replace(train, none_of_these=self.none_of_these.without(held_out))
+        if self.background is not None:
+            learned = self.background.select(~held_out[self.background.recording])
+            train = replace(train, background=learned)
         return train, aside
 
     def split_windows(self, aside: np.ndarray) -> tuple[Examples, Examples]:

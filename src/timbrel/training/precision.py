@@ -1,4 +1,4 @@
-"""Which arithmetic the network is trained in."""
+"""Choose the arithmetic that a network is trained in."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from functools import cache
 from pathlib import Path
 
 from timbrel.features.backend import keras
-from timbrel.networks.recipes import CNN, RNN, StatisticsCNN
+from timbrel.networks.network import Network
 
 
-def training_policy(network: CNN | RNN | StatisticsCNN) -> str:
+def training_policy(network: Network) -> str:
     """Keras dtype policy to train with: "mixed_bfloat16" where that is faster, else "float32".
 
-    Matrix units for bfloat16 (Intel AMX) halve the time of an epoch under TensorFlow, whose oneDNN
-    kernels use them for convolutions; elsewhere bfloat16 is emulated, and slower, and small
-    recurrent steps gain nothing. Weights are float32 either way, and scores and exports come from
-    a float32 network with the same weights.
+    Matrix units for bfloat16 (Intel AMX) halve the time of an epoch of convolutions under
+    TensorFlow, whose oneDNN kernels use them. Elsewhere bfloat16 is emulated and slower. Weights
+    are float32 either way, and scores and exports come from a float32 network with the same
+    weights.
     """
     fast = keras.backend.backend() == "tensorflow" and "amx_bf16" in _cpu_flags()
-    if fast and isinstance(network, CNN):
-        return "mixed_bfloat16"
-    return "float32"
+    return "mixed_bfloat16" if fast and network.faster_in_bfloat16 else "float32"
 
 
 @cache

@@ -5,34 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.windows import Windowing
-from timbrel.dataset.check import (
-    class_findings,
-    dataset_findings,
-    duplicate_findings,
-    format_findings,
-    recording_findings,
-    unusable_finding,
-)
-from timbrel.dataset.duplicates import Duplicate, near_duplicates
-from timbrel.dataset.findings import KINDS, Finding
-from timbrel.dataset.fingerprint import join_groups
-from timbrel.dataset.hearing import Description, Heard, hear
-from timbrel.dataset.manifest import Dataset, Recording, read_dataset
+import numpy as np
+
+from timbrel.dataset.check import class_findings, format_findings, level_findings
+from timbrel.dataset.corpus import Corpus, Description, open_corpus
+from timbrel.dataset.manifest import Recording, read_dataset
 from timbrel.display.html import block, note, text, title
-from timbrel.errors import AudioError, MissingExtra
-from timbrel.features.cache import FeatureCache
+from timbrel.errors import MissingExtra
+from timbrel.evaluation.labels import Suspect, find_mislabelled, suspicious
+from timbrel.features.cache import FeatureCache, default_folder
+from timbrel.findings import KINDS, Finding
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
-from timbrel.parallel import in_order
-from timbrel.report.cards import finding_parts
+from timbrel.progress import Progress, watching
+from timbrel.report.notebook import finding_parts
 from timbrel.wording import duration, plain
-from timbrel.workflows.mislabelled import judge, judge_by_recipe
-from timbrel.workflows.observer import TrainObserver
-from timbrel.workflows.watched import watched
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,35 +30,38 @@ class Checked:
     Attributes:
         recording: the recording; its group is that of its copies, too.
         usable: whether it can be trained on.
-        heard: length, format and levels; None where it cannot be read.
+        described: length, format and levels; None where it cannot be read.
+        kept: seconds that cleaning keeps, 0 where it keeps nothing; None where it cannot be read.
     """
 
     recording: Recording
     usable: bool
-    heard: Heard | None
+    described: Description | None
+    kept: float | None
 
     def __repr__(self) -> str:
         usable = "usable" if self.usable else "not usable"
-        seconds = "" if self.heard is None else f", {duration(self.heard.seconds)}"
+        seconds = "" if self.described is None else f", {duration(self.described.seconds)}"
         return plain(f"Checked({self.recording.name!r}: {usable}{seconds})")
 
     def to_dict(self) -> dict:
         """Return the recording as JSON data; null for what is not known."""
-        item, heard = self.recording, self.heard
+        item, facts = self.recording, self.described
+        levels = facts and facts.levels
         return {
             "path": item.name,
             "label": item.label,
             "group": item.group,
             "fold": item.fold,
             "usable": self.usable,
-            "seconds": heard and round(heard.seconds, 6),
-            "kept": heard and round(heard.kept, 6),
-            "rate": heard and heard.rate,
-            "channels": heard and heard.channels,
-            "peak": heard and round(heard.levels.peak, 6),
-            "rms": heard and round(heard.levels.rms, 6),
-            "offset": heard and round(heard.levels.offset, 6),
-            "clipped": heard and heard.levels.clipped,
+            "seconds": facts and round(facts.seconds, 6),
+            "kept": facts and round(self.kept, 6),
+            "rate": facts and facts.rate,
+            "channels": facts and facts.channels,
+            "peak": levels and round(levels.peak, 6),
+            "rms": levels and round(levels.rms, 6),
+            "offset": levels and round(levels.offset, 6),
+            "clipped": levels and levels.clipped,
         }
 
 
@@ -150,27 +141,24 @@ def check(
     deep: bool = False,
     seed: int = 0,
     cache: FeatureCache | None = None,
-    progress: bool = False,
-    observer: TrainObserver | None = None,
+    progress: Progress | bool = False,
 ) -> CheckResult:
     """Look for whatever is wrong or odd about a data set; nothing is changed.
 
-    Every recording is decoded once, in a process of its own. `timbrel.dataset.findings.KINDS` lists
-    what is looked for. Wrong labels are looked for where scikit-learn and SciPy are installed; that
-    they are not is a finding.
+    Every recording is decoded once, in a process of its own. `timbrel.findings.KINDS` lists what is
+    looked for. Wrong labels are looked for where scikit-learn and SciPy are installed; that they
+    are not is a finding.
 
     Args:
         data: a folder with one sub-folder per class, a folder with label files, or a CSV.
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: what the recordings are to be used for: its window, rate and cleaning.
-        deep: look for wrong labels by cross-validation of the recipe itself, instead of a fast
-            model of statistics of each recording. Takes as long as `evaluate`.
+        deep: look for wrong labels by the cross-validation that `evaluate` does, instead of a fast
+            model of statistics of each recording. Takes as long.
         seed: of what learns to tell wrong labels.
         cache: with `deep`, where features are kept.
-        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
-        observer: told how it goes, in place of bars: `progress` with the stages "reading",
-            "comparing", "judging"; with `deep` an `EvaluateObserver`, told all that an evaluation
-            tells.
+        progress: True for bars, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Raises:
         DataError: the data set cannot be read, or names no recording of a class; with `deep`, it
@@ -181,118 +169,125 @@ def check(
     """
     recipe = get_recipe(recipe)
     dataset = read_dataset(data, audio)
-    with watched(observer, progress) as watching:
-        return _check(dataset, recipe, (deep, seed, cache), watching)
+    with (
+        watching(progress) as told,
+        open_corpus(
+            dataset,
+            recipe.windowing,
+            levels=True,
+            statistics=not deep,
+            samples="heard" if deep else "none",
+            progress=told,
+        ) as corpus,
+    ):
+        return check_corpus(corpus, recipe, deep=deep, seed=seed, cache=cache, progress=told)
 
 
-def _check(
-    dataset: Dataset,
+def check_corpus(
+    corpus: Corpus,
     recipe: Recipe,
-    how: tuple[bool, int, FeatureCache | None],
-    observer: TrainObserver,
+    *,
+    deep: bool = False,
+    seed: int,
+    cache: FeatureCache | None = None,
+    progress: Progress,
 ) -> CheckResult:
-    deep, seed, cache = how
-    told = list(_hear_each(dataset, recipe.windowing, observer))
-    pairs = near_duplicates(
-        [item.known and item.known.fingerprint for item in told],
-        progress=lambda done, total: observer.progress("comparing", done, total),
-    )
-    joined = join_groups(dataset.recordings, [(pair.first, pair.second) for pair in pairs])
-    findings = [
-        *dataset_findings(dataset),
-        *(found for item in told for found in item.findings),
-        *duplicate_findings(dataset.recordings, pairs),
-        *format_findings(
-            dataset.recordings,
-            [item.heard for item in told],
-            (dataset.source, recipe.name, recipe.windowing.rate),
-        ),
-        *class_findings(
-            dataset.source, [joined[number] for number, item in enumerate(told) if item.usable]
-        ),
-    ]
+    """`check` on a corpus that is open already, with levels and, unless `deep`, statistics."""
+    source = corpus.dataset.source
+    # Silence is a fair example of no class.
+    findings = [item for item in corpus.findings if item.code != "silent-background"]
+    for item, facts in zip(corpus.recordings, corpus.described, strict=True):
+        if facts is not None and not facts.silent:
+            findings += level_findings(item.name, facts.levels, corpus.windowing)
+    findings += format_findings(corpus, recipe.name)
+    findings += class_findings(source, corpus.select(corpus.has_class))
     if deep:
-        findings += judge_by_recipe(dataset, recipe, seed=seed, cache=cache, observer=observer)
+        findings += _judged_by_recipe(corpus, recipe, seed=seed, cache=cache, progress=progress)
     else:
-        findings += _judged(dataset.source, joined, (told, pairs), seed=seed, observer=observer)
+        findings += _judged_by_statistics(corpus, seed=seed, progress=progress)
     order = list(KINDS)
     findings.sort(key=lambda item: order.index(item.kind))
+    unusable = {item.path for item in corpus.unusable}
+    cleans = corpus.windowing.clean_threshold is not None
     return CheckResult(
-        source=dataset.source,
+        source=source,
         recipe=recipe.name,
         recordings=tuple(
-            Checked(item, facts.usable, facts.heard)
-            for item, facts in zip(joined, told, strict=True)
+            Checked(
+                recording=item,
+                usable=item.name not in unusable,
+                described=facts,
+                kept=None if facts is None else _kept(facts, corpus.windowing.rate, cleans),
+            )
+            for item, facts in zip(corpus.recordings, corpus.described, strict=True)
         ),
         findings=tuple(findings),
     )
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What one recording told; `known` is None where it cannot be read."""
-
-    known: Description | None
-    findings: list[Finding]
-
-    @property
-    def heard(self) -> Heard | None:
-        return self.known and self.known.heard
-
-    @property
-    def usable(self) -> bool:
-        return not any(item.unusable for item in self.findings)
+def _kept(facts: Description, rate: int, cleans: bool) -> float:
+    if not cleans:
+        return facts.seconds
+    return 0.0 if facts.emptied else facts.samples / rate
 
 
-def _hear_each(dataset: Dataset, windowing: Windowing, observer: TrainObserver) -> Iterator[_Told]:
-    total = len(dataset.recordings)
-    with IsolatedDecoder() as decoder:
-        decoder.start(total)
-        heard = in_order(
-            lambda item: _hear(item, windowing, decoder), dataset.recordings, stop=decoder.close
-        )
-        for done, told in enumerate(heard, 1):
-            observer.progress("reading", done, total)
-            yield told
-
-
-def _hear(item: Recording, windowing: Windowing, decoder: IsolatedDecoder) -> _Told:
-    try:
-        known = hear(item, windowing, decoder)
-    except AudioError as error:
-        return _Told(None, [unusable_finding(item, error)])
-    found = recording_findings(item, known.heard, windowing)
-    return _Told(known, found)
-
-
-def _judged(
-    source: str,
-    recordings: Sequence[Recording],
-    known: tuple[Sequence[_Told], Sequence[Duplicate]],
-    *,
-    seed: int,
-    observer: TrainObserver,
-) -> list[Finding]:
-    """Labels that a fast model does not believe."""
-    told, pairs = known
+def _judged_by_statistics(corpus: Corpus, *, seed: int, progress: Progress) -> list[Finding]:
+    """Labels that a fast model on statistics of whole recordings does not believe."""
     # Copies under two labels are named already, and would teach the wrong one.
     doubtful = {
-        number
-        for pair in pairs
-        if recordings[pair.first].label != recordings[pair.second].label
-        for number in (pair.first, pair.second)
+        row
+        for pair in corpus.pairs
+        if corpus.recordings[pair.first].label != corpus.recordings[pair.second].label
+        for row in (pair.first, pair.second)
     }
-    judged = [
-        number
-        for number, item in enumerate(recordings)
-        if told[number].usable and not item.none_of_these and number not in doubtful
-    ]
+    rows = [row for row in np.flatnonzero(corpus.has_class).tolist() if row not in doubtful]
+    if not rows:
+        return []
     try:
-        return judge(
-            [recordings[number] for number in judged],
-            [told[number].known.statistics for number in judged],
+        if any(corpus.described[row].statistics is None for row in rows):
+            raise MissingExtra.of("train", "Looking for wrong labels")
+        recordings = [corpus.recordings[row] for row in rows]
+        found = find_mislabelled(
+            np.array([corpus.described[row].statistics for row in rows]),
+            [item.label for item in recordings],
+            [item.group for item in recordings],
             seed=seed,
-            progress=lambda done, total: observer.progress("judging", done, total),
+            progress=lambda done, total: progress.stage("judging", done, total),
         )
     except MissingExtra as error:
-        return [Finding(source, "note", "Labels were not checked.", f"{error}.")]
+        return [Finding("labels-not-checked", corpus.dataset.source, {"how": str(error)})]
+    return [_mislabelled(recordings[item.index], item) for item in found]
+
+
+def _judged_by_recipe(
+    corpus: Corpus, recipe: Recipe, *, seed: int, cache: FeatureCache | None, progress: Progress
+) -> list[Finding]:
+    """Labels that the networks of `evaluate` do not believe."""
+    from timbrel.dataset.folds import deal_folds
+    from timbrel.evaluation.crossval import calibrate_folds, fold_runs, score_folds
+    from timbrel.evaluation.run import Runs
+    from timbrel.workflows.train import load_examples
+
+    cache = FeatureCache(default_folder()) if cache is None else cache
+    examples = load_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
+    learned = corpus.mask(examples.background_recordings)
+    folds = deal_folds(corpus.select(corpus.has_class), None, seed=seed)
+    plan = fold_runs(corpus, folds, learned, seed=seed)
+    runs = Runs(
+        corpus, examples, recipe, cache=cache, resume=True, total=len(plan), progress=progress
+    )
+    results = [runs.execute(run) for run in plan]
+    temperatures = [temperature for temperature, _ in calibrate_folds(corpus, results)]
+    scored = score_folds(corpus, [results], [temperatures])
+    runs.forget()
+    found = suspicious(scored.files, scored.target, list(corpus.labels))
+    return [_mislabelled(scored.recordings[item.index], item) for item in found]
+
+
+def _mislabelled(item: Recording, suspect: Suspect) -> Finding:
+    facts = {
+        "label": item.label,
+        "suggested": suspect.suggested,
+        "confidence": suspect.confidence,
+    }
+    return Finding("mislabelled", item.name, facts)

@@ -1,28 +1,55 @@
-"""`timbrel data`: fetch a known data set, and check every file."""
+"""`timbrel data`: fetch a known data set, and check every file.
+
+Only what is known is kept, under the path that it has in the data set; each source is asked for
+what is still missing. So half an archive, a mirror that lacks some files, or two archives together
+are all of use.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import quote, urlsplit
 
-from timbrel.dataset.known import ATTRIBUTION, KnownData, Source, get_known_data
-from timbrel.dataset.known_labels import make_labels
-from timbrel.dataset.sums import Sums
-from timbrel.errors import FULL, InvalidArgument, OutputError, TimbrelError
-from timbrel.fetching.collecting import LOCK, Collection, FetchObserver, what_is_missing
-from timbrel.fetching.http import is_url
-from timbrel.files import take_lock, write_bytes
+from timbrel.errors import FULL, FetchError, InvalidArgument, OutputError, TimbrelError
+from timbrel.fetching.archives import DamagedArchive, Member, read_members
+from timbrel.fetching.download import NotFetched, download, open_remote
+from timbrel.fetching.known import (
+    ATTRIBUTION,
+    COLLECTION_TABLE,
+    KNOWN_DATA,
+    KnownData,
+    Source,
+    has_sum,
+    make_labels,
+    pick_labels,
+    restore,
+)
+from timbrel.files import take_lock
+from timbrel.progress import Progress, watching
 
-_INSIDE = ".timbrel-data.partial"
+# The earlier name of the class, which stays public.
+FetchObserver = Progress
+
+# A WAV header may bring a list of tags along.
+_TAGS = 1 << 16
+# Archives hold more than the recordings; what is larger than that is something else.
+_TIMES, _AT_LEAST = 4, 1 << 26
+# Files in a row that a folder on a server lacks, before it is not asked for the rest.
+_MOST_LACKING = 10
+# A few files are fetched one by one rather than in the archive of all.
+_FEW = 20
 
 
 @dataclass(frozen=True)
 class FetchedData:
-    """A data set that lies ready.
+    """A data set that is ready to be used.
 
     Attributes:
         known: which it is, with licence and attribution.
@@ -52,7 +79,7 @@ def fetch_data(
     output: str | os.PathLike | None = None,
     *,
     source: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
-    observer: FetchObserver | None = None,
+    progress: Progress | bool = False,
 ) -> FetchedData:
     """Fetch a known data set into a folder, and check every file by its sum.
 
@@ -66,7 +93,10 @@ def fetch_data(
         source: where to take it from, instead of where it is known to be: an archive (.zip, .tar,
             .tar.gz) or a folder on the disk, the address of an archive, or that of a folder, which
             ends with `/`; several are asked one after the other.
-        observer: told how it goes.
+        progress: True for bars in a notebook or on a terminal's stderr, or an object to tell. The
+            stages are "checking", "sources" (the note is the source that is asked now), "fetching"
+            (in MB), "files" (fetched one by one), "unpacking", and "waiting" (in seconds; the note
+            says what went wrong and is tried again).
 
     Raises:
         InvalidArgument: no data set has that name, `output` is a file, or `source` is no address
@@ -74,39 +104,49 @@ def fetch_data(
         FetchError: not all of it could be had; what came is kept for the next call.
         OutputError: the folder cannot be written; what came is kept for the next call.
     """
-    known = get_known_data(name)
-    target = Path(os.path.realpath(name if output is None else output))
+    if name not in KNOWN_DATA:
+        raise InvalidArgument(
+            f"`name` must be one of {', '.join(KNOWN_DATA)}. Got {name!r}. "
+            "`timbrel data --list` says more of each."
+        )
     shown = Path(name if output is None else output)
+    target = Path(os.path.realpath(shown))
     if target.exists() and not target.is_dir():
         raise InvalidArgument(f"`output` must be a folder. '{shown}' is a file.")
-    sources = list(known.sources) if source is None else _given(source)
-    try:
-        return _Fetch(known, target, shown, observer or FetchObserver()).run(sources)
-    except TimbrelError:
-        raise
-    except OSError as error:
-        raise _cannot_write(shown, error) from error
+    if source is None:
+        sources = list(KNOWN_DATA[name].sources)
+    else:
+        given = [source] if isinstance(source, str | os.PathLike) else source
+        sources = [_parse_source(os.fspath(item)) for item in given]
+    with watching(progress) as watcher:
+        try:
+            return _Fetch(KNOWN_DATA[name], target, shown, watcher).run(sources)
+        except TimbrelError:
+            raise
+        except OSError as error:
+            if error.errno in FULL:
+                raise OutputError(
+                    f"Cannot write {shown}: the disk is full. Free some space and run the same "
+                    "command again: it goes on where this one stopped."
+                ) from error
+            raise OutputError.of(shown, error) from error
 
 
-def _given(source: str | os.PathLike | Sequence[str | os.PathLike]) -> list[Source | Path]:
-    """The sources that were asked for."""
-    items = [source] if isinstance(source, str | os.PathLike) else source
-    return [_source(os.fspath(item)) for item in items]
-
-
-def _source(text: str) -> Source | Path:
-    if not is_url(text):
+def _parse_source(text: str) -> Source | Path:
+    """Tell addresses from paths."""
+    scheme, separator, _ = text.partition("://")
+    if not separator or not scheme.isalnum():
         return Path(text)
-    return Source(text, "folder" if text.endswith("/") else "archive")
-
-
-def _cannot_write(target: Path, error: OSError) -> OutputError:
-    if error.errno in FULL:
-        return OutputError(
-            f"Cannot write {target}: the disk is full. Free some space and run the same command "
-            "again: it goes on where this one stopped."
+    try:
+        host = urlsplit(text).hostname
+    except ValueError:
+        host = None
+    if scheme.lower() not in ("http", "https") or not host:
+        raise InvalidArgument(
+            f"`source` must be a folder, an archive, or an address that begins with https:// or "
+            f"http://. Got '{text}'."
         )
-    return OutputError.of(target, error)
+    return Source(text, "folder" if text.endswith("/") else "archive")
 
 
 def unfinished(output: str | os.PathLike) -> Path:
@@ -116,166 +156,327 @@ def unfinished(output: str | os.PathLike) -> Path:
     are on one disk.
     """
     target = Path(os.path.realpath(output))
-    return target / _INSIDE if target.is_dir() else target.with_name(f".{target.name}.partial")
+    if target.is_dir():
+        return target / ".timbrel-data.partial"
+    return target.with_name(f".{target.name}.partial")
 
 
 class _Fetch:
-    """One call of `fetch_data`."""
+    """One call of `fetch_data`.
 
-    def __init__(
-        self, known: KnownData, target: Path, shown: Path, observer: FetchObserver
-    ) -> None:
+    Attributes:
+        work: the folder of what is unfinished.
+        folder: where whole files are put under their paths: the target if it is there already,
+            otherwise a folder in `work` that becomes the target.
+        existed: whether the target was there before.
+        needed: how many files were not there.
+        missing: paths of the files that are still not there, each with what was wrong with it in
+            the last source that had it; None where none had it.
+        notices: files with licences that are still wanted.
+        problems: why sources are of no use, or not wholly, each with the sources of which that is
+            true.
+        restored: recordings that were given the usual WAV header.
+    """
+
+    def __init__(self, known: KnownData, target: Path, shown: Path, progress: Progress) -> None:
         self.known = known
         self.target = target
         self.shown = shown
-        self.observer = observer
-        self.sums = Sums.read(known.sums, known.algorithm)
+        self.progress = progress
+        self.existed = target.is_dir()
+        self.work = unfinished(target)
+        self.folder = target if self.existed else self.work / "files"
+        # No two files of one data set have the same name.
+        self.paths = {PurePosixPath(path).name: path for path in known.digests}
+        self.needed = 0
+        self.missing: dict[str, str | None] = {}
+        self.notices = [name for name in known.notices if not (self.folder / name).exists()]
+        self.problems: dict[str, list[str]] = {}
+        self.restored = 0
         self.notes: list[str] = []
+        self.member_limit = known.largest + _TAGS
+        self.unpacked_limit = _TIMES * known.bytes + _AT_LEAST
 
     def run(self, sources: list[Source | Path]) -> FetchedData:
-        there = self.target.is_dir()
-        good, damaged = self._look() if there else (set(), [])
-        needed = [path for path in self.sums.digests if path not in good]
-        fetched = 0
-        if needed:
-            fetched = self._fetch(needed, sources)
-        elif there:
-            self._write_made(self.target)
+        generated = {ATTRIBUTION: self.known.attribution.encode()}
+        if self.known.makes_labels:
+            generated[self.known.labels] = make_labels(self.known)
+        repaired = self._check([*self.known.digests, *generated])
+        # What an earlier call left unfinished counts as fetched by this one.
+        self.needed = len(self.missing) if self.existed else len(self.known.digests)
+        for path in list(generated):
+            file = self.folder / path
+            if file.is_file() and file.read_bytes() == generated[path]:
+                del generated[path]
+        if self.needed or generated:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.work.mkdir(exist_ok=True)
+            with open(self.work / "lock", "a") as lock:
+                if not take_lock(lock.fileno()):
+                    raise InvalidArgument(
+                        f"Another timbrel data is fetching '{self.shown}'. Wait for it to end."
+                    )
+                self._gather(sources)
+                if not self.missing:
+                    for path, content in generated.items():
+                        self._write(path, content)
+                    if not self.existed:
+                        os.rename(self.folder, self.target)
+            if self.missing:
+                raise self._failure(sources)
+            shutil.rmtree(self.work)
+        if self.restored:
+            self.notes.append(
+                f"{self.restored} recordings came with another WAV header and were given the "
+                "usual one; their samples are as they were."
+            )
         return FetchedData(
             known=self.known,
             path=self.shown,
             labels=self.shown / self.known.labels,
             audio=self.shown / self.known.audio if self.known.audio else None,
-            fetched=fetched,
-            repaired=tuple(damaged),
-            checked=len(good),
-            foreign=tuple(self._foreign()) if there else (),
+            fetched=self.needed,
+            repaired=tuple(repaired) if self.existed else (),
+            checked=len(self.known.digests) - self.needed,
+            foreign=self._foreign() if self.existed else (),
             notes=tuple(self.notes),
         )
 
-    def _look(self) -> tuple[set[str], list[str]]:
-        """What of the data set is in the folder: paths that are right, and that are not."""
-        good, damaged = set(), []
-        paths = {*self.sums.digests, self.known.labels}
-        folders = {path.rpartition("/")[0] for path in paths} - {""}
-        for path in sorted(paths | folders):
-            file = self.target / path
-            if os.path.lexists(file) and file.is_dir() != (path in folders):
+    # The folder
+
+    def _check(self, own: list[str]) -> list[str]:
+        """See what is missing; return the paths of what is there and not right.
+
+        Raises:
+            InvalidArgument: a folder is where a file is to be, or the other way around.
+        """
+        folders = {path.rpartition("/")[0] for path in own} - {""}
+        for path in sorted({*own, *folders}):
+            place = self.folder / path
+            if os.path.lexists(place) and place.is_dir() != (path in folders):
                 raise InvalidArgument(
                     f"'{self.shown / path}' is in the way of '{self.known.name}': it is "
                     f"{'no' if path in folders else 'a'} folder. Move it away, or choose another "
                     "folder with `output`."
                 )
-        for number, path in enumerate(self.sums.digests, start=1):
-            file = self.target / path
-            if os.path.lexists(file):
-                if self._is_right(path, file):
-                    good.add(path)
-                else:
+        damaged = []
+        for number, path in enumerate(self.known.digests, start=1):
+            file = self.folder / path
+            try:
+                with file.open("rb") as content:
+                    right = has_sum(self.known, path, content)
+            except OSError:  # Not there, a link that leads nowhere, or a file that cannot be read.
+                right = False
+            if not right:
+                self.missing[path] = None
+                if os.path.lexists(file):
                     damaged.append(path)
-            self.observer.progress("checking", number, len(self.sums.digests))
-        return good, damaged
+            if self.existed:
+                self.progress.stage("checking", number, len(self.known.digests), "files")
+        return damaged
 
-    def _is_right(self, path: str, file: Path) -> bool:
-        try:
-            return self.sums.matches_file(path, file)
-        except OSError:  # A link that leads nowhere, or a file that may not be read.
-            return False
-
-    def _fetch(self, needed: list[str], sources: list[Source | Path]) -> int:
-        """Gather what is needed, and put it in its place when nothing is missing."""
-        there = self.target.is_dir()
-        work = unfinished(self.target)
-        with _locked(work, self.shown):
-            collection = Collection(
-                self.known,
-                self.sums,
-                work,
-                needed=needed,
-                notices=[it for it in self.known.notices if not (self.target / it).exists()],
-                observer=self.observer,
-            )
-            collection.gather(sources)
-            if not collection.missing:
-                self._place(collection.files, whole=not there)
-        if collection.missing:
-            error = what_is_missing(collection, sources)
-            if not collection.came:
-                shutil.rmtree(work)
-            raise error
-        shutil.rmtree(work)
-        if collection.rewritten:
+    def _write(self, path: str, content: bytes) -> None:
+        """Write a file under another name first: what has its name is whole."""
+        new = self.work / "new"
+        new.write_bytes(content)
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if path == self.known.labels and os.path.lexists(file):
+            # Somebody may have worked on labels that are not those of the data set.
+            number = 1
+            while os.path.lexists(kept := file.with_name(f"{file.name}.{number}.kept")):
+                number += 1
+            os.rename(file, kept)
             self.notes.append(
-                f"{collection.rewritten} recordings came with another WAV header and were given "
-                "the usual one; their samples are as they were."
+                f"{self.shown / path} held other labels; they are kept as {kept.name}."
             )
-        return len(needed)
+        os.replace(new, file)
 
-    def _place(self, files: Path, *, whole: bool) -> None:
-        if whole:
-            self._write_made(files)
-            # An empty folder may have come in between, a full one is not replaced.
-            os.rename(files, self.target)
+    def _foreign(self) -> tuple[str, ...]:
+        """Files in the folder that are not of the data set."""
+        own = {*self.known.digests, self.known.labels, ATTRIBUTION, *self.known.notices}
+        files = sorted(file for file in self.folder.rglob("*") if not file.is_dir())
+        paths = (file.relative_to(self.folder).as_posix() for file in files)
+        # What is hidden belongs to the system, or to us.
+        return tuple(path for path in paths if path not in own and "/." not in f"/{path}")
+
+    # Sources
+
+    def _gather(self, sources: list[Source | Path]) -> None:
+        """Ask the sources until nothing is missing; see `missing` and `problems` for the rest."""
+        if len(self.missing) <= max(_FEW, len(self.known.digests) // _FEW):
+            sources = sorted(sources, key=lambda it: getattr(it, "kind", "") != "folder")
+        for number, source in enumerate(sources):
+            if not self.missing:
+                break
+            place = str(source) if isinstance(source, Path) else source.url
+            self.progress.stage("sources", number, len(sources), place)
+            try:
+                if isinstance(source, Path):
+                    self._from_disk(source)
+                elif source.kind == "folder":
+                    self._from_server(source.url)
+                elif source.kind == "parts":
+                    with open_remote(source.url, self.progress) as archive:
+                        self._from_archive(archive)
+                else:
+                    self._from_download(source.url)
+            except NotFetched as error:
+                self.problems.setdefault(error.reason, []).append(error.url)
+            except (FetchError, DamagedArchive) as error:
+                self.problems.setdefault(str(error), []).append(place)
+        self.progress.stage("sources", len(sources), len(sources))
+
+    def _from_disk(self, source: Path) -> None:
+        """Take files from an archive, or from anywhere in a folder, by their names."""
+        if not source.is_dir():
+            try:
+                archive = source.open("rb")
+            except FileNotFoundError as error:
+                raise FetchError("there is no such file or folder") from error
+            except OSError as error:
+                raise FetchError(f"it cannot be read: {error.strerror or error}") from error
+            with archive:
+                self._from_archive(archive)
             return
-        # The labels last: where they are, everything is.
-        paths = sorted(
-            (file.relative_to(files).as_posix() for file in files.rglob("*") if file.is_file()),
-            key=lambda path: path == self.known.labels,
-        )
-        for path in paths:
-            target = self.target / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if path == self.known.labels:
-                self._set_aside(target)
-            os.replace(files / path, target)
-        self._write_made(self.target)
+        for file in source.rglob("*"):
+            name = file.relative_to(source).as_posix()
+            if not self._wants(name) or not file.is_file():
+                continue
+            try:
+                with file.open("rb") as opened:
+                    # What is larger than that has another sum.
+                    member = Member(name, opened.read(self.member_limit))
+            except OSError as error:
+                member = Member(name, fault=f"it cannot be read: {error.strerror or error}")
+            self._add(member)
 
-    def _write_made(self, folder: Path) -> None:
-        """Write what is not fetched: the attribution, and labels that are in the names."""
-        made = {ATTRIBUTION: self.known.attribution.encode()}
-        if self.known.makes_labels:
-            made[self.known.labels] = make_labels(self.known, self.sums.digests)
-        for path, content in made.items():
-            file = folder / path
-            if not file.is_file() or file.read_bytes() != content:
-                if path == self.known.labels:
-                    self._set_aside(file)
-                write_bytes(file, content)
+    def _from_server(self, url: str) -> None:
+        """Fetch files one by one."""
+        lacking = 0
+        wanted = [*self.missing, *self.notices]
+        for number, path in enumerate(wanted):
+            self.progress.stage("files", number, len(wanted))
+            file = self._part(url + quote(path))
+            try:
+                download(url + quote(path), file, limit=self.member_limit, progress=self.progress)
+            except NotFetched as error:
+                lacking += 1
+                if error.status not in (404, 410) or lacking >= _MOST_LACKING:
+                    raise
+                if path in self.missing:
+                    self.missing[path] = error.reason
+            else:
+                lacking = 0
+                self._add(Member(path, file.read_bytes()))
+                file.unlink()
+        self.progress.stage("files", len(wanted), len(wanted))
 
-    def _set_aside(self, file: Path) -> None:
-        """Keep labels that are not those of the data set: someone may have worked on them."""
-        if not os.path.lexists(file):
+    def _from_download(self, url: str) -> None:
+        """Fetch an archive and read it; once more where it turns out to be damaged."""
+        file = self._part(url)
+        # What an earlier call left may be all of it.
+        self._salvage(file)
+        for last in (False, True):
+            if not self.missing:
+                return
+            try:
+                download(url, file, limit=self.unpacked_limit, progress=self.progress)
+            except NotFetched:
+                # Perhaps its server cannot go on where it stopped.
+                self._salvage(file)
+                raise
+            try:
+                with file.open("rb") as archive:
+                    self._from_archive(archive)
+            except DamagedArchive:
+                # It may be whole on the server: a proxy may have mixed it up, or the server changed
+                # it after an earlier call.
+                file.unlink()
+                if last:
+                    raise
+            else:
+                file.unlink()
+                return
+
+    def _salvage(self, file: Path) -> None:
+        """Take what is whole out of an archive of which only a part may be there."""
+        if file.exists():
+            with contextlib.suppress(DamagedArchive), file.open("rb") as archive:
+                self._from_archive(archive)
+
+    def _part(self, url: str) -> Path:
+        """Where a file is kept while it is fetched."""
+        return self.work / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
+
+    def _from_archive(self, archive: BinaryIO) -> None:
+        limits = {"member_limit": self.member_limit, "unpacked_limit": self.unpacked_limit}
+        for member in read_members(archive, self._wants, **limits):
+            self._add(member)
+
+    # Files
+
+    def _wants(self, name: str) -> bool:
+        """Whether a file of this name, in whatever folder, is still wanted."""
+        parts = name.replace("\\", "/").split("/")
+        if parts[-1] == COLLECTION_TABLE:
+            return not self.known.makes_labels and self.known.labels in self.missing
+        if parts[-1] in self.notices:
+            return len(parts) <= 2
+        return self.paths.get(parts[-1]) in self.missing
+
+    def _add(self, member: Member) -> None:
+        """Keep a wanted file if it is what is known of it."""
+        name = member.name.replace("\\", "/").rpartition("/")[2]
+        if name in self.notices:
+            if member.fault is None:
+                self.notices.remove(name)
+                self._write(name, member.content)
             return
-        number = 1
-        while os.path.lexists(kept := file.with_name(f"{file.name}.{number}.kept")):
-            number += 1
-        os.rename(file, kept)
-        self.notes.append(
-            f"{self.shown / file.name} held other labels; they are kept as {kept.name}."
+        content = member.content
+        if name == COLLECTION_TABLE:
+            name = self.known.labels
+            content = pick_labels(self.known, content) or b""
+        path = self.paths[name]
+        known = restore(self.known, path, content)
+        if member.fault is not None:
+            self.missing[path] = member.fault
+        elif known is None:
+            self.missing[path] = "its sum is wrong"
+        else:
+            self.restored += known != content
+            self._write(path, known)
+            del self.missing[path]
+            done = self.needed - len(self.missing)
+            self.progress.stage("unpacking", done, self.needed, "files")
+
+    def _failure(self, sources: list[Source | Path]) -> FetchError:
+        """Say in a sentence or two what could not be had, and why; forget an empty start."""
+        reasons = []
+        for reason, places in self.problems.items():
+            if len(places) > 1:
+                # Addresses of archives are long.
+                hosts = [urlsplit(it).hostname or it if "://" in it else it for it in places]
+                places = dict.fromkeys(hosts)
+            reasons.append(f"{', '.join(places)}: {reason}")
+        why = "; ".join(reasons)
+        kept = any(file.is_file() and file.stat().st_size for file in self.work.rglob("*"))
+        came = kept or len(self.missing) < self.needed
+        if came or any(self.missing.values()):
+            # The first of those that were there and not right, if any.
+            path = min(self.missing, key=lambda path: self.missing[path] is None)
+            said = f"Cannot fetch all of '{self.known.name}': {path}: "
+            said += self.missing[path] or "it is not there"
+            said += f", and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
+            said += f" ({why})" if why else ""
+        else:
+            places = ", ".join(str(it) if isinstance(it, Path) else it.url for it in sources)
+            said = f"Cannot fetch '{self.known.name}': {why or f'nothing of it is in {places}'}"
+        said += (
+            ". Try again later, or name an archive, a folder or a mirror that has it with `source`."
         )
-
-    def _foreign(self) -> Iterator[str]:
-        """Files that are not of the data set."""
-        own = {*self.sums.digests, self.known.labels, ATTRIBUTION, *self.known.notices}
-        for where, folders, names in os.walk(self.target):
-            folders.sort()
-            for name in sorted(names):
-                path = (Path(where) / name).relative_to(self.target).as_posix()
-                # What is hidden belongs to the system, or to us.
-                if path not in own and not path.startswith(".") and "/." not in path:
-                    yield path
-
-
-@contextlib.contextmanager
-def _locked(work: Path, shown: Path) -> Iterator[None]:
-    """Make the folder for what is unfinished, and keep other processes out of it."""
-    work.mkdir(parents=True, exist_ok=True)
-    file = os.open(work / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if not take_lock(file):
-            raise InvalidArgument(
-                f"Another timbrel data is fetching '{shown}'. Wait for it to end."
-            )
-        yield
-    finally:
-        os.close(file)
+        if came:
+            said += " What came is kept: the same command goes on from here."
+        if not kept:
+            shutil.rmtree(self.work)
+        return FetchError(said)

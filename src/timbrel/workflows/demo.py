@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from timbrel.dataset.corpus import open_corpus
 from timbrel.dataset.manifest import read_dataset
 from timbrel.dataset.synthetic import make_synthetic
 from timbrel.display.html import block
 from timbrel.errors import InvalidArgument
-from timbrel.features.cache import FeatureCache
-from timbrel.files import write_bytes
+from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.inference.drawing import predictions_parts
+from timbrel.inference.outputs import opened
 from timbrel.inference.prediction import Prediction
-from timbrel.inference.predictions import Predictions
 from timbrel.inference.predictor import load
-from timbrel.inference.writers import write_predictions
+from timbrel.model.directory import check_output
+from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
+from timbrel.progress import Progress, watching
 from timbrel.wording import plain, plural
-from timbrel.workflows.check import CheckResult, check
-from timbrel.workflows.observer import TrainObserver
+from timbrel.workflows.check import CheckResult, check_corpus
 from timbrel.workflows.predict import predict
-from timbrel.workflows.train import TrainResult, train
-from timbrel.workflows.watched import watched
+from timbrel.workflows.train import TrainResult, train_corpus
 
 RECORDINGS = 30
 # Set apart from the seeds that people choose, so that the new sounds are none of the old.
@@ -66,8 +66,7 @@ def demo(
     epochs: int | None = None,
     seed: int = 0,
     cache: FeatureCache | None = None,
-    progress: bool = False,
-    observer: TrainObserver | None = None,
+    progress: Progress | bool = False,
     say: Callable[[str], None] | None = None,
 ) -> DemoResult:
     """Make the built-in data set, check it, train on it, score, and predict new sounds.
@@ -78,8 +77,8 @@ def demo(
         epochs: in place of the recipe's.
         seed: of the sounds and of the training.
         cache: where features are kept.
-        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
-        observer: told how it goes, in place of bars.
+        progress: True for bars, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
         say: given a sentence before each step.
 
     Raises:
@@ -90,48 +89,42 @@ def demo(
         raise InvalidArgument(
             f"'{folder}' exists and was not made by timbrel demo. Choose another folder with -o."
         )
-    with watched(observer, progress) as told:
-        how = {"epochs": epochs, "seed": seed, "cache": cache}
-        return _demo(folder, recordings, how, watching=(told, say or (lambda sentence: None)))
-
-
-def _demo(
-    folder: Path,
-    recordings: int,
-    how: dict,
-    *,
-    watching: tuple[TrainObserver, Callable[[str], None]],
-) -> DemoResult:
-    """Make the demo; `how` are arguments of `train`."""
-    (observer, say), seed = watching, how["seed"]
     data, new = folder / "data", folder / "new-sounds"
-    say(f"Making {recordings} recordings of each of ten instrument-like classes in {data} …")
-    table = make_synthetic(
-        data,
-        recordings=recordings,
-        seed=seed,
-        progress=lambda done, total: observer.progress("making", done, total),
-    )
-    say("Checking them: what is broken, odd, doubled or probably mislabelled …")
-    checked = check(table, seed=seed, observer=observer)
-    say(checked.conclusion + (f" (timbrel check {table})" if checked.findings else ""))
-    say("Training on them, with whole recordings held out for the score …")
-    trained = train(table, folder / "model", **how, observer=observer)
-    say(f"Making one new sound of each class in {new}, and predicting them …")
-    make_synthetic(new, recordings=1, seed=_NEW_SEED + seed)
-    predictions = predict([new], load(trained.path))
+    cache = FeatureCache(default_folder()) if cache is None else cache
+    say = say or (lambda sentence: None)
+    recipe = get_recipe(DEFAULT_RECIPE).adjusted(epochs=epochs)
+    with watching(progress) as told:
+        say(f"Making {recordings} recordings of each of ten instrument-like classes in {data} …")
+        table = make_synthetic(data, recordings=recordings, seed=seed, progress=told)
+        say("Checking them: what is broken, odd, doubled or probably mislabelled …")
+        started = time.perf_counter()
+        # Read once, to be checked and to be learned from.
+        with open_corpus(
+            read_dataset(table), recipe.windowing, levels=True, statistics=True, progress=told
+        ) as corpus:
+            checked = check_corpus(corpus, recipe, seed=seed, progress=told)
+            say(checked.conclusion + (f" (timbrel check {table})" if checked.findings else ""))
+            say("Training on them, with whole recordings held out for the score …")
+            trained = train_corpus(
+                corpus,
+                check_output(folder / "model"),
+                recipe=recipe,
+                seed=seed,
+                cache=cache,
+                progress=told,
+                started=started,
+            )
+        say(f"Making one new sound of each class in {new}, and predicting them …")
+        make_synthetic(new, recordings=1, seed=_NEW_SEED + seed)
+        predictions = predict([new], load(trained.path))
     written = folder / "predictions.csv"
-    _write(predictions, written)
-    labels = _labels(new / "recordings.csv")
-    pairs = [(labels[Path(item.path).name], item) for item in predictions]
+    with opened(str(written), [item.path for item in predictions]) as output:
+        for item in predictions:
+            output.begin(item.path)
+            output.write(item)
+            output.end()
+    label_of = {
+        item.file.name: item.label for item in read_dataset(new / "recordings.csv").recordings
+    }
+    pairs = [(label_of[Path(item.path).name], item) for item in predictions]
     return DemoResult(table, checked, trained, pairs, written)
-
-
-def _write(predictions: Predictions, path: Path) -> None:
-    text = io.StringIO()
-    write_predictions(predictions, text, form="csv")
-    write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
-
-
-def _labels(table: Path) -> dict[str, str]:
-    return {item.file.name: item.label for item in read_dataset(table).recordings}

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from timbrel.dataset.folds import Folds, check_folds, deal_folds
-from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.dataset.corpus import open_corpus
+from timbrel.dataset.folds import check_folds, deal_folds
+from timbrel.dataset.manifest import read_dataset
 from timbrel.display.html import block, sentences
 from timbrel.errors import InvalidArgument
+from timbrel.evaluation.crossval import (
+    GROWING_SHARES,
+    calibrate_folds,
+    check_classes,
+    fold_rows,
+    fold_runs,
+    growing_row,
+    growing_runs,
+    left_out_record,
+    left_out_runs,
+    mean_history,
+    random_run,
+    random_score,
+    score_folds,
+)
 from timbrel.evaluation.record import evaluation_record
+from timbrel.evaluation.run import Runs
 from timbrel.features.cache import FeatureCache, default_folder
+from timbrel.files import replacing
+from timbrel.findings import Finding
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
-from timbrel.report.cards import score_parts, score_text
-from timbrel.training.prepare import Prepared, prepare
+from timbrel.progress import Progress, watching
+from timbrel.report.notebook import score_parts
+from timbrel.report.view import ScoreView
+from timbrel.training.prepare import Prepared, prepared_of
 from timbrel.wording import plain
-from timbrel.workflows.crossval import cross_validate, joined, mean_history, random_split
-from timbrel.workflows.describe import Times, data_facts, data_notes, lost_notes
-from timbrel.workflows.growing import SHARES, learning_curve
-from timbrel.workflows.left_out import check_classes, leave_classes_out, left_out_parts
-from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
-from timbrel.workflows.observer import EvaluateObserver
-from timbrel.workflows.runner import Runner
-from timbrel.workflows.watched import watched
+from timbrel.workflows.train import data_notes, excluded, load_examples, write_page
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,53 +57,14 @@ class EvaluateResult:
     evaluation: dict
     prepared: Prepared
     history: list[dict]
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
 
     def __repr__(self) -> str:
         evaluation = self.evaluation
-        return plain(f"EvaluateResult({evaluation['recipe']}: {score_text(evaluation)})")
+        return plain(f"EvaluateResult({evaluation['recipe']}: {ScoreView(evaluation).headline})")
 
     def _repr_html_(self) -> str:
-        return block(*score_parts(self.evaluation), sentences(self.problems))
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is trained, on what."""
-
-    dataset: Dataset
-    prepared: Prepared
-    rounds: list[Folds]
-    seed: int
-    others: Others
-    unknown: bool
-    curve: bool
-
-    @property
-    def networks(self) -> int:
-        count = sum(map(len, self.rounds)) + 1
-        if self.unknown:
-            count += len(left_out_parts(self.prepared.examples.labels))
-        return count + (len(SHARES) * len(self.rounds[0]) if self.curve else 0)
-
-    @property
-    def notes(self) -> list[str]:
-        return [*data_notes(self.dataset, self.prepared), *self.rounds[0].notes]
-
-    @property
-    def untold(self) -> list[str]:
-        """The notes without what was said of each recording already."""
-        return [*lost_notes(self.dataset, self.prepared), *self.rounds[0].notes]
-
-    @property
-    def told(self) -> list[str]:
-        """What a reader of the score should know."""
-        return [*filter(None, [self.others.note()]), *self.notes]
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        prepared = self.prepared.audit.problems
-        return (*self.dataset.problems, *prepared, *self.others.problems)
+        return block(*score_parts(ScoreView(self.evaluation)), sentences(self.problems))
 
 
 def evaluate(
@@ -104,10 +80,10 @@ def evaluate(
     seed: int = 0,
     unknown: bool = False,
     learning_curve: bool = False,
+    report: str | os.PathLike | None = None,
     resume: bool = False,
     cache: FeatureCache | None = None,
-    progress: bool = False,
-    observer: EvaluateObserver | None = None,
+    progress: Progress | bool = False,
 ) -> EvaluateResult:
     """Score a recipe on a data set by cross-validation over whole groups.
 
@@ -127,10 +103,11 @@ def evaluate(
         seed: of drawing, dealing, weights, order and dropout.
         unknown: also train without each part of the classes, and present them.
         learning_curve: also train on growing parts of each fold's training part.
+        report: an HTML file to write the report to.
         resume: go on with what an interrupted evaluation of the same has finished.
         cache: where features, and finished folds until all are, are kept.
-        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
-        observer: told how it goes, in place of bars.
+        progress: True for bars, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Raises:
         TimbrelError: see its sub-classes; the message says what to do.
@@ -140,103 +117,107 @@ def evaluate(
     if not 0 <= seed < 2**32 - repeats:
         raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
     check_folds(folds)
+    started = time.perf_counter()
     chosen = get_recipe(recipe).adjusted(
         epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
     )
-    how = _How(
-        folds=folds,
-        repeats=repeats,
-        seed=seed,
-        unknown=unknown,
-        curve=learning_curve,
-        resume=resume,
-        cache=FeatureCache(default_folder()) if cache is None else cache,
-    )
-    with watched(observer, progress) as told:
-        return _prepare_and_evaluate(read_dataset(data, audio), chosen, how, observer=told)
-
-
-@dataclass(frozen=True)
-class _How:
-    """How it is evaluated; the arguments of `evaluate`."""
-
-    folds: int | str | None
-    repeats: int
-    seed: int
-    unknown: bool
-    curve: bool
-    resume: bool
-    cache: FeatureCache
-
-
-def _prepare_and_evaluate(
-    dataset: Dataset, recipe: Recipe, how: _How, *, observer: EvaluateObserver
-) -> EvaluateResult:
-    seed, times = how.seed, Times()
-    observer.dataset(dataset)
-    with times.measure("prepare"):
-        prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
-        others = hear_none_of_these(dataset, prepared, seed=seed, progress=observer.progress)
-    with contextlib.closing(others):
-        observer.prepared(prepared)
-        if how.unknown:
-            check_classes(prepared)
-        others.tell(observer.note)
-        plan = _Plan(
-            dataset=dataset,
-            prepared=learning_from(prepared, others.examples()),
-            rounds=[
-                deal_folds(prepared.recordings, how.folds, seed=seed + turn)
-                for turn in range(how.repeats)
-            ],
-            seed=seed,
-            others=others,
-            unknown=how.unknown,
-            curve=how.curve,
+    cache = FeatureCache(default_folder()) if cache is None else cache
+    dataset = read_dataset(data, audio)
+    with (
+        watching(progress) as told,
+        open_corpus(dataset, chosen.windowing, cache=cache, progress=told) as corpus,
+    ):
+        examples = load_examples(corpus, chosen, seed=seed, cache=cache, progress=told)
+        learned = corpus.mask(examples.background_recordings)
+        known = corpus.select(corpus.has_class)
+        dealt = [deal_folds(known, folds, seed=seed + turn) for turn in range(repeats)]
+        for finding in dealt[0].findings:
+            told.finding(finding)
+        plans = [
+            fold_runs(corpus, of_turn, learned, repeat=turn, seed=seed + turn)
+            for turn, of_turn in enumerate(dealt)
+        ]
+        leaky = random_run(corpus, examples, learned, seed=seed)
+        without, not_left_out = [], []
+        if unknown:
+            check_classes(corpus)
+            without, not_left_out = left_out_runs(corpus, learned, seed=seed)
+        growing = []
+        if learning_curve:
+            growing = [
+                growing_runs(corpus, dealt[0], learned, share, seed=seed)
+                for share in GROWING_SHARES
+            ]
+        total = sum(map(len, plans)) + 1 + len(without) + sum(map(len, growing))
+        runs = Runs(
+            corpus, examples, chosen, cache=cache, resume=resume, total=total, progress=told
         )
-        observer.planned(plan.networks, tuple(plan.untold))
-        runner = Runner(plan.prepared, how.cache, resume=how.resume, observer=observer)
-        return _evaluate(plan, runner, times)
-
-
-def _evaluate(plan: _Plan, runner: Runner, times: Times) -> EvaluateResult:
-    prepared, seed = plan.prepared, plan.seed
-    folds = [
-        fold
-        for turn, dealt in enumerate(plan.rounds)
-        for fold in cross_validate(runner, prepared, dealt, repeat=turn, seed=seed + turn)
-    ]
-    leaky = random_split(runner, prepared, seed=seed)
-    unknown = None
-    if plan.unknown:
-        unknown = leave_classes_out(runner, prepared, plan.others, seed=seed)
-    curve = None
-    if plan.curve:
-        first = [fold.heard for fold in folds if fold.repeat == 0]
-        curve = learning_curve(runner, prepared, plan.rounds[0], full=first, seed=seed)
-    times.spent |= runner.seconds
-    evaluation = evaluation_record(
-        joined(prepared, folds),
-        list(prepared.examples.labels),
-        temperature=float(np.exp(np.mean(np.log([fold.temperature for fold in folds])))),
-        random_split=leaky,
-        facts={
-            "recipe": prepared.recipe.name,
-            "data": data_facts(prepared),
-            "protocol": {
-                "folds": len(plan.rounds[0]),
-                "repeats": len(plan.rounds),
-                "seed": seed,
-                "grouped": all(dealt.grouped for dealt in plan.rounds),
-                "notes": plan.told,
+        prepared = time.perf_counter()
+        repeated = [[runs.execute(run) for run in plan] for plan in plans]
+        fitted = [calibrate_folds(corpus, results) for results in repeated]
+        temperatures = [[temperature for temperature, _ in turn] for turn in fitted]
+        scored = score_folds(corpus, repeated, temperatures)
+        for row in fold_rows(scored, [[run.name for run in plan] for plan in plans]):
+            told.row("folds", row)
+        random_split = random_score(corpus, runs.execute(leaky))
+        told.row(
+            "random split",
+            {
+                "name": leaky.name,
+                "right": int(random_split.right.sum()),
+                "windows": len(random_split.right),
             },
-            "unknown": unknown,
-            "threshold": float(np.mean([fold.threshold for fold in folds])),
-            "learning_curve": curve,
-            "seconds": times.to_dict(),
-            "excluded": [{"path": item.path, "reason": item.message} for item in plan.problems],
-        },
-    )
-    runner.forget()
-    history = mean_history([fold.heard for fold in folds])
-    return EvaluateResult(evaluation, prepared, history, plan.problems)
+        )
+        rejected = None
+        if unknown:
+            for finding in not_left_out:
+                told.finding(finding)
+            rejected = left_out_record(corpus, [runs.execute(run) for run in without])
+            for part in (rejected or {}).get("parts", []):
+                told.row("unknown", part)
+        curve = None
+        if learning_curve:
+            curve = []
+            for share, of_share in zip(GROWING_SHARES, growing, strict=True):
+                results = [runs.execute(run) for run in of_share]
+                curve.append(growing_row(corpus, results, share))
+                told.row("learning curve", curve[-1])
+            curve.append(growing_row(corpus, repeated[0], 1.0))
+            told.row("learning curve", curve[-1])
+        notes = [*data_notes(corpus, chosen, examples), *dealt[0].findings, *not_left_out]
+        flat = [temperature for turn in temperatures for temperature in turn]
+        evaluation = evaluation_record(
+            scored,
+            list(corpus.labels),
+            temperature=float(np.exp(np.mean(np.log(flat)))),
+            random_split=random_split,
+            facts={
+                "recipe": chosen.name,
+                "data": corpus.data_facts(),
+                "protocol": {
+                    "folds": len(dealt[0]),
+                    "repeats": repeats,
+                    "seed": seed,
+                    "grouped": all(turn.grouped for turn in dealt),
+                    "notes": [item.text for item in notes],
+                },
+                "unknown": rejected,
+                "threshold": float(
+                    np.mean([threshold for turn in fitted for _, threshold in turn])
+                ),
+                "learning_curve": curve,
+                "seconds": {
+                    "prepare": round(prepared - started, 3),
+                    **runs.seconds,
+                    "total": round(time.perf_counter() - started, 3),
+                },
+                "excluded": excluded(corpus),
+            },
+        )
+        history = mean_history([result for results in repeated for result in results])
+        if report is not None:
+            with replacing(report) as temporary:
+                write_page(Path(temporary), evaluation, corpus, history, model={})
+        runs.forget()
+        prepared_data = prepared_of(corpus, examples, chosen, cached=False)
+        return EvaluateResult(evaluation, prepared_data, history, corpus.unusable)

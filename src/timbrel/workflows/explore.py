@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from timbrel.audio.clean import Cleaned
-from timbrel.audio.decode import Decoded
-from timbrel.audio.isolated import IsolatedDecoder
-from timbrel.audio.player import playable_rate, player_uri
-from timbrel.audio.windows import Windowing, keep
-from timbrel.dataset.manifest import Problem, Recording, read_dataset
-from timbrel.display.bars import Steps, telling_steps
-from timbrel.errors import AudioError, DataError, InvalidArgument
+import numpy as np
+
+from timbrel.audio.player import player_uri
+from timbrel.audio.samples import resample
+from timbrel.dataset.corpus import open_corpus
+from timbrel.dataset.manifest import read_dataset
+from timbrel.errors import DataError, InvalidArgument
 from timbrel.files import replacing, write_text
+from timbrel.findings import Finding
 from timbrel.networks.recipes import TUTORIAL_RECIPE, Recipe, get_recipe
-from timbrel.parallel import in_order
+from timbrel.progress import Progress, watching
 from timbrel.report.explore import (
     PICTURED_CLASSES,
-    Example,
     Exploration,
     Player,
     RecordingFacts,
@@ -45,16 +44,25 @@ class ExploreResult:
         recordings: how many recordings can be used.
         seconds: their length together.
         kept: seconds that cleaning keeps.
-        problems: recordings that cannot be used.
-        notes: what was passed over, in sentences.
+        findings: what is odd about recordings or keeps them from being used, and what was passed
+            over.
     """
 
     path: Path
     recordings: int
     seconds: float
     kept: float
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Recordings that cannot be used."""
+        return tuple(item for item in self.findings if item.unusable)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was passed over, in sentences."""
+        return tuple(item.text for item in self.findings if item.severity == "note")
 
     def __repr__(self) -> str:
         what = f"{plural(self.recordings, 'recording')}, {duration(self.seconds)}"
@@ -68,7 +76,7 @@ def explore(
     audio: str | os.PathLike | None = None,
     recipe: str | Recipe = TUTORIAL_RECIPE,
     players: int = 3,
-    progress: Steps | bool | None = None,
+    progress: Progress | bool = False,
 ) -> ExploreResult:
     """Write a page with the facts and pictures of a data set.
 
@@ -78,7 +86,8 @@ def explore(
         audio: folder that the CSV's paths are relative to; the CSV's own folder by default.
         recipe: gives the sample rate, the cleaning and the settings of the pictures.
         players: recordings of each class that can be played; fewer where classes are many.
-        progress: True for a bar, or called with the number of recordings read so far and of all.
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Raises:
         DataError: the data set cannot be read, or none of its recordings can be used.
@@ -90,31 +99,72 @@ def explore(
         raise InvalidArgument(f"`players` must be at least 0. Got {players}.")
     recipe = get_recipe(recipe)
     dataset = read_dataset(data, audio)
-    with replacing(output) as temporary, IsolatedDecoder() as decoder:
-        hear = _Hearing(recipe.windowing, decoder)
-        with telling_steps(progress, "reading") as tell:
-            facts, problems = _read_all(dataset.recordings, hear, tell)
-        problems = (*dataset.problems, *problems)
-        missing = sorted(set(dataset.labels) - {item.recording.label for item in facts})
-        if missing == dataset.labels:
+    with (
+        replacing(output) as temporary,
+        watching(progress) as told,
+        # Players have the sound of the files, pictures that which the recipe hears.
+        open_corpus(
+            dataset, recipe.windowing, copies=False, samples="native", progress=told
+        ) as corpus,
+    ):
+        if not corpus.labels:
             raise DataError(
-                f"No recording of a class in '{dataset.source}' can be used. First: {problems[0]}."
+                f"No recording of a class in '{dataset.source}' can be used. "
+                f"First: {corpus.unusable[0]}."
             )
-        notes = (
-            *dataset.notes,
-            *(f"No recording of '{label}' can be used, so it is not shown." for label in missing),
+        missing = sorted(set(dataset.labels) - set(corpus.labels))
+        findings = (
+            *corpus.findings,
+            *(Finding("class-not-shown", dataset.source, {"label": label}) for label in missing),
         )
+        facts = tuple(
+            RecordingFacts(
+                recording=corpus.recordings[row],
+                seconds=corpus.described[row].seconds,
+                kept=corpus.described[row].samples / recipe.windowing.rate,
+                source_rate=corpus.described[row].rate,
+                channels=corpus.described[row].channels,
+                warnings=tuple(item.reason for item in corpus.described[row].findings),
+            )
+            for row in np.flatnonzero(corpus.usable)
+        )
+        row_of = {item.name: row for row, item in enumerate(corpus.recordings)}
         chosen = _choose(facts, players)
         shown, seconds = plan_players(len(chosen), players)
-        examples, lost = _examples(chosen, hear, players=shown, seconds=seconds)
-        problems = (*problems, *lost)
+        examples = []
+        for items in chosen:
+            rows = [row_of[item.recording.name] for item in items[: max(shown, 1)]]
+            cleaned = list(corpus.cleaned(rows))
+            sounds = []
+            for row, kept, native in zip(rows, cleaned, corpus.waveforms(rows), strict=True):
+                rate = corpus.described[row].rate
+                if len(sounds) == shown:
+                    break
+                begin = int(kept.runs[0, 0] / recipe.windowing.rate * rate)
+                begin = min(begin, max(len(native) - rate // 10, 0))
+                part = native[begin : begin + round(seconds * rate)]
+                sounds.append(Player(corpus.recordings[row].name, player_uri(part, rate)))
+            heard = resample(
+                next(corpus.waveforms(rows[:1])),
+                corpus.described[rows[0]].rate,
+                recipe.windowing.rate,
+            )
+            examples.append(
+                picture_example(
+                    items[0],
+                    heard,
+                    cleaned[0],
+                    rate=recipe.windowing.rate,
+                    players=sounds,
+                )
+            )
         page = Exploration(
             source=dataset.source,
             recipe=recipe,
             facts=facts,
-            problems=problems,
-            notes=notes,
-            examples=examples,
+            problems=corpus.unusable,
+            notes=tuple(item.text for item in findings if item.severity == "note"),
+            examples=tuple(examples),
             player_seconds=seconds,
             players=shown,
             wanted_players=players,
@@ -125,8 +175,7 @@ def explore(
         recordings=len(facts),
         seconds=sum(item.seconds for item in facts),
         kept=sum(item.kept for item in facts),
-        problems=problems,
-        notes=notes,
+        findings=findings,
     )
 
 
@@ -137,61 +186,6 @@ def plan_players(classes: int, players: int) -> tuple[int, float]:
         if seconds >= _SHORTEST_PLAYER or shown == 1:
             return shown, seconds
     return 0, 0.0
-
-
-@dataclass(frozen=True)
-class _Hearing:
-    """How recordings are read and cleaned here."""
-
-    windowing: Windowing
-    decoder: IsolatedDecoder
-
-    def __call__(self, recording: Recording) -> tuple[Decoded, Cleaned, bool]:
-        """Decode and clean a recording; whether cleaning left something."""
-        decoded = self.decoder.decode(
-            recording.file,
-            self.windowing.rate,
-            start=recording.start,
-            end=recording.end,
-            name=recording.name,
-        )
-        return decoded, *keep(decoded.waveform, self.windowing)
-
-
-def _read_all(
-    recordings: Sequence[Recording],
-    hear: _Hearing,
-    tell: Steps,
-) -> tuple[tuple[RecordingFacts, ...], list[Problem]]:
-    """Read and clean every recording, in threads; their samples are not kept."""
-    facts, problems = [], []
-    found = in_order(lambda item: _facts(item, hear), recordings, stop=hear.decoder.close)
-    for number, item in enumerate(found, 1):
-        (facts if isinstance(item, RecordingFacts) else problems).append(item)
-        tell(number, len(recordings))
-    return tuple(facts), problems
-
-
-def _facts(recording: Recording, hear: _Hearing) -> RecordingFacts | Problem:
-    try:
-        decoded, cleaned, left = hear(recording)
-    except AudioError as error:
-        return Problem(error.path, error.reason)
-    if decoded.silent:
-        return Problem(recording.name, "all samples are zero")
-    begins = float(cleaned.runs[0, 0] / decoded.rate)
-    warnings = decoded.warnings
-    if not left:
-        warnings += ("cleaning would leave nothing of it, so it is used uncleaned",)
-    return RecordingFacts(
-        recording=recording,
-        seconds=decoded.seconds,
-        kept=len(cleaned.waveform) / decoded.rate,
-        begins=(recording.start or 0.0) + min(begins, max(decoded.seconds - 0.1, 0.0)),
-        source_rate=decoded.source_rate,
-        channels=decoded.channels,
-        warnings=warnings,
-    )
 
 
 def _choose(facts: Iterable[RecordingFacts], players: int) -> list[list[RecordingFacts]]:
@@ -209,42 +203,3 @@ def _choose(facts: Iterable[RecordingFacts], players: int) -> list[list[Recordin
         spread = [others[int((index + 0.5) * len(others) / count)] for index in range(count)]
         chosen.append([typical, *spread])
     return chosen
-
-
-def _examples(
-    chosen: list[list[RecordingFacts]], hear: _Hearing, *, players: int, seconds: float
-) -> tuple[tuple[Example, ...], list[Problem]]:
-    """The pictures and players of each class, and recordings that could not be read once more."""
-    examples, lost = [], []
-    for items in chosen:
-        sounds = []
-        for item in items[:players]:
-            try:
-                sounds.append(_player(item, hear.decoder, seconds))
-            except AudioError as error:
-                lost.append(Problem(error.path, error.reason))
-        for item in items:
-            try:
-                decoded, cleaned, _ = hear(item.recording)
-            except AudioError as error:
-                lost.append(Problem(error.path, error.reason))
-                continue
-            examples.append(
-                picture_example(item, decoded.waveform, cleaned, rate=decoded.rate, players=sounds)
-            )
-            break
-    return tuple(examples), list(dict.fromkeys(lost))
-
-
-def _player(facts: RecordingFacts, decoder: IsolatedDecoder, seconds: float) -> Player:
-    """Make a player of a recording, at its own rate, from where its sound begins."""
-    recording, rate = facts.recording, playable_rate(facts.source_rate)
-    end = facts.begins + seconds
-    decoded = decoder.decode(
-        recording.file,
-        rate,
-        start=facts.begins,
-        end=end if recording.end is None else min(end, recording.end),
-        name=recording.name,
-    )
-    return Player(name=recording.name, uri=player_uri(decoded.waveform, rate))

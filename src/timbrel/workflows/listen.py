@@ -1,4 +1,4 @@
-"""`timbrel listen`: a stream to answers, with how loud it is and how late they come."""
+"""`timbrel listen`: a stream to predictions, with its level and their latency."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from timbrel.inference.predictor import Predictor
 
 @dataclass(frozen=True)
 class Live:
-    """An answer about a stream, when it comes.
+    """A prediction for a window of a stream, when it is made.
 
     Attributes:
-        prediction: what is heard; without a class where there is silence.
-        level: root mean square of what has come since the answer before, in dB of full scale;
-            −inf where all of it is zero.
-        latency: seconds from the last sample that the answer is about until it was there: those
-            of sound that had come after it, and those of computing.
+        prediction: the answer; without a class for silence.
+        level: root mean square of the samples since the prediction before, in dB of full scale;
+            −inf where all of them are zero.
+        latency: seconds from the last sample of the window until the prediction was made: those
+            of sound that came after it, and those of computing.
     """
 
     prediction: Prediction
@@ -53,16 +53,16 @@ def listen(
         received += len(piece)
         meter.add(piece)
         for item in listener.push(piece):
-            late = received / rate - item.end + time.perf_counter() - arrived
-            yield Live(item, meter.level(), late)
+            latency = received / rate - item.end + time.perf_counter() - arrived
+            yield Live(item, meter.level(), latency)
     ended = time.perf_counter()
     for item in listener.finish():
-        late = max(received / rate - item.end, 0) + time.perf_counter() - ended
-        yield Live(item, meter.level(), late)
+        latency = max(received / rate - item.end, 0) + time.perf_counter() - ended
+        yield Live(item, meter.level(), latency)
 
 
 class _Meter:
-    """How loud a stream has been since it was last asked."""
+    """Measures the level of a stream since it was read the last time."""
 
     def __init__(self) -> None:
         self._power, self._samples, self._level = 0.0, 0, -math.inf
@@ -72,7 +72,7 @@ class _Meter:
         self._samples += piece.size
 
     def level(self) -> float:
-        """In dB of full scale; what it was where nothing has come since."""
+        """The level in dB of full scale; the one before where no samples came since."""
         if self._samples:
             mean = self._power / self._samples
             self._level = 10 * math.log10(mean) if mean else -math.inf

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from timbrel.audio.pcm import Pcm, check_headerless
-from timbrel.audio.reading import A_FOLDER
-from timbrel.display.bars import telling_steps
-from timbrel.errors import InvalidArgument, OutputError
+from timbrel.audio.pcm import Pcm, temporary_copy
+from timbrel.errors import InvalidArgument
 from timbrel.files import with_slashes
+from timbrel.findings import Finding
 from timbrel.inference.events import EventSettings
-from timbrel.inference.prediction import Prediction
-from timbrel.inference.predictions import Predictions
+from timbrel.inference.prediction import Prediction, Predictions
 from timbrel.inference.predictor import Predictor, load
+from timbrel.progress import Progress, watching
 
 STDIN = "-"
 
 # One path, or any number of them.
 Paths = str | os.PathLike | Iterable[str | os.PathLike]
-
-_NO_SOUND = (
-    "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it"
-)
 
 
 def expand(paths: Paths) -> list[str]:
@@ -56,7 +48,10 @@ def expand(paths: Paths) -> list[str]:
 
 def _expand(path: str) -> list[str]:
     if os.path.isdir(path):
-        return [file.as_posix() for file in _inside(Path(path))] or [with_slashes(path)]
+        # Takes longer to import than a file takes to predict, and not everybody names a folder.
+        from timbrel.dataset.manifest import find_recordings
+
+        return [file.as_posix() for file in find_recordings(Path(path))] or [with_slashes(path)]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [with_slashes(path)]
     fit = sorted(glob.glob(path, recursive=True))
@@ -67,26 +62,19 @@ def _expand(path: str) -> list[str]:
     )
 
 
-def _inside(folder: Path) -> list[Path]:
-    # Reading data sets takes longer to import than hearing a file, where only files are named.
-    from timbrel.dataset.manifest import find_recordings
-
-    return list(find_recordings(folder))
-
-
 def predict(
     paths: Paths,
     predictor: Predictor | str | os.PathLike | None = None,
     *,
     level: str = "file",
     events: EventSettings | None = None,
-    progress: bool = False,
+    progress: Progress | bool = False,
 ) -> Predictions:
     """Classify files and folders, in order.
 
     A recording that cannot be used, and a folder that holds none, give a prediction with `error`.
-    All are heard before the answers are returned; `Predictor.predict_many` gives those for each
-    file as soon as it is heard.
+    All are predicted before this returns; `Predictor.predict_many` gives the predictions for each
+    file as soon as it is done.
 
     Args:
         paths: files, folders and patterns, or a single one.
@@ -94,7 +82,8 @@ def predict(
             the instrument model that comes with the package.
         level: "file", "window" or "event".
         events: what makes an event.
-        progress: show a bar as the work goes on, in a notebook's cell or on a terminal's stderr.
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Raises:
         DecoderError: the processes that decode cannot be started.
@@ -102,13 +91,13 @@ def predict(
         ModelError: the model cannot be read.
     """
     predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
-    files, answers = expand(paths), []
-    with telling_steps(progress, "predicting") as tell:
-        found = predict_each(files, predictor, level=level, events=events)
-        for done, items in enumerate(found, 1):
-            answers += (item for item in items if item.label or item.error)
-            tell(done, len(files))
-    return Predictions(answers)
+    files, predictions = expand(paths), []
+    with watching(progress) as told:
+        results = predict_each(files, predictor, level=level, events=events)
+        for done, found in enumerate(results, 1):
+            predictions += (item for item in found if not item.no_event)
+            told.stage("predicting", done, len(files))
+    return Predictions(predictions)
 
 
 def predict_each(
@@ -117,8 +106,9 @@ def predict_each(
     *,
     level: str = "file",
     events: EventSettings | None = None,
-    stdin: tuple[BinaryIO, Pcm | None] | None = None,
-    tell: Callable[[str, float], object] = lambda path, seconds: None,
+    stdin: BinaryIO | None = None,
+    pcm: Pcm | None = None,
+    progress: Callable[[str, float], object] = lambda path, seconds: None,
 ) -> Generator[Iterable[Prediction]]:
     """Classify what `expand` gave, in order; the predictions for each of the files.
 
@@ -128,36 +118,33 @@ def predict_each(
         level: "file", "window" or "event"; a recording without an event gives one prediction with
             neither `label` nor `error`.
         events: what makes an event.
-        stdin: where the bytes of `-` come from, and what they are: None for a sound file.
-        tell: called with a path and how many seconds of it have been heard, now and then, from any
+        stdin: where the bytes of `-` come from.
+        pcm: what these bytes are; None for a sound file.
+        progress: called with a path and how many seconds of it were read, now and then, from any
             thread.
     """
     if list(files) == [STDIN] and stdin is not None:
-        with _aside(*stdin) as path:
+        with temporary_copy(stdin, pcm) as path:
             for found in predictor.predict_many(
-                [path], level, events=events, pcm=stdin[1], tell=lambda _, heard: tell(STDIN, heard)
+                [path],
+                level,
+                events=events,
+                pcm=pcm,
+                progress=lambda _, seconds: progress(STDIN, seconds),
             ):
-                yield (replace(item, path=STDIN) for item in found)
+                yield (
+                    replace(
+                        item,
+                        path=STDIN,
+                        findings=tuple(replace(one, path=STDIN) for one in item.findings),
+                    )
+                    for item in found
+                )
         return
-    for found in predictor.predict_many(files, level, events=events, tell=tell):
+    for found in predictor.predict_many(files, level, events=events, progress=progress):
         # All folders that hold recordings were replaced by them.
-        if found[0].error == A_FOLDER:
-            yield [replace(found[0], error=_NO_SOUND)]
+        if any(item.code == "folder" for item in found[0].findings):
+            nothing = Finding("folder-without-sound", found[0].path)
+            yield [replace(found[0], error=nothing.reason, findings=(nothing,))]
         else:
             yield found
-
-
-@contextmanager
-def _aside(stream: BinaryIO, pcm: Pcm | None) -> Iterator[str]:
-    """Lay what comes aside in a file: formats are not made to be read from a pipe."""
-    with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
-        path = os.path.join(folder, "stdin")
-        try:
-            with open(path, "wb") as file:
-                start = stream.read(12)
-                check_headerless(start, pcm)
-                file.write(start)
-                shutil.copyfileobj(stream, file, 1 << 20)
-        except OSError as error:
-            raise OutputError.of(folder, error) from error
-        yield path

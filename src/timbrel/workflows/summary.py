@@ -14,7 +14,7 @@ from timbrel.networks.summary import (
     layer_table,
     untrained,
 )
-from timbrel.report.curves import network_picture
+from timbrel.report.pictures import network_picture
 from timbrel.wording import plain, plural
 
 
@@ -62,7 +62,7 @@ class Summary:
 
     @property
     def windows_a_second(self) -> float:
-        """Windows that are heard in each second of a long recording."""
+        """Windows in each second of a long recording."""
         return self.recipe.windowing.rate / self.recipe.windowing.hop
 
     @property
@@ -74,7 +74,7 @@ class Summary:
 def summary(
     recipe: str | Recipe, *, classes: int = 10, picture: str | os.PathLike | None = None
 ) -> Summary:
-    """List the layers of a recipe's network, and draw them where `picture` names a file.
+    """List the layers of a recipe's network, and draw them into a file where `picture` names one.
 
     Args:
         recipe: a recipe or its name.

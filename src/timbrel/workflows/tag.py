@@ -6,47 +6,26 @@ import contextlib
 import hashlib
 import json
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from timbrel.dataset.manifest import find_recordings
-from timbrel.display.bars import NoBars, Steps, progress_bars, telling_steps
 from timbrel.display.html import bar, block, named, note, sentences, table, text, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor, load
-from timbrel.tagging.journal import State
-from timbrel.tagging.labelling import Labeller
-from timbrel.tagging.names import JOURNAL, UNSURE
-from timbrel.tagging.sorted_library import Library, look_at, opened, write_table
-from timbrel.tagging.sorting import MODES, Placed, Places, Sorter
-from timbrel.tagging.taking_back import TakenBack, take_library_back
+from timbrel.progress import Progress, watching
+from timbrel.tagging.journal import Journal
+from timbrel.tagging.labels import Labeller
+from timbrel.tagging.moves import TakenBack, take_library_back
+from timbrel.tagging.names import JOURNAL, UNSURE, Places
+from timbrel.tagging.sorting import MODES, Item, read_before, sorting, write_table
 from timbrel.wording import first_names, plain, plural
-from timbrel.workflows.watched import check_one
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from timbrel.display.cell import NotebookBars
-
-_A_LINK = "it is a symbolic link, and links are not moved; copying copies what it leads to"
-
-
-class TagObserver:
-    """Told how sorting goes; each method does nothing unless overridden."""
-
-    def found(self, count: int) -> None:
-        """So many files are to be looked at."""
-
-    def passed(self, path: str) -> None:
-        """A file was placed by an earlier run."""
-
-    def placed(self, item: Placed) -> None:
-        """A file was placed (or would be), or could not be used."""
+TagObserver = Progress
 
 
 @dataclass(repr=False)
@@ -77,9 +56,7 @@ class TagResult:
         return plain(f"TagResult({said})")
 
     def _repr_html_(self) -> str:
-        head = "file would be placed", "files would be placed"
-        if self.journal is not None:
-            head = "file placed", "files placed"
+        would = "would be " if self.journal is None else ""
         undo = text(f"timbrel.undo_tag({str(self.journal)!r})")
         most = max(self.counts.values(), default=1)
         rows = [
@@ -87,7 +64,7 @@ class TagResult:
             for folder, count in sorted(self.counts.items())
         ]
         return block(
-            title(plural(self.placed, *head)),
+            title(plural(self.placed, f"file {would}placed", f"files {would}placed")),
             note(f"{self.before:,} were placed before" if self.before else ""),
             table(("folder", "files", ""), rows, numbers=(2,)) if rows else "",
             note(f"Taken back by {undo}" if self.journal else ""),
@@ -101,18 +78,8 @@ class TagResult:
 
     @property
     def unsure(self) -> int:
-        """Files of this run that the model will not vouch for."""
+        """Files of this run that the model answers "unknown"."""
         return self.counts[UNSURE]
-
-    def add(self, item: Placed) -> None:
-        """Count a file."""
-        path = item.prediction.path
-        if item.to is not None:
-            self.counts[item.to.partition("/")[0]] += 1
-        elif item.prediction.error is not None:
-            self.failed.append((path, item.prediction.error))
-        if item.note is not None:
-            self.notes.append(item.note)
 
 
 def tag(
@@ -125,8 +92,7 @@ def tag(
     write_tags: bool = False,
     threshold: float | None = None,
     dry_run: bool = False,
-    progress: bool = False,
-    observer: TagObserver | None = None,
+    progress: bool | Progress = False,
 ) -> TagResult:
     """Sort the recordings of a folder into a folder for each class.
 
@@ -144,9 +110,10 @@ def tag(
         keep_folders: keep the sub-folders of `folder` below each class folder.
         write_tags: write the label into the metadata of the copied or moved files, as the genre.
         threshold: probability from which a class is accepted; the model's own by default.
-        dry_run: touch nothing, and tell the observer what would be done.
-        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
-        observer: told of every file, in place of bars.
+        dry_run: touch nothing, and tell `progress` what would be done.
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr; or whom to tell of
+            the stage "sorting" and, for each file, of a row of the table "files", which has the
+            columns of `tags.csv` (`to` is None where a file stays).
 
     Raises:
         InvalidArgument: a parameter breaks its rule, or the folders lie in each other's way.
@@ -166,178 +133,103 @@ def tag(
     if not source.is_dir():
         raise DataError(f"There is no folder '{folder}'.")
     labeller = Labeller() if write_tags else None
-    predictor = _predictor(model, threshold)
+    if model is None or isinstance(model, str | os.PathLike):
+        predictor = load(model, threshold=threshold)
+    elif threshold is None:
+        predictor = model
+    else:
+        raise InvalidArgument("`threshold` goes with a model's path; a loaded one has its own.")
     places = Places(out, predictor.labels, keep_folders=keep_folders)
-    _check_folders(source, out, places)
+    if source == out:
+        raise InvalidArgument(
+            f"`to` must be another folder than the one that is sorted. Got '{out}' for both."
+        )
+    if source.is_relative_to(out):
+        inside = source.relative_to(out).parts[0]
+        if inside.casefold() in {name.casefold() for name in (*places.folders.values(), UNSURE)}:
+            raise InvalidArgument(
+                f"'{source}' lies in '{out / inside}', into which files will be sorted. Choose "
+                "another folder with `to`."
+            )
+    description = {key: value for key, value in predictor.metadata.items() if key != "files"}
     run = {
         "mode": mode,
         "source": str(source),
         "typed": with_slashes(folder).rstrip("/") or "/",
-        "model": _fingerprint(predictor),
+        "model": hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest(),
         "threshold": predictor.threshold,
         "keep_folders": keep_folders,
         "write_tags": write_tags,
     }
-    with _watched(observer, progress) as told:
-        job = _Job(source, out, predictor, told, run)
+    result = TagResult()
+    files = _find(source, out, run["typed"], result.notes)
+    with watching(progress) as told:
+
+        def tell(item: Item) -> None:
+            answer = item.prediction
+            if item.to is not None:
+                result.counts[item.to.partition("/")[0]] += 1
+            elif answer.error is not None:
+                result.failed.append((answer.path, answer.error))
+            if item.note is not None:
+                result.notes.append(item.note)
+            told.row("files", {**answer.to_dict(), "to": item.to})
+            done = result.before + result.placed + len(result.failed)
+            told.stage("sorting", done, len(files))
+
+        def predictions(journal: Journal) -> Iterator[tuple[str, Prediction]]:
+            # Where a file was moved away, a file that is there now is another one.
+            placed = {
+                plan.path
+                for plan in journal.plans.values()
+                if plan.done and plan.run["source"] == run["source"] and not plan.moved
+            }
+            waiting = [path for path in files if path not in placed]
+            result.before = len(files) - len(waiting)
+            told.stage("sorting", result.before, len(files))
+            paths = (source / path for path in waiting)
+            with contextlib.closing(predictor.predict_many(paths)) as answers:
+                for path, (answer,) in zip(waiting, answers, strict=True):
+                    name = f"{run['typed'].rstrip('/')}/{path}"
+                    if mode == "move" and (source / path).is_symlink():
+                        # What it leads to may have been moved already.
+                        why = "it is a symbolic link, and links are not moved; copying copies what "
+                        yield path, Prediction(path=name, error=f"{why}it leads to")
+                    else:
+                        yield path, replace(answer, path=name)
+
         if dry_run:
-            return job.preview(places)
-        job.count()
-        with opened(out, run) as library:
-            return job.sort(library, places, labeller)
+            for path, answer in predictions(read_before(out, run)):
+                to_be = places.take(path, answer) if answer.error is None else None
+                tell(Item(path, answer, to_be))
+            return result
+        with sorting(out, run, places, labeller) as sorter:
+            # Again: what was interrupted is in the library again.
+            files = _find(source, out, run["typed"], [])
+            damaged = sorter.journal.damaged
+            result.notes += (f"line {number} of the journal cannot be read" for number in damaged)
+            for path, answer in predictions(sorter.journal):
+                for item in sorter.add(path, answer):
+                    tell(item)
+            for item in sorter.finish():
+                tell(item)
+            result.journal = sorter.journal.path
+            result.table = write_table(sorter.journal)
+    # That labels are not written into files of a kind is said of each of them.
+    result.notes = list(dict.fromkeys(result.notes))
+    return result
 
 
-class _BarObserver(TagObserver):
-    """Moves a bar by one for each file."""
-
-    def __init__(self, bars: Progress | NotebookBars | NoBars) -> None:
-        self._bars = bars
-
-    def found(self, count: int) -> None:
-        """Begin the bar."""
-        self._task = self._bars.add_task("sorting", total=count, note="")
-
-    def passed(self, path: str) -> None:
-        """Count a file of an earlier run."""
-        self._bars.advance(self._task)
-
-    def placed(self, item: Placed) -> None:
-        """Count a file."""
-        self._bars.advance(self._task)
-
-
-@contextlib.contextmanager
-def _watched(observer: TagObserver | None, progress: bool) -> Iterator[TagObserver]:
-    """Who is told of every file."""
-    check_one(observer, progress)
-    if not progress:
-        yield observer or TagObserver()
-        return
-    with progress_bars() as bars:
-        yield _BarObserver(bars)
-
-
-@dataclass
-class _Job:
-    """One sorting of one folder."""
-
-    source: Path
-    out: Path
-    predictor: Predictor
-    observer: TagObserver
-    run: dict
-    sorted_before: set[str] = field(default_factory=set)
-
-    def files(self) -> Iterator[str]:
-        """Recordings of the source, relative to it, joined with `/`; nothing that was sorted."""
-        for file in find_recordings(self.source, without=self._left_out):
-            yield "/".join(file.relative_to(self.source).parts)
-
-    def _left_out(self, folder: Path) -> bool:
-        """Whether a folder holds what this or another run sorted: results are no library."""
-        if _same_folder(folder, self.out):
-            return True
-        if not os.path.isfile(folder / JOURNAL):
-            return False
-        inside = "/".join(folder.relative_to(self.source).parts)
-        self.sorted_before.add(f"{self.run['typed'].rstrip('/')}/{inside}")
-        return True
-
-    def _notes(self) -> list[str]:
-        """Name the folders that other runs sorted into."""
-        if not self.sorted_before:
-            return []
-        names = sorted(self.sorted_before)
-        one = len(names) == 1
-        return [
-            f"{first_names(names)} {'is' if one else 'are'} left out: an earlier run of tag sorted "
-            f"into {'it' if one else 'each of them'}; to sort what lies there, name it as DIR."
-        ]
-
-    def count(self) -> None:
-        """Say how many there are."""
-        count = sum(1 for _ in self.files())
-        if not count and not (self.out / JOURNAL).exists():
-            but = f" but in {first_names(sorted(self.sorted_before))}, which an earlier run sorted"
-            raise DataError(
-                f"There is no sound file (.wav, .flac, …) in '{self.run['typed']}'"
-                f"{but if self.sorted_before else ''}."
-            )
-        self.observer.found(count)
-
-    def sort(self, library: Library, places: Places, labeller: Labeller | None) -> TagResult:
-        """Predict and place what was not placed before."""
-        result = TagResult(journal=library.journal.path, notes=self._notes())
-        result.notes += (
-            f"line {number} of the journal cannot be read" for number in library.state.damaged
-        )
-        sorter = Sorter(
-            self.source,
-            self.out,
-            places,
-            mode=self.run["mode"],
-            journal=library.journal,
-            staging=library.staging,
-            labeller=labeller,
-            first=library.state.next,
-        )
-        with contextlib.closing(self._predictions(library.state, result)) as predictions:
-            for path, prediction in predictions:
-                for item in sorter.add(path, prediction):
-                    self._tell(item, result)
-        for item in sorter.finish():
-            self._tell(item, result)
-        result.table = write_table(library)
-        return result
-
-    def preview(self, places: Places) -> TagResult:
-        """Say what `sort` would do."""
-        self.count()
-        result = TagResult(notes=self._notes())
-        state = look_at(self.out, self.run)
-        with contextlib.closing(self._predictions(state, result)) as predictions:
-            for path, prediction in predictions:
-                to = places.take(path, prediction) if prediction.error is None else None
-                self._tell(Placed(prediction, to), result)
-        return result
-
-    def _tell(self, item: Placed, result: TagResult) -> None:
-        result.add(item)
-        self.observer.placed(item)
-
-    def _predictions(self, state: State, result: TagResult) -> Iterator[tuple[str, Prediction]]:
-        """The answer for each file that was not placed before."""
-        waiting: deque[str] = deque()
-
-        def taken() -> Iterator[Path]:
-            for path in self.files():
-                if state.knows(self.run["source"], path):
-                    result.before += 1
-                    self.observer.passed(path)
-                    continue
-                waiting.append(path)
-                yield self.source / path
-
-        with contextlib.closing(self.predictor.predict_many(taken())) as found:
-            for (answer,) in found:
-                path = waiting.popleft()
-                name = f"{self.run['typed'].rstrip('/')}/{path}"
-                if self.run["mode"] == "move" and (self.source / path).is_symlink():
-                    # What it leads to may have been moved already.
-                    yield path, Prediction(path=name, error=_A_LINK)
-                else:
-                    yield path, replace(answer, path=name)
-
-
-def undo_tag(journal: str | os.PathLike, progress: Steps | bool | None = None) -> TakenBack:
+def undo_tag(journal: str | os.PathLike, progress: bool | Progress = False) -> TakenBack:
     """Take back what `tag` did: files that were moved return, links and copies are removed.
 
-    What was changed since, or whose old place is taken, is named and left alone; then the journal
-    stays, and this may be called again.
+    A moved file that is no longer where it was put is looked for in the sorted library, by size and
+    SHA-256, and brought back from where it is. What was changed since, or whose old place is taken,
+    is named and left alone; then the journal stays, and this may be called again.
 
     Args:
         journal: `timbrel-tag.jsonl`, or the folder in which it lies.
-        progress: True for a bar, or called after each file with the number so far and the total.
+        progress: True for a bar, or whom to tell of the stages "taking back" and "searching".
 
     Raises:
         DataError: there is no such journal.
@@ -346,41 +238,46 @@ def undo_tag(journal: str | os.PathLike, progress: Steps | bool | None = None) -
     """
     path = Path(os.path.realpath(journal))
     path = path / JOURNAL if path.is_dir() else path
-    with telling_steps(progress, "taking back") as tell:
-        return take_library_back(path, tell)
+    with watching(progress) as told:
+        return take_library_back(path, told)
 
 
-def _predictor(model: str | os.PathLike | Predictor | None, threshold: float | None) -> Predictor:
-    if model is None or isinstance(model, str | os.PathLike):
-        return load(model, threshold=threshold)
-    if threshold is not None:
-        raise InvalidArgument("`threshold` goes with a model's path; a loaded one has its own.")
-    return model
+def _find(source: Path, out: Path, typed: str, notes: list[str]) -> list[str]:
+    """Recordings of a library, relative to it, joined with `/`; nothing that a run has sorted.
 
+    Args:
+        source: the library.
+        out: where it is sorted to.
+        typed: the library as the user named it.
+        notes: receives a sentence about the folders that other runs sorted into.
 
-def _fingerprint(predictor: Predictor) -> str:
-    """What tells a model from others: SHA-256 of its description."""
-    description = {key: value for key, value in predictor.metadata.items() if key != "files"}
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+    Raises:
+        DataError: there is none, and none was placed before.
+    """
+    sorted_before = []
 
+    def is_result(folder: Path) -> bool:
+        with contextlib.suppress(OSError):  # One of them does not exist.
+            if os.path.samefile(folder, out):
+                return True
+        if not os.path.isfile(folder / JOURNAL):
+            return False
+        inside = "/".join(folder.relative_to(source).parts)
+        sorted_before.append(f"{typed.rstrip('/')}/{inside}")
+        return True
 
-def _same_folder(one: Path, two: Path) -> bool:
-    try:
-        return os.path.samefile(one, two)
-    except OSError:  # One of them is not there.
-        return False
-
-
-def _check_folders(source: Path, out: Path, places: Places) -> None:
-    """Make sure that what is sorted is not what is written."""
-    if source == out:
-        raise InvalidArgument(
-            f"`to` must be another folder than the one that is sorted. Got '{out}' for both."
+    files = [
+        "/".join(file.relative_to(source).parts)
+        for file in find_recordings(source, without=is_result)
+    ]
+    names = first_names(sorted(sorted_before))
+    if not files and not (out / JOURNAL).exists():
+        but = f" but in {names}, which an earlier run sorted" if names else ""
+        raise DataError(f"There is no sound file (.wav, .flac, …) in '{typed}'{but}.")
+    if names:
+        one = len(sorted_before) == 1
+        notes.append(
+            f"{names} {'is' if one else 'are'} left out: an earlier run of tag sorted into "
+            f"{'it' if one else 'each of them'}; to sort what lies there, name it as DIR."
         )
-    inside = source.relative_to(out).parts[0] if source.is_relative_to(out) else None
-    folders = {name.casefold(): name for name in (*places.folders.values(), UNSURE)}
-    if inside is not None and inside.casefold() in folders:
-        raise InvalidArgument(
-            f"'{source}' lies in '{out / inside}', into which files will be sorted. Choose another "
-            "folder with `to`."
-        )
+    return files

@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
+import csv
+import io
 import os
-from dataclasses import dataclass
-from functools import partial
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from timbrel.dataset.fingerprint import dataset_sha256
-from timbrel.dataset.manifest import Dataset, Problem, read_dataset
+from timbrel.dataset.corpus import Corpus, open_corpus
+from timbrel.dataset.manifest import read_dataset
+from timbrel.dataset.splits import learned_background, split_parts
 from timbrel.display.html import block, note, sentences, text
 from timbrel.errors import InvalidArgument
-from timbrel.evaluation.calibration import calibrate
-from timbrel.evaluation.sanity import sanity_round, sanity_text
-from timbrel.features.cache import FeatureCache
+from timbrel.evaluation.crossval import rejections
+from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
+from timbrel.evaluation.run import Run, RunResult, check_parity, execute
+from timbrel.evaluation.sanity import sanity_round
+from timbrel.evaluation.unknown import rejection_record
+from timbrel.features.cache import FeatureCache, default_folder
+from timbrel.findings import Finding
 from timbrel.inference.predictor import Predictor
-from timbrel.model.directory import CHECKPOINT, DESCRIPTION, LoadedModel, check_output, write_model
-from timbrel.model.export import (
-    Trained,
-    export_onnx,
-    measure_parity,
-    probabilities,
-    whole_model,
+from timbrel.model.directory import (
+    CHECKPOINT,
+    DESCRIPTION,
+    GRAPH,
+    LoadedModel,
+    check_output,
+    write_model,
 )
+from timbrel.model.export import export_onnx, with_metadata
+from timbrel.model.metadata import describe_model
 from timbrel.model.runtime import Session
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
-from timbrel.report.cards import score_parts, score_text
+from timbrel.progress import Progress, watching
+from timbrel.report.mistakes import mistake, surest_mistakes
+from timbrel.report.notebook import score_parts
+from timbrel.report.page import write_report
+from timbrel.report.pictures import draw_curves
+from timbrel.report.view import ScoreView
 from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.fit import Fitted, fit
+from timbrel.training.fit import HISTORY_KEYS, fit
 from timbrel.training.precision import training_policy
-from timbrel.training.prepare import Prepared, prepare
-from timbrel.wording import counted, plain
-from timbrel.workflows.describe import (
-    Outcome,
-    Times,
-    data_notes,
-    describe,
-    evaluate_outcome,
-    lost_notes,
-    model_files,
-)
-from timbrel.workflows.held_out import Aside, hear_aside
-from timbrel.workflows.none_of_these import Others, hear_none_of_these, learning_from
-from timbrel.workflows.observer import TrainObserver
-from timbrel.workflows.parts import Parts, split_parts
-from timbrel.workflows.watched import watched
-
-_PHASES = ("scored", "refit")
+from timbrel.training.prepare import background_examples, cleaning_finding, draw_examples
+from timbrel.training.weights import balanced_class_weight
+from timbrel.wording import plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,11 +67,13 @@ class TrainResult:
     path: Path
     evaluation: dict
     metadata: dict
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
 
     def __repr__(self) -> str:
         recipe = self.metadata["recipe"]["name"]
-        return plain(f"TrainResult({str(self.path)!r}, {recipe}: {score_text(self.evaluation)})")
+        return plain(
+            f"TrainResult({str(self.path)!r}, {recipe}: {ScoreView(self.evaluation).headline})"
+        )
 
     def _repr_html_(self) -> str:
         return block(*self.html_parts())
@@ -80,10 +81,8 @@ class TrainResult:
     def html_parts(self) -> list[str]:
         """What a notebook shows of it, to stand beside something else."""
         where = f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"
-        sanity = sanity_text(self.metadata["sanity"])
         return [
-            *score_parts(self.evaluation),
-            note(text(sanity)),
+            *score_parts(ScoreView(self.evaluation, self.metadata)),
             note(*where),
             sentences(self.problems),
         ]
@@ -102,8 +101,7 @@ def train(
     resume: bool = False,
     refit: bool = False,
     cache: FeatureCache | None = None,
-    progress: bool = False,
-    observer: TrainObserver | None = None,
+    progress: Progress | bool = False,
 ) -> TrainResult:
     """Train a model on labelled recordings and score it on recordings that it never heard.
 
@@ -122,200 +120,365 @@ def train(
         resume: go on from the checkpoint of an interrupted training.
         refit: train once more, on everything, after scoring.
         cache: where features are kept; the platform's cache folder by default.
-        progress: show bars as the work goes on, in a notebook's cell or on a terminal's stderr.
-        observer: told how it goes, in place of bars.
+        progress: True for bars, in a notebook's cell or on a terminal's stderr, or an object to
+            tell.
 
     Raises:
         TimbrelError: see its sub-classes; the message says what to do.
     """
     if not 0 <= seed < 2**32:
         raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
-    times = Times()
+    started = time.perf_counter()
     chosen = get_recipe(recipe).adjusted(
         epochs=epochs, batch_size=batch_size, clean_threshold=clean_threshold
     )
     dataset = read_dataset(data, audio)
     existed = Path(output).exists()
     folder = check_output(output)
+    cache = FeatureCache(default_folder()) if cache is None else cache
     try:
-        with watched(observer, progress) as told:
-            how = _How(resume, refit, cache, told)
-            return _train(dataset, folder, (chosen, seed, times), how)
+        with (
+            watching(progress) as told,
+            open_corpus(dataset, chosen.windowing, cache=cache, progress=told) as corpus,
+        ):
+            return train_corpus(
+                corpus,
+                folder,
+                recipe=chosen,
+                seed=seed,
+                resume=resume,
+                refit=refit,
+                cache=cache,
+                progress=told,
+                started=started,
+            )
     finally:
         if not existed and not any(folder.iterdir()):
             folder.rmdir()
 
 
-@dataclass(frozen=True)
-class _How:
-    resume: bool
-    refit: bool
-    cache: FeatureCache | None
-    observer: TrainObserver
-
-
-def _train(
-    dataset: Dataset, folder: Path, what: tuple[Recipe, int, Times], how: _How
+def train_corpus(
+    corpus: Corpus,
+    folder: Path,
+    *,
+    recipe: Recipe,
+    seed: int,
+    resume: bool = False,
+    refit: bool = False,
+    cache: FeatureCache,
+    progress: Progress,
+    started: float,
 ) -> TrainResult:
-    recipe, seed, times = what
-    observer = how.observer
-    observer.dataset(dataset)
-    with times.measure("prepare"):
-        prepared = prepare(dataset, recipe, seed=seed, cache=how.cache, progress=observer.progress)
-        others = hear_none_of_these(dataset, prepared, seed=seed, progress=observer.progress)
-    with contextlib.closing(others):
-        observer.prepared(prepared)
-        others.tell(observer.note)
-        return _learn((dataset, prepared, others), folder, (seed, times), how)
+    """`train` on a corpus that is open already.
 
-
-def _learn(
-    data: tuple[Dataset, Prepared, Others], folder: Path, what: tuple[int, Times], how: _How
-) -> TrainResult:
-    (dataset, prepared, others), (seed, times) = data, what
-    observer = how.observer
-    prepared = learning_from(prepared, others.examples())
-    parts = split_parts(prepared.recordings, seed=seed)
-    notes = (*data_notes(dataset, prepared), *parts.notes)
-    untold = (*lost_notes(dataset, prepared), *parts.notes)
-    learn, rest = prepared.examples.split(parts.held_out | parts.inner)
-    inner = rest.select(parts.inner[rest.recording])
-    observer.parts(learn, inner, untold)
-    with times.measure("train"):
-        fitted = _fit((learn, inner), prepared, (folder, "scored", seed), how)
-        trained, threshold = _calibrate(fitted, prepared, (parts, observer))
-        observer.progress("exporting", 0, 1)
-        graph = export_onnx(trained)
-        observer.progress("exporting", 1, 1)
-    with times.measure("predict"):
-        session = Session(graph, "The exported model")
-        held_out = hear_aside(
-            prepared,
-            np.flatnonzero(parts.held_out),
-            lambda windows: session.run(windows)[0],
-            progress=partial(observer.progress, "scoring"),
-        )
-        parity = _parity(trained, graph, held_out)
-    outcome = Outcome(
-        dataset=dataset,
-        prepared=prepared,
-        others=others,
-        fitted=fitted,
-        trained=trained,
-        graph=graph,
-        threshold=threshold,
-        parity=parity,
-        trained_on=~parts.held_out,
-        notes=(*filter(None, [others.note()]), *notes),
-        grouped=parts.grouped,
+    Args:
+        corpus: opened with the windowing of the recipe.
+        folder: what `check_output` gave.
+        recipe, seed, resume, refit, cache, progress: as for `train`.
+        started: what `time.perf_counter` said when the work began.
+    """
+    examples = load_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
+    learned = corpus.mask(examples.background_recordings)
+    parts = split_parts(corpus.select(corpus.has_class), seed=seed)
+    for finding in parts.findings:
+        progress.finding(finding)
+    places = np.flatnonzero(corpus.has_class)
+    held_out, inner = (corpus.mask(places[part]) for part in (parts.held_out, parts.inner))
+    run = Run(
+        name="train",
+        learn=(corpus.has_class | learned) & ~corpus.with_background(held_out | inner),
+        score=held_out | (corpus.background & ~learned),
+        calibrate=inner,
+        validate=inner,
+        drawn=held_out,
+        labels=corpus.labels,
         seed=seed,
     )
-    evaluation = evaluate_outcome(outcome, held_out, (session, times))
-    if how.refit:
-        outcome = _refit(outcome, held_out, folder, how)
-    metadata = describe(outcome, evaluation, refit=how.refit)
-    metadata["sanity"] = _sanity(outcome.graph, metadata)
-    _write(folder, (outcome, evaluation, metadata), observer)
-    problems = (*dataset.problems, *prepared.audit.problems, *others.problems)
-    return TrainResult(folder, evaluation, metadata, problems)
-
-
-def _write(folder: Path, what: tuple[Outcome, dict, dict], observer: TrainObserver) -> None:
-    """Write the model, and say so where one was there before."""
-    outcome, evaluation, metadata = what
-    before = (folder / DESCRIPTION).exists()
-    write_model(folder, model_files(outcome, evaluation, metadata), metadata)
-    for phase in _PHASES:
-        Checkpoint(folder / CHECKPOINT / phase, {}).remove()
-    if before:
-        observer.note(f"The model that was in '{folder}' before was replaced by this one.")
-
-
-def _parity(trained: Trained, graph: bytes, held_out: Aside) -> tuple[float, int]:
-    """Largest difference between Keras and ONNX, and on how many held-out windows."""
-    difference = measure_parity(whole_model(trained), graph, held_out.some)
-    return difference, len(held_out.some)
-
-
-def _fit(
-    examples: tuple[Examples, Examples],
-    prepared: Prepared,
-    where: tuple[Path, str, int],
-    how: _How,
-) -> Fitted:
-    learn, inner = examples
-    folder, phase, seed = where
-    identity = {
-        "recipe": prepared.recipe.to_dict(),
-        "seed": seed,
-        "data": dataset_sha256(prepared.recordings, prepared.sha256),
-        "split": learn.sha256,
-        "arithmetic": training_policy(prepared.recipe.network),
-    }
-    checkpoint = Checkpoint(folder / CHECKPOINT / phase, identity)
-    if not how.resume:
-        if phase == "scored" and checkpoint.file.exists():
-            how.observer.note(
-                "An interrupted training lies here; it is started anew (--resume goes on)."
-            )
+    learn, _ = run.examples(examples)
+    _tell_training(learn, recipe, held_out=held_out, inner=inner, progress=progress)
+    prepared = time.perf_counter()
+    checkpoint = Checkpoint(
+        folder / CHECKPOINT / "scored", _identity(corpus, recipe, learn, seed=seed)
+    )
+    lies_there = checkpoint.file.exists()
+    if resume != lies_there:
+        code = "nothing-to-resume" if resume else "training-interrupted"
+        progress.finding(Finding(code, str(folder)))
+    if not resume:
         checkpoint.remove()
-    elif phase == "scored" and not checkpoint.file.exists():
-        how.observer.note(
-            "There is no interrupted training here; this one starts from the beginning."
+    result = execute(
+        run, corpus, examples, recipe, checkpoint=checkpoint, resume=resume, progress=progress
+    )
+    if result.fitted.stopped:
+        facts = {"epochs": len(result.history)}
+        progress.finding(Finding("stopped-early", str(folder), facts))
+    notes = [*data_notes(corpus, recipe, examples), *parts.findings]
+    evaluation = _evaluation(
+        corpus,
+        result,
+        notes=notes,
+        grouped=parts.grouped,
+        seconds={
+            "prepare": round(prepared - started, 3),
+            **{name: round(spent, 3) for name, spent in result.seconds.items()},
+            "total": round(time.perf_counter() - started, 3),
+        },
+    )
+    trained, graph, parity = result.trained, result.graph, result.parity
+    trained_on = (corpus.has_class & ~held_out) | learned
+    if refit:
+        progress.finding(Finding("refit", str(folder)))
+        everything = replace(
+            examples, background=background_examples(corpus, recipe, corpus.background, seed=seed)
         )
-    how.observer.network(prepared.recipe, learn)
-    fitted = fit(
-        learn,
-        prepared.recipe,
-        validation=inner,
+        again, nothing = everything.split(np.zeros(len(corpus), dtype=bool))
+        identity = _identity(corpus, recipe, again, seed=seed)
+        second = Checkpoint(folder / CHECKPOINT / "refit", identity)
+        if not resume:
+            second.remove()
+        fitted = fit(
+            again,
+            recipe,
+            validation=nothing,
+            seed=seed,
+            checkpoint=second,
+            resume=resume,
+            progress=progress,
+        )
+        trained = replace(trained, network=fitted.network, scale=fitted.scale)
+        graph = export_onnx(trained)
+        compared = np.flatnonzero(held_out[examples.recording])
+        compared = compared[np.argsort(examples.recording[compared], kind="stable")]
+        parity = check_parity(trained, graph, corpus, examples, compared)
+        trained_on = corpus.usable
+    metadata = describe_model(
+        labels=corpus.labels,
+        recipe=recipe.to_dict(),
+        windowing=recipe.windowing,
+        threshold=result.threshold,
+        temperature=trained.temperature,
+        scale=trained.scale,
+        parameters=trained.network.count_params(),
+        evaluation=evaluation,
+        refit=refit,
+        target=corpus.target[corpus.has_class],
+        data=corpus.data_facts(),
+        recordings={corpus.sha256[row] for row in np.flatnonzero(trained_on)},
+        sounds=set(corpus.of("digest", trained_on).tolist()),
+        parity=parity,
+        policy=result.fitted.policy,
         seed=seed,
-        checkpoint=checkpoint,
-        resume=how.resume,
-        listener=how.observer.listener(),
     )
-    if fitted.stopped:
-        how.observer.note(
-            f"Training stopped after {counted(len(fitted.history), 'epoch')}: its loss fell no "
-            "more."
-        )
-    return fitted
-
-
-def _calibrate(
-    fitted: Fitted, prepared: Prepared, how: tuple[Parts, TrainObserver]
-) -> tuple[Trained, float]:
-    """Temperature and threshold from the inner hold-out, at the level of files."""
-    parts, observer = how
-    plain = Trained(prepared.recipe, fitted.network, fitted.scale)
-    whole = whole_model(plain)
-    inner = hear_aside(
-        prepared,
-        np.flatnonzero(parts.inner),
-        lambda windows: probabilities(whole, windows),
-        progress=partial(observer.progress, "calibrating"),
-    )
-    temperature, threshold = calibrate(inner.windows, inner.file, inner.target)
-    return dataclasses.replace(plain, temperature=temperature), threshold
-
-
-def _sanity(graph: bytes, metadata: dict) -> list[dict]:
-    """Let the finished model hear sounds that are no recording of any class."""
+    # The finished model hears sounds that are no recording of any class.
     name = "The exported model"
-    return sanity_round(Predictor(LoadedModel(name, metadata, Session(graph, name), graph)))
+    loaded = LoadedModel(name, metadata, Session(graph, name), graph)
+    metadata["sanity"] = sanity_round(Predictor(loaded))
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary)
+        trained.network.save_weights(made / "network.weights.h5")
+        draw_curves(result.history, made / "history.png")
+        write_page(made / "report.html", evaluation, corpus, result.history, model=metadata)
+        files = {path.name: path.read_bytes() for path in sorted(made.iterdir())}
+    table = io.StringIO()
+    writer = csv.DictWriter(table, HISTORY_KEYS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(result.history)
+    files |= {
+        GRAPH: with_metadata(graph, metadata),
+        "history.csv": table.getvalue().encode(),
+        "evaluation.json": evaluation_json(evaluation),
+    }
+    replaced = (folder / DESCRIPTION).exists()
+    write_model(folder, files, metadata)
+    for phase in ("scored", "refit"):
+        Checkpoint(folder / CHECKPOINT / phase, {}).remove()
+    if replaced:
+        progress.finding(Finding("model-replaced", str(folder), {"folder": str(folder)}))
+    return TrainResult(folder, evaluation, metadata, corpus.unusable)
 
 
-def _refit(outcome: Outcome, held_out: Aside, folder: Path, how: _How) -> Outcome:
-    """Train once more on everything; temperature and threshold stay those of the scored run."""
-    how.observer.note("Training once more, on all recordings.")
-    prepared = learning_from(outcome.prepared, outcome.others.examples(everything=True))
-    everything, nothing = prepared.examples.split(np.zeros(len(prepared.recordings), dtype=bool))
-    fitted = _fit((everything, nothing), prepared, (folder, "refit", outcome.seed), how)
-    trained = dataclasses.replace(outcome.trained, network=fitted.network, scale=fitted.scale)
-    graph = export_onnx(trained)
-    return dataclasses.replace(
-        outcome,
-        trained=trained,
-        graph=graph,
-        parity=_parity(trained, graph, held_out),
-        trained_on=np.ones_like(outcome.trained_on),
+def load_examples(
+    corpus: Corpus, recipe: Recipe, *, seed: int, cache: FeatureCache, progress: Progress
+) -> Examples:
+    """Draw windows of classes and of the background to learn from, and say what the data is.
+
+    Args:
+        corpus: the recordings.
+        recipe: names windows and front end.
+        seed: of the drawing, and of the dealing of background.
+        cache: where pictures are kept.
+        progress: told of everything that was found, of the classes, and how far it is.
+    """
+    for finding in corpus.findings:
+        progress.finding(finding)
+    examples, cached = draw_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
+    if recipe.schedule is not None and corpus.background.any():
+        background, known = corpus.select(corpus.background), corpus.select(corpus.has_class)
+        learned = learned_background(background, known, seed=seed)
+        rows = corpus.mask(np.flatnonzero(corpus.background)[learned])
+        drawn = background_examples(corpus, recipe, rows, seed=seed)
+        examples = replace(examples, background=drawn)
+    much = cleaning_finding(corpus)
+    for finding in (*([much] if much else []), *data_notes(corpus, recipe, examples)):
+        progress.finding(finding)
+    rate = recipe.windowing.rate
+    for number, label in enumerate(corpus.labels):
+        rows = corpus.target == number
+        progress.row(
+            "classes",
+            {
+                "class": label,
+                "recordings": int(rows.sum()),
+                "groups": len(set(corpus.groups[rows])),
+                "seconds": float(corpus.of("seconds", rows).sum()),
+                "kept": float(corpus.of("samples", rows).sum()) / rate,
+            },
+        )
+    progress.row(
+        "windows",
+        {
+            "windows": len(examples),
+            "seconds": recipe.windowing.window / rate,
+            "X": list(examples.pictures.shape),
+            "y": list(examples.y.shape),
+            "cached": cached,
+        },
     )
+    return examples
+
+
+def data_notes(corpus: Corpus, recipe: Recipe, examples: Examples) -> list[Finding]:
+    """What a reader of the score should know of the data: background, copies, lost classes."""
+    notes, source = [], corpus.dataset.source
+    if corpus.background.any():
+        facts = {
+            "count": int(corpus.background.sum()),
+            "learned": len(examples.background_recordings),
+            "learns": recipe.schedule is not None,
+        }
+        notes.append(Finding("background", source, facts))
+    used = {item.name for item in corpus.select(corpus.has_class)}
+    copies = [
+        item.path
+        for item in corpus.findings
+        if item.code in ("exact-duplicate", "near-duplicate") and item.path in used
+    ]
+    if copies:
+        facts = {"count": len(copies), "names": copies}
+        notes.append(Finding("copies", source, facts))
+    lost = sorted(set(corpus.dataset.labels) - set(corpus.labels))
+    notes += (Finding("lost-class", source, {"label": label}) for label in lost)
+    notes += (
+        Finding("lost-folder", source, {"folder": item.path})
+        for item in corpus.findings
+        if item.code == "closed-folder"
+    )
+    return notes
+
+
+def _identity(corpus: Corpus, recipe: Recipe, learn: Examples, *, seed: int) -> dict:
+    """What only the same training has in common; else it cannot be resumed."""
+    return {
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "data": corpus.data_sha256(),
+        "split": learn.sha256,
+        "arithmetic": training_policy(recipe.network),
+    }
+
+
+def _tell_training(
+    learn: Examples, recipe: Recipe, *, held_out: np.ndarray, inner: np.ndarray, progress: Progress
+) -> None:
+    """Say what is learned from, and what its classes weigh."""
+    scheduled = recipe.schedule is not None
+    # Recordings, where those come round equally often.
+    target = learn.recording_class if scheduled else learn.y_flat
+    for number, weight in balanced_class_weight(target).items():
+        progress.row(
+            "weights",
+            {
+                "class": learn.labels[number],
+                "recordings" if scheduled else "windows": int((target == number).sum()),
+                "weight": weight,
+            },
+        )
+    progress.row(
+        "training",
+        {
+            "recipe": recipe.name,
+            "classes": len(learn.labels),
+            "epochs": recipe.epochs_for(len(learn.recording_class)),
+            "learn": len(learn.recording_class),
+            "X": list(learn.pictures.shape),
+            "calibrate": int(inner.sum()),
+            "held_out": int(held_out.sum()),
+        },
+    )
+
+
+def _evaluation(
+    corpus: Corpus,
+    result: RunResult,
+    *,
+    notes: Sequence[Finding],
+    grouped: bool,
+    seconds: dict[str, float],
+) -> dict:
+    """The content of `evaluation.json`."""
+    known = result.windows.of(corpus.has_class)
+    nothing = np.zeros(len(known.rows), dtype=np.int64)
+    scored = Scored(
+        recordings=corpus.select(known.rows),
+        target=corpus.target[known.rows],
+        files=known.files(result.temperature),
+        uncalibrated=known.files(1.0),
+        windows=result.drawn.at(result.temperature),
+        window_file=np.searchsorted(known.rows, result.drawn.row),
+        fold=nothing,
+        repeat=nothing,
+    )
+    return evaluation_record(
+        scored,
+        list(corpus.labels),
+        temperature=result.temperature,
+        facts={
+            "recipe": result.trained.recipe.name,
+            "data": corpus.data_facts(),
+            "protocol": {
+                "folds": 1,
+                "repeats": 1,
+                "seed": result.run.seed,
+                "grouped": grouped,
+                "notes": [item.text for item in notes],
+            },
+            "unknown": rejection_record([rejections(corpus, result)["background"]]),
+            "seconds": seconds,
+            "excluded": excluded(corpus),
+        },
+    )
+
+
+def excluded(corpus: Corpus) -> list[dict[str, str]]:
+    """The `excluded` part of `evaluation.json`."""
+    return [{"path": item.path, "reason": item.reason} for item in corpus.unusable]
+
+
+def write_page(
+    path: Path, evaluation: dict, corpus: Corpus, history: list[dict], *, model: dict
+) -> None:
+    """Write the report, with the wrong answers given with the most confidence to see and hear.
+
+    Args:
+        path: the HTML file.
+        evaluation: the content of `evaluation.json`.
+        corpus: holds the recordings that were scored.
+        history: a row an epoch.
+        model: the content of `model.json`; empty for a cross-validation.
+    """
+    row_of = {item.name: row for row, item in enumerate(corpus.recordings)}
+    wrong = surest_mistakes(evaluation["predictions"])
+    sounds = corpus.waveforms([row_of[item["path"]] for item in wrong])
+    rate = corpus.windowing.rate
+    players = [mistake(item, sound, rate) for item, sound in zip(wrong, sounds, strict=True)]
+    write_report(path, evaluation=evaluation, history=history, model=model, players=players)
