@@ -58,7 +58,7 @@ def test_it_sorts_and_takes_back(core, tiny_model, tiny_data, tmp_path):
 def test_it_tells_of_models_and_of_data(core, tiny_model, tiny_data):
     assert "tutorial-cnn" in core.timbrel("info", tiny_model).stdout
     assert "24 recordings" in core.timbrel("check", tiny_data, "--no-cache").stdout
-    assert "100.0%" in core.timbrel("evaluate", tiny_data, "-m", tiny_model).stdout
+    assert "100.0 %" in core.timbrel("evaluate", tiny_data, "-m", tiny_model).stdout
 
 
 def test_the_program_and_the_module_are_one(core):
