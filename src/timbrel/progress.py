@@ -107,7 +107,8 @@ class TerminalProgress(Progress):
 
     def close(self) -> None:
         """Take the bars away."""
-        self._bars.stop()
+        if not self._bars.disable:  # rich 13.8 would print an empty line
+            self._bars.stop()
 
 
 class NotebookProgress(Progress):
