@@ -148,6 +148,25 @@ def test_what_does_not_fit_is_decoded_again(data, monkeypatch, decoded):
         assert 0 < len(decoded) < len(rows)
 
 
+def test_a_row_may_be_wanted_twice_and_by_two_readers_at_once(data, tmp_path):
+    cache, dataset = FeatureCache(tmp_path), read_dataset(data)
+    with open_corpus(dataset, CLEANING, cache=cache) as corpus:
+        rows = np.flatnonzero(corpus.usable).tolist()[:3]
+        sounds = [waveform.copy() for waveform in corpus.waveforms(rows)]
+    with open_corpus(dataset, CLEANING, cache=cache) as corpus:
+        twice = corpus.waveforms([row for row in rows for _ in range(2)])
+        for wanted in sounds:
+            np.testing.assert_array_equal(next(twice), wanted)
+            np.testing.assert_array_equal(next(twice), wanted)
+    with open_corpus(dataset, CLEANING, cache=cache) as corpus:
+        one, other = corpus.waveforms(rows), corpus.waveforms(rows)
+        np.testing.assert_array_equal(next(one), sounds[0])
+        for wanted, waveform in zip(sounds, other, strict=True):
+            np.testing.assert_array_equal(waveform, wanted)
+        for wanted in sounds[1:]:
+            np.testing.assert_array_equal(next(one), wanted)
+
+
 def test_a_decoder_that_failed_is_tried_again(data, tmp_path, monkeypatch):
     cache, dataset = FeatureCache(tmp_path), read_dataset(data)
     run = WorkerPool.run

@@ -213,7 +213,8 @@ class Corpus:
         Raises:
             AudioError: a recording cannot be read any more.
         """
-        missing = [row for row in rows if row not in self._samples]
+        kept = [row in self._samples for row in rows]
+        missing = [row for row, ready in zip(rows, kept, strict=True) if not ready]
         rate = self._samples.rate
         found = _each(
             [self.recordings[row] for row in missing],
@@ -221,8 +222,8 @@ class Corpus:
                 item.file, rate, start=item.start, end=item.end, name=item.name
             ),
         )
-        for row in rows:
-            if row in self._samples:
+        for row, ready in zip(rows, kept, strict=True):
+            if ready:
                 yield self._samples.get(row)
             else:
                 decoded = next(found)
@@ -299,8 +300,8 @@ class _Samples:
         return row in self._places
 
     def add(self, row: int, waveform: np.ndarray) -> None:
-        """Keep a waveform, if there is room."""
-        if waveform.nbytes > self._left or not len(waveform):
+        """Keep a waveform, if there is room and it is not kept yet."""
+        if row in self or waveform.nbytes > self._left or not len(waveform):
             return
         try:
             self._file.seek(4 * self._end)
