@@ -42,7 +42,7 @@ from copies import COPIES, recall
 from defects import DEFECTS, plant
 from machine import recordings, save
 from timbrel import Progress, check, read_dataset
-from timbrel.dataset.synthetic import make_synthetic
+from timbrel.dataset.synthesis import make_synthetic
 from timbrel.networks.recipes import TUTORIAL_RECIPE
 from timbrel.workers import in_order
 

@@ -10,7 +10,7 @@ import soundfile
 
 from timbrel import RECIPES, decode
 from timbrel.audio.samples import resample
-from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
+from timbrel.dataset.copies import Duplicate, Fingerprint, fingerprint, near_duplicates
 from timbrel.networks.recipes import DEFAULT_RECIPE
 from timbrel.workers import in_order
 

@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 
 from machine import save
-from timbrel.evaluation.intervals import share_interval
+from timbrel.evaluation.metrics import share_interval
 from timbrel.training.examples import Examples
 from timbrel.training.fit import fit
 from variants import OURS, Data, answers, data_for, inner_folds, only

@@ -35,7 +35,7 @@ from timbrel.audio.decode import decode
 from timbrel.audio.windows import consecutive, keep
 from timbrel.dataset.manifest import read_dataset
 from timbrel.evaluation.calibration import fit_threshold
-from timbrel.evaluation.intervals import share_interval
+from timbrel.evaluation.metrics import share_interval
 from timbrel.evaluation.sanity import SOUNDS, sanity_round
 from timbrel.features.cache import FeatureCache
 from timbrel.inference.predictor import Predictor

@@ -29,9 +29,8 @@ from machine import recordings, save
 from timbrel import decode, read_dataset
 from timbrel.dataset.corpus import STATISTICS_RATE
 from timbrel.dataset.manifest import Recording
-from timbrel.dataset.synthetic import make_synthetic
-from timbrel.evaluation.fast_model import out_of_fold
-from timbrel.evaluation.labels import find_mislabelled, suspicious
+from timbrel.dataset.synthesis import make_synthetic
+from timbrel.evaluation.mislabelled import find_mislabelled, out_of_fold, suspicious
 from timbrel.features.statistics import file_statistics
 from timbrel.workers import in_order
 

@@ -31,10 +31,10 @@ from machine import recordings, save
 from timbrel import RECIPES, Recipe, evaluate, read_dataset
 from timbrel.audio.decode import decode
 from timbrel.evaluation.crossval import left_out_parts
-from timbrel.evaluation.intervals import share_interval
+from timbrel.evaluation.metrics import share_interval
 from timbrel.features.statistics import file_statistics
 from timbrel.model.export import Trained, export_onnx
-from timbrel.networks.summary import untrained
+from timbrel.networks.builders import untrained
 from timbrel.workflows.summary import summary
 
 TREES = "extra trees on statistics"

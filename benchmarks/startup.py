@@ -113,7 +113,7 @@ def prepare(kept: Path, folder: Path, count: int) -> tuple[list[Path], list[Path
     import soundfile
 
     from timbrel import get_recipe, train
-    from timbrel.networks.summary import untrained
+    from timbrel.networks.builders import untrained
 
     table, audio = recordings("instruments")
     for recipe in RECIPES:

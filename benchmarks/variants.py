@@ -7,7 +7,7 @@ theirs. The answer for a file is the mean over its consecutive windows, uncalibr
 told by the highest probability: of the oboes and bassoons of `elsewhere`; of sounds that are made
 up (`timbrel.evaluation.sanity`), from the files of the fold; and with `--unknown` of two classes
 out of ten that five further networks were trained without. In brackets stands what the same
-networks reach without the temperature that is a distance (`timbrel.networks.distance`). Seconds are
+networks reach without the temperature that is a distance (`timbrel.networks.layers`). Seconds are
 those of one training, with everything prepared.
 
     python benchmarks/variants.py [--variant NAME …] [--seeds 1] [--unknown]
@@ -35,12 +35,11 @@ from timbrel.audio.windows import Windowing, consecutive, counting, keep, window
 from timbrel.dataset.manifest import Recording, targets
 from timbrel.evaluation.calibration import file_means
 from timbrel.evaluation.crossval import left_out_parts
-from timbrel.evaluation.intervals import share_interval
+from timbrel.evaluation.metrics import share_interval
 from timbrel.evaluation.sanity import SOUNDS
 from timbrel.features.backend import keras
-from timbrel.networks.builders import front_end
+from timbrel.networks.builders import front_end, untrained
 from timbrel.networks.recipes import CNN, LogMelSettings, MFCCSettings, Recipe
-from timbrel.networks.summary import untrained
 from timbrel.training.examples import Examples
 from timbrel.training.fit import Fitted, fit
 from timbrel.training.prepare import Prepared, prepare

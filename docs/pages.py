@@ -9,7 +9,7 @@ from pathlib import Path
 from nbconvert import HTMLExporter
 
 from timbrel.report.page import confusion_svg
-from timbrel.wording import percent
+from timbrel.text import percent
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound
+from timbrel.dataset.folds import hold_out
 from timbrel.dataset.manifest import read_dataset
-from timbrel.dataset.splits import hold_out
 from timbrel.errors import DataError
 from timbrel.features.cache import FeatureCache
 from timbrel.findings import Finding

@@ -14,7 +14,7 @@ pytest.importorskip("jinja2", reason="the train extra is not installed")
 
 from test_view import learning, point
 from timbrel.errors import InvalidArgument
-from timbrel.evaluation.reliability import reliability
+from timbrel.evaluation.calibration import reliability
 from timbrel.report.charts import (
     learning_plot,
     linear_axis,

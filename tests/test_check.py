@@ -96,8 +96,8 @@ def plant(folder):
 def _few_trees():
     """These sounds are easy; tests/test_labels.py has the model as it is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("timbrel.evaluation.fast_model._TREES", 20)
-        patch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+        patch.setattr("timbrel.evaluation.mislabelled._TREES", 20)
+        patch.setattr("timbrel.evaluation.mislabelled._DEALS", 1)
         yield
 
 

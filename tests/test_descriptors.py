@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conftest import sound
-from timbrel.features import descriptors
-from timbrel.features.descriptors import (
+from timbrel.features import statistics
+from timbrel.features.statistics import (
     CEPSTRUM,
     DESCRIPTORS,
     MEL,
@@ -179,7 +179,7 @@ def test_a_click_is_where_it_is():
 def test_blocks_are_not_heard(block, monkeypatch):
     waveform = noisy("hum", 16_000, seconds=1.5)
     expected = describe_frames(waveform, 16_000)
-    monkeypatch.setattr(descriptors, "_BLOCK", block)
+    monkeypatch.setattr(statistics, "_BLOCK", block)
     got = describe_frames(waveform, 16_000)
     np.testing.assert_allclose(got.rows, expected.rows, rtol=1e-5, atol=1e-5)
 
@@ -187,7 +187,7 @@ def test_blocks_are_not_heard(block, monkeypatch):
 def test_a_recording_longer_than_a_block_agrees_with_librosa():
     waveform = noisy("hum", 8_000, seconds=5)
     frames = describe_frames(waveform, 8_000)
-    assert len(frames.rows) > descriptors._BLOCK
+    assert len(frames.rows) > statistics._BLOCK
     expected = oracle(waveform, 8_000)
     for name in ("mel_3", "cepstrum_2", "level", "flux"):
         np.testing.assert_allclose(frames.track(name), expected[name], atol=5e-3, err_msg=name)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from timbrel.networks.distance import DistanceTemperature, weights_of
+from timbrel.networks.builders import untrained
+from timbrel.networks.layers import DistanceTemperature, weights_of
 from timbrel.networks.recipes import get_recipe
-from timbrel.networks.summary import untrained
 
 UNITS, CLASSES = 12, 3
 

@@ -10,7 +10,7 @@ from timbrel.audio.windows import keep, sounding_starts
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument
 from timbrel.networks.recipes import RECIPES
-from timbrel.training.draw import draw_windows, spread_windows
+from timbrel.training.examples import draw_windows, spread_windows
 
 # Two classes; the recordings of the second are three times as long on average.
 SAMPLES = np.array([100_000, 300_000, 200_000, 900_000, 600_000, 300_000])

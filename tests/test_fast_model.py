@@ -8,8 +8,8 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.preprocessing import StandardScaler
 
-from timbrel.evaluation import fast_model
-from timbrel.evaluation.fast_model import Discriminant, Forest, out_of_fold
+from timbrel.evaluation import mislabelled
+from timbrel.evaluation.mislabelled import Discriminant, Forest, out_of_fold
 
 
 def clusters(count, *, seed=0, spread=1.0, size=12):
@@ -24,8 +24,8 @@ def clusters(count, *, seed=0, spread=1.0, size=12):
 @pytest.fixture
 def few_trees(monkeypatch):
     """For what does not depend on their number, nor on how often recordings are dealt."""
-    monkeypatch.setattr(fast_model, "_TREES", 10)
-    monkeypatch.setattr(fast_model, "_DEALS", 1)
+    monkeypatch.setattr(mislabelled, "_TREES", 10)
+    monkeypatch.setattr(mislabelled, "_DEALS", 1)
 
 
 # The members
@@ -126,8 +126,8 @@ def spanning(seed=0, recordings=120, members=25, classes=4):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_recordings_group_is_never_on_both_sides(seed, monkeypatch):
-    monkeypatch.setattr(fast_model, "Forest", Witness)
-    monkeypatch.setattr(fast_model, "Discriminant", Witness)
+    monkeypatch.setattr(mislabelled, "Forest", Witness)
+    monkeypatch.setattr(mislabelled, "Discriminant", Witness)
     groups, target = spanning(seed)
     Witness.seen = []
     out_of_fold(groups[:, None].astype(float), target, groups, seed=seed)
@@ -173,8 +173,8 @@ class Boaster(Witness):
 
 
 def test_members_that_are_too_sure_of_themselves_are_tempered(monkeypatch):
-    monkeypatch.setattr(fast_model, "Forest", Boaster)
-    monkeypatch.setattr(fast_model, "Discriminant", Boaster)
+    monkeypatch.setattr(mislabelled, "Forest", Boaster)
+    monkeypatch.setattr(mislabelled, "Discriminant", Boaster)
     rng = np.random.default_rng(1)
     logits = rng.normal(size=3000)
     truth = 1 / (1 + np.exp(-logits))
@@ -207,8 +207,8 @@ def test_the_global_random_state_is_neither_used_nor_moved(few_trees):
 def test_few_recordings_are_dealt_several_times_and_progress_is_told(
     few, deals, few_trees, monkeypatch
 ):
-    monkeypatch.setattr(fast_model, "_FEW", few)
-    monkeypatch.setattr(fast_model, "_DEALS", 3)
+    monkeypatch.setattr(mislabelled, "_FEW", few)
+    monkeypatch.setattr(mislabelled, "_DEALS", 3)
     statistics, target = clusters([20, 20, 20])
     told = []
     out_of_fold(
@@ -240,7 +240,7 @@ def test_a_missing_extra_is_named_at_use(missing):
     code = (
         f"import sys; sys.modules[{missing!r}] = None\n"
         "from timbrel.errors import MissingExtra\n"
-        "from timbrel.evaluation.labels import find_mislabelled\n"
+        "from timbrel.evaluation.mislabelled import find_mislabelled\n"
         "try:\n    find_mislabelled([[0]] * 4, 'aabb', 'wxyz')\n"
         "except MissingExtra as error:\n    print(error)\n"
     )

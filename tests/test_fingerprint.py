@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from timbrel.dataset.fingerprint import (
+from timbrel.dataset.copies import (
     dataset_sha256,
     file_sha256,
     join_groups,

@@ -6,13 +6,18 @@ import pytest
 
 from timbrel.errors import ModelError
 from timbrel.networks import statistics_cnn
-from timbrel.networks.distance import weights_of
+from timbrel.networks.layers import weights_of
 from timbrel.networks.recipes import Schedule, get_recipe
 from timbrel.progress import Progress
-from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.fit import HISTORY_KEYS, compile_network, fit, stalled
-from timbrel.training.precision import training_policy
+from timbrel.training.fit import (
+    HISTORY_KEYS,
+    Checkpoint,
+    compile_network,
+    fit,
+    stalled,
+    training_policy,
+)
 
 
 def examples(n=150, *, sequence=False, bands=16):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from timbrel.errors import InvalidArgument
-from timbrel.features.fourier import PowerSpectrum
+from timbrel.features.framing import PowerSpectrum
 
 
 @pytest.mark.parametrize("nfft", [4, 8, 32, 256, 512, 1024, 2048])

@@ -15,9 +15,9 @@ from timbrel.audio.windows import Windowing
 from timbrel.features.backend import keras
 from timbrel.features.framing import FrontEnd
 from timbrel.features.front_ends import FrontEndSettings
+from timbrel.networks.builders import front_end_multiply_adds
 from timbrel.networks.network import Network
 from timbrel.networks.recipes import FRONT_ENDS, NETWORKS, Recipe, Schedule
-from timbrel.networks.summary import front_end_multiply_adds
 
 ops = keras.ops
 

@@ -23,7 +23,7 @@ def test_a_notebook_is_not_greeted():
 def test_a_program_is_not_greeted_either_and_loses_nothing_of_its_own():
     code = (
         "import os, threading\n"
-        "from timbrel.display.greetings import ungreeted\n"
+        "from timbrel.display.imports import ungreeted\n"
         "with ungreeted():\n"
         "    os.write(2, b'I0000 port.cc:153] oneDNN custom operations are on. You may\\n')\n"
         "    os.write(2, b'from another thread\\n')\n"
@@ -52,7 +52,7 @@ def test_tensorflow_does_not_greet_where_keras_runs_on_something_else():
 def test_a_greeting_is_shown_where_the_import_fails(error):
     code = (
         "import os\n"
-        "from timbrel.display.greetings import held_back_stderr\n"
+        "from timbrel.display.imports import held_back_stderr\n"
         "try:\n"
         "    with held_back_stderr():\n"
         "        os.write(2, b'what went wrong\\n')\n"
@@ -66,7 +66,7 @@ def test_a_greeting_is_shown_where_the_import_fails(error):
 def test_what_is_no_import_error_is_not_held_up():
     code = (
         "import os\n"
-        "from timbrel.display.greetings import held_back_stderr\n"
+        "from timbrel.display.imports import held_back_stderr\n"
         "with held_back_stderr():\n"
         "    os.write(2, b'hello\\n')\n"
         "os.write(2, b'after it\\n')\n"
@@ -79,7 +79,7 @@ def test_without_stderr_nothing_is_held_back():
         "import os, sys\n"
         "os.close(2)\n"
         "sys.stderr = None\n"
-        "from timbrel.display.greetings import held_back_stderr\n"
+        "from timbrel.display.imports import held_back_stderr\n"
         "with held_back_stderr():\n"
         "    print('done')\n"
     )

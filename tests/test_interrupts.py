@@ -12,7 +12,7 @@ import soundfile
 from pyarrow import parquet
 
 from conftest import RATE, interruptible, sound
-from timbrel.cli.interrupts import Interrupts
+from timbrel.cli.predict import Interrupts
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 

@@ -7,14 +7,18 @@ import pytest
 import sklearn.metrics as oracle
 
 from test_metrics import alike, made
-from timbrel.evaluation.intervals import (
+from timbrel.evaluation.metrics import (
+    METRICS,
+    auroc,
     auroc_interval,
     class_intervals,
+    confusion,
     difference_interval,
     interval,
+    per_class,
+    scores,
     share_interval,
 )
-from timbrel.evaluation.metrics import METRICS, auroc, confusion, per_class, scores
 
 
 def test_intervals_are_those_of_the_plain_bootstrap():

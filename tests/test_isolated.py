@@ -19,8 +19,7 @@ import soundfile
 
 from conftest import write_folder
 from timbrel import workers
-from timbrel.audio.decode import decode
-from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.decode import IsolatedDecoder, decode
 from timbrel.errors import AudioError, DecoderError, DecoderFailed, InvalidArgument
 from timbrel.features.cache import FeatureCache
 from timbrel.findings import Finding
@@ -487,7 +486,7 @@ def gone(pids):
 PROGRAM = """
 import signal, sys, threading, time
 from timbrel import workers
-from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.decode import IsolatedDecoder
 from timbrel.workers import in_order
 
 workers.command = lambda: [sys.executable, sys.argv[1]]

@@ -7,8 +7,8 @@ from conftest import sound
 from timbrel.audio.decode import decode
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import InvalidArgument
-from timbrel.evaluation import fast_model
-from timbrel.evaluation.labels import Suspect, find_mislabelled, suspicious
+from timbrel.evaluation import mislabelled
+from timbrel.evaluation.mislabelled import Suspect, find_mislabelled, suspicious
 from timbrel.features.statistics import file_statistics
 from timbrel.workers import in_order
 
@@ -16,14 +16,14 @@ from timbrel.workers import in_order
 @pytest.fixture
 def few_trees(monkeypatch):
     """For what does not depend on their number, nor on how often recordings are dealt."""
-    monkeypatch.setattr(fast_model, "_TREES", 10)
-    monkeypatch.setattr(fast_model, "_DEALS", 1)
+    monkeypatch.setattr(mislabelled, "_TREES", 10)
+    monkeypatch.setattr(mislabelled, "_DEALS", 1)
 
 
 @pytest.fixture
 def one_deal(monkeypatch):
     """For what does not depend on how often recordings are dealt into folds."""
-    monkeypatch.setattr(fast_model, "_DEALS", 1)
+    monkeypatch.setattr(mislabelled, "_DEALS", 1)
 
 
 def clusters(count, *, seed=0, spread=0.5, size=12):

@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib", reason="the train extra is not installed")
 pytest.importorskip("jinja2", reason="the train extra is not installed")
 
 from timbrel.features.spectrum import htk_mel
-from timbrel.report.mistakes import mistake, spectrogram_uri, surest_mistakes
+from timbrel.report.page import mistake, spectrogram_uri, surest_mistakes
 
 RATE = 16_000
 ROW = {

@@ -11,7 +11,7 @@ import timbrel
 from timbrel.cli.main import main
 from timbrel.errors import ModelError
 from timbrel.inference.predictor import load
-from timbrel.model import reading
+from timbrel.model import metadata
 from timbrel.model.directory import load_model
 
 onnx = pytest.importorskip("onnx", reason="descriptions are written with onnx (extra: train)")
@@ -156,7 +156,7 @@ def test_a_device_is_not_read(capfd):
 
 
 def test_what_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "_LARGEST", 10)
+    monkeypatch.setattr(metadata, "_LARGEST", 10)
     (tmp_path / "large.onnx").write_bytes(b"0123456789")
     with pytest.raises(ModelError, match="is larger than a model can be"):
         load_model(tmp_path / "large.onnx")

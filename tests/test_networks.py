@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from timbrel.errors import InvalidArgument
-from timbrel.networks.builders import front_end, network
+from timbrel.networks.builders import (
+    front_end,
+    front_end_multiply_adds,
+    layer_table,
+    network,
+    untrained,
+)
 from timbrel.networks.recipes import RECIPES, Recipe, get_recipe
-from timbrel.networks.summary import front_end_multiply_adds, layer_table, untrained
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
-from timbrel.networks.pooling import (
+from timbrel.networks.layers import (
     Course,
     MergedBands,
     RelativeLevel,

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from timbrel.evaluation.intervals import wilson
-from timbrel.evaluation.metrics import scores
-from timbrel.evaluation.reliability import reliability
+from timbrel.evaluation.calibration import reliability
+from timbrel.evaluation.metrics import scores, wilson
 
 
 def drawn(count: int = 500, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timbrel.dataset.recording import Recording
-from timbrel.dataset.repeats import settle_repeats
+from timbrel.dataset.recording import Recording, settle_repeats
 from timbrel.findings import Finding
 
 

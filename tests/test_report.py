@@ -22,8 +22,7 @@ from timbrel.audio.player import player_uri
 from timbrel.files import replacing
 from timbrel.networks.recipes import get_recipe
 from timbrel.report.explore import heat_pictures, spectrum_plot
-from timbrel.report.mistakes import Mistake, mistake
-from timbrel.report.page import write_report
+from timbrel.report.page import Mistake, mistake, write_report
 from timbrel.report.view import ScoreView
 
 CHROMIUM = Path("/usr/bin/chromium")

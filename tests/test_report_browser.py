@@ -11,8 +11,7 @@ pytest.importorskip("jinja2", reason="the train extra is not installed")
 from test_report import chromium, tone, wrong
 from timbrel.dataset.manifest import Recording
 from timbrel.evaluation.record import Scored, evaluation_record
-from timbrel.report.mistakes import mistake
-from timbrel.report.page import write_report
+from timbrel.report.page import mistake, write_report
 
 pytestmark = pytest.mark.slow
 

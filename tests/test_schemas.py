@@ -162,8 +162,8 @@ def test_live_answers(tiny_model):
 
 
 def test_what_check_finds(tmp_path, monkeypatch):
-    monkeypatch.setattr("timbrel.evaluation.fast_model._TREES", 20)
-    monkeypatch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._TREES", 20)
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._DEALS", 1)
     data = write_folder(tmp_path / "data", recordings=5)
     (data / "hum" / "empty.wav").touch()
     written = json.loads(timbrel.check(data).to_json())

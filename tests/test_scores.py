@@ -8,7 +8,7 @@ import soundfile
 
 from conftest import RATE, sound
 from stub_model import stub_predictor
-from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.decode import IsolatedDecoder
 from timbrel.audio.reading import Reading
 from timbrel.audio.windows import Windowing, consecutive, counts, keep, power
 from timbrel.errors import AudioError, InvalidArgument

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from timbrel.dataset.folds import hold_out, split_parts
 from timbrel.dataset.manifest import Recording, read_dataset
-from timbrel.dataset.splits import hold_out, split_parts
 from timbrel.errors import DataError
 from timbrel.findings import Finding
 

@@ -7,8 +7,15 @@ import pytest
 
 from conftest import RATE, sound
 from timbrel.errors import InvalidArgument
-from timbrel.features.descriptors import CEPSTRUM, DESCRIPTORS, SHAPE, describe_frames
-from timbrel.features.statistics import ENVELOPE, STATISTICS, file_statistics
+from timbrel.features.statistics import (
+    CEPSTRUM,
+    DESCRIPTORS,
+    ENVELOPE,
+    SHAPE,
+    STATISTICS,
+    describe_frames,
+    file_statistics,
+)
 from timbrel.workers import in_order
 
 

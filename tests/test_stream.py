@@ -13,8 +13,7 @@ from timbrel.audio.clean import CleanStream, clean, envelope
 from timbrel.audio.decode import decode
 from timbrel.audio.reading import Reading
 from timbrel.audio.samples import Resampler, resample
-from timbrel.audio.stream import WindowStream
-from timbrel.audio.windows import Windowing, Windows, consecutive, keep
+from timbrel.audio.windows import Windowing, Windows, WindowStream, consecutive, keep
 from timbrel.errors import AudioError
 
 SECOND = Windowing(rate=1000, window=10, hop=10)

@@ -10,8 +10,16 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from timbrel.dataset.synthesis import VOICES, additive, modal, pluck, resonate, sustain
-from timbrel.dataset.synthetic import make_synthetic, record
+from timbrel.dataset.synthesis import (
+    VOICES,
+    additive,
+    make_synthetic,
+    modal,
+    pluck,
+    record,
+    resonate,
+    sustain,
+)
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.progress import Progress
 

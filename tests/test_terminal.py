@@ -15,10 +15,10 @@ from conftest import RATE, sound
 from test_view import crossed, unscored
 from timbrel.cli.console import Terminal
 from timbrel.display.console import HarmlessConsole, plain_table
-from timbrel.display.terminal import rows_to
 from timbrel.files import replacing
 from timbrel.report.terminal import fact_table, print_score, rich_table
 from timbrel.report.view import ScoreView, Table, models_table
+from timbrel.text import rows_to
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
 if os.name != "nt":

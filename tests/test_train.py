@@ -68,7 +68,7 @@ def test_evaluation_has_every_key(tiny_training):
 
 
 def test_held_out_recordings_took_no_part_in_the_model(tiny_training, tiny_data):
-    from timbrel.dataset.fingerprint import file_sha256
+    from timbrel.dataset.copies import file_sha256
 
     held_out = {row["path"] for row in tiny_training.evaluation["predictions"]}
     assert len(held_out) == 5

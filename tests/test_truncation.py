@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from timbrel.audio.truncation import missing_bytes
+from timbrel.audio.reading import missing_bytes
 
 SOUND = bytes(range(200))
 # How the names of all chunks of Wave64 but the first go on.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from timbrel.training.weights import balanced_class_weight
+from timbrel.training.examples import balanced_class_weight
 
 
 @pytest.mark.parametrize(

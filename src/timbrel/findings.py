@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from timbrel.wording import channels, counted, first_names, plain, shorten
+from timbrel.text import channels, counted, first_names, plain, shorten
 
 Severity = Literal["unusable", "odd", "note"]
 Facts = Mapping[str, Any]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from timbrel.display.html import bar, block, note, text
 from timbrel.errors import InvalidArgument
-from timbrel.wording import duration, one_line
+from timbrel.text import duration, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

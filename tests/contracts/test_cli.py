@@ -18,8 +18,7 @@ import typer
 
 import timbrel
 from conftest import RATE, write_folder
-from timbrel.cli.main import app, main
-from timbrel.cli.versions import version_text
+from timbrel.cli.main import app, main, version_text
 
 # It hears at the rate of the recordings here; others say that there is nothing above.
 TUTORIAL = ("--recipe", "tutorial-cnn")
@@ -42,8 +41,8 @@ def call(capfd):
 @pytest.fixture
 def few_trees(monkeypatch):
     """These sounds are easy to tell apart; tests/test_labels.py has the model as it is."""
-    monkeypatch.setattr("timbrel.evaluation.fast_model._TREES", 20)
-    monkeypatch.setattr("timbrel.evaluation.fast_model._DEALS", 1)
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._TREES", 20)
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._DEALS", 1)
 
 
 def test_help_names_the_commands_that_exist(call):
@@ -74,7 +73,7 @@ def test_version(call):
 
 
 def test_version_says_what_is_not_installed(monkeypatch):
-    monkeypatch.setattr("timbrel.cli.versions._PACKAGES", {"train": ("no-such-package",)})
+    monkeypatch.setattr("timbrel.cli.main._PACKAGES", {"train": ("no-such-package",)})
     assert version_text().endswith("\ntrain: not installed")
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from timbrel.wording import plain, plural
+from timbrel.text import plain, plural
 
 # A cumulative sum over so few samples of full scale is exact to 1e-13 of the mean of a window.
 _BLOCK = 1 << 15

@@ -1,14 +1,18 @@
-"""Waveforms as sound that a page can play without asking anyone for a file."""
+"""Show a waveform in a page or a notebook: its picture, and a player that needs no other file."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import soundfile
 
 from timbrel.audio.samples import resample
+from timbrel.display.html import block, note, sentences, text
+from timbrel.text import duration, percent
 
 # The rates of MPEG-1, 2 and 2.5 layer III.
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -50,3 +54,62 @@ def player_uri(waveform: np.ndarray, rate: int) -> str:
         soundfile.write(buffer, sound, wanted, format="WAV", subtype="PCM_16")
         kind = "audio/wav"
     return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+# The picture in units of its canvas, and columns in it.
+_WIDTH, _HEIGHT = 640, 96
+_COLUMNS = 320
+# Seconds that can be played: about 80 kB of a notebook.
+_PLAYED = 10.0
+
+
+def waveform_html(
+    waveform: np.ndarray, rate: int, *, facts: str, warnings: Sequence[str] = ()
+) -> str:
+    """Draw a waveform by its lowest and highest samples, over a player of its first 10 s.
+
+    Args:
+        waveform: float `(samples,)`, nominally in [−1, 1].
+        rate: sample rate in Hz.
+        facts: what is said under it.
+        warnings: what is odd about it.
+    """
+    samples = np.nan_to_num(waveform, nan=0.0, posinf=1.0, neginf=-1.0)
+    peak = float(np.abs(samples).max(initial=0.0))
+    seconds = len(samples) / rate
+    heard = samples[: int(_PLAYED * rate)]
+    said = [f"loudest sample at {percent(peak, 0)} of full scale"]
+    if len(heard) < len(samples):
+        said.append(f"the first {duration(_PLAYED)} can be played")
+    player = ""
+    if len(heard):
+        uri = player_uri(heard, rate)
+        player = (
+            f'<audio controls="" preload="metadata" src="{uri}" aria-label="the recording"></audio>'
+        )
+    return block(
+        _picture(samples, peak, what=f"Waveform of {duration(seconds)}."),
+        player,
+        note(text(facts), *said),
+        sentences(warnings),
+    )
+
+
+def _picture(samples: np.ndarray, peak: float, *, what: str) -> str:
+    """The samples between the loudest and its opposite."""
+    columns = min(_COLUMNS, max(len(samples), 1))
+    edges = np.linspace(0, len(samples), columns + 1).astype(np.int64)
+    scale = (_HEIGHT / 2 - 2) / max(peak, 1e-9)
+    width, middle = _WIDTH / columns, _HEIGHT / 2
+    bars = []
+    for number, (first, last) in enumerate(pairwise(edges)):
+        part = samples[first:last] if last > first else np.zeros(1)
+        top, bottom = (middle - scale * float(value) for value in (part.max(), part.min()))
+        bars.append(
+            f"M{number * width:.1f} {top - 0.4:.1f}h{width:.1f}V{bottom + 0.4:.1f}h-{width:.1f}z"
+        )
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(what)}">'
+        f'<path fill="#3389cf" d="{"".join(bars)}"/>'
+        f'<path stroke="currentColor" stroke-opacity=".3" d="M0 {middle}H{_WIDTH}"/></svg>'
+    )

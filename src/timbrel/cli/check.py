@@ -25,7 +25,7 @@ from timbrel.display.console import plain_table
 from timbrel.files import replacing
 from timbrel.findings import KINDS, UNUSABLE
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
-from timbrel.wording import one_line
+from timbrel.text import one_line
 
 if TYPE_CHECKING:
     from timbrel.workflows.check import CheckResult

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrel.display.greetings import held_back_stderr
+from timbrel.display.imports import held_back_stderr
 from timbrel.progress import Progress, TerminalProgress
-from timbrel.wording import counted, harmless, one_line
+from timbrel.text import counted, harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

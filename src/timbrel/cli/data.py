@@ -10,7 +10,7 @@ import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose
 from timbrel.progress import Progress, TerminalProgress
-from timbrel.wording import counted
+from timbrel.text import counted
 
 if TYPE_CHECKING:
     from timbrel.workflows.data import FetchedData

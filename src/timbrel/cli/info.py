@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from timbrel.cli.console import Terminal
-from timbrel.wording import harmless
+from timbrel.text import harmless
 
 
 def info(

@@ -23,9 +23,8 @@ from timbrel.cli.options import (
     pcm_of,
     piped,
 )
-from timbrel.display.terminal import rows_to
 from timbrel.errors import AudioError, InvalidArgument
-from timbrel.wording import counted, one_line
+from timbrel.text import counted, one_line, rows_to
 
 if TYPE_CHECKING:
     from timbrel.audio.microphone import Microphone

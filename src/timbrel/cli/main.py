@@ -3,17 +3,129 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
+import platform
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module, metadata
 from typing import Annotated, NoReturn, TextIO
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from timbrel.cli.closed_pipe import ending_quietly
-from timbrel.cli.lazy import lazy_group
+from timbrel import __version__
 from timbrel.errors import OutputError, TimbrelError
+
+# What is needed for what, by the extra that installs it.
+_PACKAGES = {
+    "predicting": ("numpy", "soundfile", "soxr", "onnxruntime"),
+    "train": ("keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "scikit-learn", "tf2onnx"),
+    "parquet": ("pyarrow",),
+    "tags": ("mutagen",),
+    "live": ("sounddevice",),
+}
+
+
+def version_text() -> str:
+    """The version, then Python and the packages that are installed, by what they are for.
+
+    The first line is `timbrel VERSION`, and will stay so.
+    """
+    lines = [
+        f"timbrel {__version__}",
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
+    ]
+    for purpose, names in _PACKAGES.items():
+        found = ", ".join(f"{name} {version}" for name in names if (version := _installed(name)))
+        lines.append(f"{purpose}: {found or 'not installed'}")
+    return "\n".join(lines)
+
+
+def _installed(package: str) -> str | None:
+    """The version of a package that is installed, which is not imported for it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# What shells say of a program that SIGPIPE ended.
+_STATUS = 141
+
+
+@contextlib.contextmanager
+def ending_quietly() -> Iterator[None]:
+    """End the program where it writes to a pipe that nobody reads any more.
+
+    What it was asked for may not be done then, so that it did not end well.
+    """
+    try:
+        try:
+            yield
+        except typer.Exit:
+            _flush()
+            raise
+        _flush()
+    except (BrokenPipeError, SystemExit):  # The second by rich, where typer prints help with it.
+        # Neither must be flushed again at exit.
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        raise typer.Exit(_STATUS) from None
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+class LazyCommand(TyperCommand):
+    """A command of which only the name and the help line are known until it is needed.
+
+    Args:
+        name: of the command, of its module in `timbrel.cli`, and of the function in that.
+        line: the first line of its help.
+    """
+
+    def __init__(self, name: str, line: str) -> None:
+        super().__init__(name, help=line)
+
+    def read(self) -> TyperCommand:
+        """The command itself, with its parameters and its whole help."""
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name)(getattr(import_module(f"timbrel.cli.{self.name}"), self.name))
+        return typer.main.get_command(alone)
+
+    def make_context(self, *args: object, **options: object) -> object:
+        """Begin to run the command, to show its help or to complete its options."""
+        return self.read().make_context(*args, **options)
+
+
+def lazy_group(lines: Mapping[str, str]) -> type[TyperGroup]:
+    """A group of commands for `typer.Typer(cls=…)`.
+
+    Args:
+        lines: help line of each command by name, in the order in which they are listed.
+    """
+
+    class LazyGroup(TyperGroup):
+        def __init__(self, **settings: object) -> None:
+            super().__init__(**settings)
+            self.commands = {name: LazyCommand(name, line) for name, line in lines.items()}
+
+        def format_help(self, context: typer.Context, formatter: object) -> None:
+            """Print the help."""
+            with ending_quietly():
+                super().format_help(context, formatter)
+
+        def invoke(self, context: typer.Context) -> object:
+            """Run the command that is asked for."""
+            with ending_quietly():
+                return super().invoke(context)
+
+    return LazyGroup
+
 
 # Every command in the order of the help, with the first line of its own.
 COMMANDS = {
@@ -48,8 +160,6 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from timbrel.cli.versions import version_text
-
         with ending_quietly():
             typer.echo(version_text())
         raise typer.Exit
@@ -113,7 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(sentence: str) -> NoReturn:
     from rich.console import Console
 
-    from timbrel.wording import one_line
+    from timbrel.text import one_line
 
     errors = Console(stderr=True, highlight=False, emoji=False)
     text = one_line(f"Error: {sentence}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -12,7 +15,6 @@ from typing import Annotated
 import typer
 
 from timbrel.cli.console import Quiet, Terminal, Verbose, interrupted_at_once
-from timbrel.cli.interrupts import Interrupts
 from timbrel.cli.options import (
     ModelPath,
     PcmChannels,
@@ -26,7 +28,56 @@ from timbrel.cli.options import (
 from timbrel.errors import InvalidArgument
 from timbrel.findings import Finding
 from timbrel.inference.formats import FORMATS
-from timbrel.wording import counted
+from timbrel.text import counted
+
+
+class Interrupts:
+    """Makes Ctrl-C and SIGTERM a KeyboardInterrupt, but never amid something that must be whole.
+
+    A further one ends the process at once.
+    """
+
+    def __init__(self) -> None:
+        self._holding = False
+        self._pending = False
+        self._usual: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number, usual in (
+                (signal.SIGINT, signal.default_int_handler),
+                (signal.SIGTERM, signal.SIG_DFL),
+            ):
+                # Anything else is somebody else's, or ignored on purpose.
+                if signal.getsignal(number) is usual:
+                    self._usual[number] = usual
+                    signal.signal(number, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, usual in self._usual.items():
+            signal.signal(number, usual)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let what is done inside be finished before it is interrupted."""
+        self.hold()
+        yield
+        self._holding = False
+        if self._pending:
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """Let what is done from here on be finished."""
+        self._holding = True
+
+    def _heard(self, *_: object) -> None:
+        for number in self._usual:
+            signal.signal(number, signal.SIG_DFL)
+        self._pending = True
+        if not self._holding:
+            raise KeyboardInterrupt
+
 
 # The formats that predictions can be written in.
 Format = StrEnum("Format", list(FORMATS))

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from timbrel.display.console import plain_table
-from timbrel.wording import percent
+from timbrel.text import percent
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction

@@ -14,7 +14,7 @@ from timbrel.cli.options import ModelPath, Threshold
 from timbrel.display.console import plain_table
 from timbrel.errors import InvalidArgument
 from timbrel.progress import Progress, TerminalProgress
-from timbrel.wording import one_line
+from timbrel.text import one_line
 
 if TYPE_CHECKING:
     from timbrel.workflows.tag import TagResult

@@ -14,7 +14,7 @@ from timbrel.display.console import plain_table
 from timbrel.findings import Finding
 from timbrel.networks.recipes import Recipe
 from timbrel.progress import TerminalProgress
-from timbrel.wording import counted
+from timbrel.text import counted
 
 # Findings of one code that are shown unless all are asked for.
 _FEW = 5

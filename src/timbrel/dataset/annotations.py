@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbrel.dataset.label_files import LabelFile, Stretch, read_label_file
-from timbrel.dataset.recording import Dataset, Recording
-from timbrel.dataset.repeats import settle_repeats
+from timbrel.dataset.recording import Dataset, Recording, settle_repeats
 from timbrel.findings import Finding
 
 # Extensions of files that may hold labels, whatever their case.

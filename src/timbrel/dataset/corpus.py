@@ -21,14 +21,20 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from timbrel.audio.clean import Cleaned
-from timbrel.audio.decode import whole
-from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.decode import IsolatedDecoder, whole
 from timbrel.audio.levels import Levels, measure_levels
 from timbrel.audio.reading import Reading
 from timbrel.audio.samples import resample
 from timbrel.audio.windows import Windowing, cleaning_findings, keep, sounding_starts
-from timbrel.dataset.duplicates import Duplicate, Fingerprint, fingerprint, near_duplicates
-from timbrel.dataset.fingerprint import dataset_sha256, join_groups, recording_sha256
+from timbrel.dataset.copies import (
+    Duplicate,
+    Fingerprint,
+    dataset_sha256,
+    fingerprint,
+    join_groups,
+    near_duplicates,
+    recording_sha256,
+)
 from timbrel.dataset.recording import Dataset, Recording, targets
 from timbrel.errors import AudioError, DecoderFailed, OutputError
 from timbrel.features.cache import FeatureCache

@@ -1,16 +1,141 @@
-"""What a data set is made of."""
+"""A recording with its label and group, and a data set of them."""
 
 from __future__ import annotations
 
+import math
+import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from timbrel.display.html import bar, block, named, note, sentences, table, text, title
 from timbrel.findings import Finding
-from timbrel.wording import first_names, plain, plural
+from timbrel.text import first_names, plain, plural, shorten
+
+# Seconds that neighbours may share: edges are drawn by hand, and tables round their times.
+_TOUCH = 0.02
+
+
+def settle_repeats(
+    recordings: Iterable[Recording], source: str
+) -> tuple[list[Recording], list[Finding]]:
+    """Take out rows that contradict another one, and rows that only repeat one.
+
+    Two rows contradict each other where they name the same recording, their times overlap by
+    more than 20 ms and their labels differ: neither is kept. One label may overlap itself.
+    Takes time O(n log n) for n stretches of a recording.
+
+    Args:
+        recordings: one for each row.
+        source: the data set.
+
+    Returns:
+        What is left in its order, and a finding for each row that is contradicted and one for all
+        that are repeated.
+    """
+    kept: list[Recording] = []
+    by_path: dict[str, list[int]] = {}
+    seen: set[tuple] = set()
+    repeated = 0
+    for item in recordings:
+        path = posixpath.normpath(item.path)
+        key = (path, item.label, item.start, item.end)
+        if key in seen:
+            repeated += 1
+            continue
+        seen.add(key)
+        by_path.setdefault(path, []).append(len(kept))
+        kept.append(item)
+    rivals: dict[int, int] = {}
+    for numbers in by_path.values():
+        found = _rivals([kept[number] for number in numbers])
+        rivals |= {numbers[one]: numbers[other] for one, other in found.items()}
+    findings = []
+    for number in sorted(rivals):
+        item, other = kept[number], kept[rivals[number]]
+        if item.times == other.times:
+            # Both rows have the same name, so that one finding is about both.
+            one, two = (kept[place].label for place in sorted((number, rivals[number])))
+            finding = Finding("two-labels", item.name, {"label": one, "other": two})
+        else:
+            facts = {"label": item.label, "other": other.label, "where": other.times or "all"}
+            finding = Finding("overlapping-labels", item.name, facts)
+        findings.append(finding)
+    findings = list(dict.fromkeys(findings))
+    if repeated:
+        findings.append(Finding("repeated-rows", source, {"count": repeated}))
+    left = [item for number, item in enumerate(kept) if number not in rivals]
+    return left, findings
+
+
+def _rivals(items: Sequence[Recording]) -> dict[int, int]:
+    """For each stretch that overlaps one with another label, the number of such a one."""
+    labels = [item.label for item in items]
+    spans = [(item.start or 0.0, math.inf if item.end is None else item.end) for item in items]
+    order = sorted(range(len(items)), key=spans.__getitem__)
+    mirrored = [(-end, -start) for start, end in spans]
+    later = _reached(mirrored, labels, order[::-1])
+    return later | _reached(spans, labels, order)
+
+
+def _reached(
+    spans: Sequence[tuple[float, float]], labels: Sequence[str], order: Sequence[int]
+) -> dict[int, int]:
+    """For each stretch, one before it in `order` with another label that ends after it starts.
+
+    Of all before, it is enough to know the last to end and the last to end of another label.
+    """
+    found: dict[int, int] = {}
+    last = second = None
+    for number in order:
+        rival = second if last is not None and labels[last] == labels[number] else last
+        if rival is not None and spans[rival][1] > spans[number][0] + _TOUCH:
+            found[number] = rival
+        if last is None or spans[number][1] > spans[last][1]:
+            if last is not None and labels[last] != labels[number]:
+                second = last
+            last = number
+        elif labels[number] != labels[last] and (
+            second is None or spans[number][1] > spans[second][1]
+        ):
+            second = number
+    return found
+
+
+_ROWS = 30
+_LONG_LABEL = 48
+
+
+def dataset_html(dataset: Dataset) -> str:
+    """How many recordings each class has, and what was noticed while reading the list."""
+    labels, counts = dataset.labels, dataset.counts()
+    most = max(counts.values(), default=1)
+    others = sorted(set(counts) - set(labels))
+    rows = [
+        (
+            named(shorten(label, _LONG_LABEL)),
+            bar(counts[label] / most, "other" if label in others else ""),
+            f"{counts[label]:,}",
+            '<span class="soft">none of the classes</span>' if label in others else "",
+        )
+        for label in [*labels, *others]
+    ]
+    head = f"{plural(len(dataset.recordings), 'recording')} of "
+    head += plural(len(labels), "class", "classes")
+    groups = len({item.group for item in dataset.recordings})
+    grouped = f"in {plural(groups, 'group')}" if groups < len(dataset.recordings) else ""
+    more = len(rows) - _ROWS
+    return block(
+        title(head),
+        note(text(dataset.source), grouped),
+        table(("class", "recordings", "", ""), rows[:_ROWS], numbers=(2,)),
+        note(f"… and {more:,} more") if more > 0 else "",
+        sentences(dataset.findings),
+    )
+
 
 # Labels (whatever their case) of examples that belong to no class.
 NONE_OF_THESE = frozenset({"noise", "silence", "background", "unknown"})
@@ -87,7 +212,6 @@ class Dataset:
         return plain(f"Dataset({self.source!r}: {what}{left})")
 
     def _repr_html_(self) -> str:
-        from timbrel.dataset.drawing import dataset_html
 
         return dataset_html(self)
 

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from timbrel.wording import harmless, one_line
+from timbrel.text import harmless, one_line
 
 
 class HarmlessConsole(Console):

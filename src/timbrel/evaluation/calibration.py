@@ -1,10 +1,13 @@
-"""Fit what turns scores into probabilities one can believe, on held-out recordings."""
+"""Fit temperature and thresholds on held-out recordings, and say how far confidence is off."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from timbrel.errors import MissingExtra
+from timbrel.evaluation.metrics import BINS, confidence_bin, wilson
 
 ACCEPT = 0.95
 """Usual share of the rightly answered files that the threshold accepts."""
@@ -105,3 +108,55 @@ def fit_threshold(
 def _softmax(logits: np.ndarray) -> np.ndarray:
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return raised / raised.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Predictions of about the same confidence.
+
+    Attributes:
+        low, high: the confidences that it holds, the upper end among them, 0 to 1.
+        count: how many predictions.
+        confidence: their mean confidence.
+        accuracy: the share of them that is right.
+        ci95: Wilson's 95 % interval of `accuracy`.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+    ci95: tuple[float, float]
+
+
+def reliability(
+    confidence: np.ndarray, right: np.ndarray, *, repeats: int = 1
+) -> list[ReliabilityBin]:
+    """Sort predictions into the bins of the ECE; bins without a prediction are left out.
+
+    Args:
+        confidence: float `(n,)`, probability of the predicted class, 0 to 1.
+        right: bool `(n,)`, whether the prediction is right.
+        repeats: how many of the predictions are of the same example. The intervals count each
+            example once: asking again does not make a model better known.
+
+    Source: DeGroot & Fienberg (1983), "The comparison and evaluation of forecasters"; Niculescu-
+    Mizil & Caruana (2005), "Predicting good probabilities with supervised learning".
+    """
+    place = confidence_bin(confidence)
+    bins = []
+    for number in np.unique(place):
+        inside = place == number
+        count, accuracy = int(inside.sum()), float(right[inside].mean())
+        bins.append(
+            ReliabilityBin(
+                low=float(number / BINS),
+                high=float((number + 1) / BINS),
+                count=count,
+                confidence=float(confidence[inside].mean()),
+                accuracy=accuracy,
+                ci95=wilson(accuracy, count / repeats),
+            )
+        )
+    return bins

@@ -12,18 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from timbrel.dataset.corpus import Corpus
-from timbrel.dataset.folds import Folds, groups_by_label
+from timbrel.dataset.folds import Folds, groups_by_label, split_parts
 from timbrel.dataset.recording import targets
-from timbrel.dataset.splits import split_parts
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import calibrate
-from timbrel.evaluation.intervals import share_interval
+from timbrel.evaluation.metrics import share_interval
 from timbrel.evaluation.record import RandomSplit, Scored
 from timbrel.evaluation.run import Run, RunResult
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.findings import Finding
+from timbrel.text import counted
 from timbrel.training.examples import Examples
-from timbrel.wording import counted
 
 # Share of the drawn windows that the tutorial's split keeps aside.
 RANDOM_SHARE = 0.1

@@ -13,11 +13,14 @@ Conventions: `probabilities` is float `(n, classes)` with rows that sum to 1, `t
   of the confidence (Guo et al. 2017).
 
 Every one of them is a function of sums over the examples (`statistics`, `from_sums`). That is what
-makes the bootstrap of `timbrel.evaluation.intervals` cheap: sum within groups once, then draw.
+makes the bootstrap of `timbrel.evaluation.metrics` cheap: sum within groups once, then draw.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,3 +161,201 @@ def class_sums(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part` / `whole`, and 0 where `whole` is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
+
+
+_RESAMPLES = 2000
+# Resamples that are computed at a time.
+_AT_ONCE = 100
+_SHARES = ("accuracy", "macro_f1", "map3")
+
+Interval = list[float]
+
+
+def interval(
+    probabilities: np.ndarray, target: np.ndarray, groups: np.ndarray, *, seed: int = 0
+) -> dict[str, Interval]:
+    """Intervals of all `METRICS`.
+
+    Args:
+        probabilities, target: as for `timbrel.evaluation.metrics.scores`.
+        groups: `(n,)`, the group of each example.
+        seed: of the 2000 resamples.
+    """
+    by_group = _summed(statistics(probabilities, target), groups)
+    resampled = _resampled(by_group, seed)
+    values, estimate = from_sums(resampled), from_sums(by_group.sum(axis=0))
+    return {
+        name: _percentiles(
+            values[name], float(estimate[name]), count=len(by_group) if name in _SHARES else None
+        )
+        for name in estimate
+    }
+
+
+def class_intervals(
+    probabilities: np.ndarray, target: np.ndarray, groups: np.ndarray, *, seed: int = 0
+) -> list[dict[str, Interval | None]]:
+    """Intervals of `precision`, `recall` and `f1` of each class; arguments as for `interval`.
+
+    A figure without a denominator, such as the recall of a class that does not occur, has None.
+    """
+    by_group = _summed(statistics(probabilities, target), groups)
+    resampled, whole = _resampled(by_group, seed), by_group.sum(axis=0)
+    values, estimate = _class_scores(resampled), _class_scores(whole)
+    _, targets, answers = class_sums(by_group)
+    right_of = {"precision": answers, "recall": targets, "f1": answers + targets}
+    return [
+        {
+            name: _percentiles(
+                values[name][:, number],
+                float(estimate[name][number]),
+                count=int((right_of[name][:, number] > 0).sum()),
+            )
+            for name in estimate
+        }
+        for number in range(np.asarray(probabilities).shape[1])
+    ]
+
+
+def share_interval(right: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> Interval | None:
+    """Interval of the mean of `right`, bool `(n,)`; None where there is no example."""
+    if len(right) == 0:
+        return None
+    sums = _summed(np.column_stack([right, np.ones(len(right))]).astype(float), groups)
+    part, whole = np.moveaxis(_resampled(sums, seed), -1, 0)
+    return _percentiles(ratio(part, whole), float(np.mean(right)), count=len(sums))
+
+
+def difference_interval(
+    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], *, seed: int = 0
+) -> Interval:
+    """Interval of one share minus another, where both may be of the same groups.
+
+    Args:
+        first, second: bool `(n,)`, and the group of each example `(n,)`.
+        seed: of the resamples.
+    """
+    columns = np.zeros((len(first[0]) + len(second[0]), 4))
+    for place, (right, rows) in enumerate(
+        ((first[0], slice(0, len(first[0]))), (second[0], slice(len(first[0]), None)))
+    ):
+        columns[rows, 2 * place], columns[rows, 2 * place + 1] = right, 1.0
+    sums = _summed(columns, np.concatenate([first[1], second[1]]))
+    drawn = _resampled(sums, seed)
+    values = ratio(drawn[:, 0], drawn[:, 1]) - ratio(drawn[:, 2], drawn[:, 3])
+    low, high = _percentiles(values, float(np.mean(first[0]) - np.mean(second[0])))
+    if low == high:
+        doubt = wilson(0.0, len(sums))[1]
+        low, high = max(low - doubt, -1.0), min(high + doubt, 1.0)
+    return [low, high]
+
+
+def auroc_interval(
+    parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], *, seed: int = 0
+) -> Interval:
+    """Interval of the mean AUROC of several models.
+
+    Args:
+        parts: for each model, scores of known examples and their groups, scores of unknown
+            examples and their groups.
+        seed: of the resamples.
+    """
+    names, number = np.unique(
+        np.concatenate([groups for part in parts for groups in (part[1], part[3])]),
+        return_inverse=True,
+    )
+    edges = np.cumsum([0, *(len(groups) for part in parts for groups in (part[1], part[3]))])
+    of_group = [number[first:last] for first, last in itertools.pairwise(edges)]
+    values = []
+    for weights in _draws(len(names), seed):
+        aurocs = [
+            _weighted_auroc(
+                (part[0], weights[:, of_group[2 * place]]),
+                (part[2], weights[:, of_group[2 * place + 1]]),
+            )
+            for place, part in enumerate(parts)
+        ]
+        heard = ~np.isnan(aurocs)
+        values.append(_defined_ratio(np.nansum(aurocs, axis=0), heard.sum(axis=0)))
+    estimate = np.mean(
+        [_weighted_auroc((part[0], _ones(part[0])), (part[2], _ones(part[2]))) for part in parts]
+    )
+    fewest = min(len(np.unique(np.concatenate([part[side] for part in parts]))) for side in (1, 3))
+    return _percentiles(np.concatenate(values), float(estimate), count=fewest)
+
+
+def _ones(scores: np.ndarray) -> np.ndarray:
+    return np.ones((1, len(scores)))
+
+
+def _weighted_auroc(
+    known: tuple[np.ndarray, np.ndarray], unknown: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """AUROC `(draws,)` of scores `(n,)` that count as often as their weights `(draws, n)` say.
+
+    A draw without any known or unknown example says nothing: NaN.
+    """
+    order = np.argsort(unknown[0], kind="stable")
+    ordered, weights = unknown[0][order], unknown[1][:, order]
+    upto = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
+    below = upto[:, np.searchsorted(ordered, known[0], side="left")]
+    not_above = upto[:, np.searchsorted(ordered, known[0], side="right")]
+    won = (known[1] * (below + not_above)).sum(axis=1)
+    pairs = 2 * known[1].sum(axis=1) * upto[:, -1]
+    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def _class_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores `(…, classes)` by name; NaN where a resample holds nothing to score."""
+    right, target, predicted = class_sums(sums)
+    return {
+        "precision": _defined_ratio(right, predicted),
+        "recall": _defined_ratio(right, target),
+        "f1": _defined_ratio(2 * right, target + predicted),
+    }
+
+
+def _defined_ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def _summed(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Sum of the rows of each group, float64 `(groups, k)`."""
+    _, number = np.unique(groups, return_inverse=True)
+    sums = np.zeros((number.max() + 1, rows.shape[1]))
+    np.add.at(sums, number, rows)
+    return sums
+
+
+def _draws(count: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of `count` groups is drawn in each resample, float64 `(some, count)`."""
+    rng = np.random.default_rng(seed)
+    for _ in range(0, _RESAMPLES, _AT_ONCE):
+        yield rng.multinomial(count, np.full(count, 1 / count), size=_AT_ONCE).astype(float)
+
+
+def _resampled(by_group: np.ndarray, seed: int) -> np.ndarray:
+    """Sums over the drawn groups, float64 `(2000, k)`."""
+    return np.concatenate([drawn @ by_group for drawn in _draws(len(by_group), seed)])
+
+
+def _percentiles(
+    values: np.ndarray, estimate: float, *, count: int | None = None
+) -> Interval | None:
+    """The middle 95 % of `values` but NaN; `count` is the number of groups where it is a share."""
+    if count == 0:
+        return None
+    values = values[~np.isnan(values)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    if count and np.ptp(values) == 0:
+        low, high = wilson(estimate, count)
+    return [float(min(low, estimate)), float(max(high, estimate))]
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """95 % interval of a share of so many independent examples (Wilson 1927)."""
+    z = 1.959964
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    spread *= z / (1 + z * z / count)
+    return max(centre - spread, 0.0), min(centre + spread, 1.0)

@@ -9,13 +9,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from timbrel.dataset.manifest import Recording
-from timbrel.evaluation.intervals import (
+from timbrel.evaluation.metrics import (
+    METRICS,
     class_intervals,
+    confusion,
     difference_interval,
+    expected_ece,
     interval,
+    per_class,
+    scores,
     share_interval,
 )
-from timbrel.evaluation.metrics import METRICS, confusion, expected_ece, per_class, scores
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,8 @@ from timbrel.model.export import (
 from timbrel.model.runtime import Session
 from timbrel.networks.recipes import Recipe
 from timbrel.progress import Progress
-from timbrel.training.checkpoint import Checkpoint
 from timbrel.training.examples import Examples
-from timbrel.training.fit import Fitted, fit
-from timbrel.training.precision import training_policy
+from timbrel.training.fit import Checkpoint, Fitted, fit, training_policy
 
 _BATCH = 512
 # Windows on which an export is compared with its Keras model: so many, or so many samples.

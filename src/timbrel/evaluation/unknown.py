@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbrel.evaluation.intervals import auroc_interval, share_interval
-from timbrel.evaluation.metrics import auroc
+from timbrel.evaluation.metrics import auroc, auroc_interval, share_interval
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from timbrel.display.greetings import ungreeted
+from timbrel.display.imports import ungreeted
 from timbrel.errors import InvalidArgument, MissingExtra
 
 # What Keras can train on, and the extra that each needs.

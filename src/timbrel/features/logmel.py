@@ -10,8 +10,7 @@ import numpy as np
 from timbrel.errors import MissingExtra
 from timbrel.features.augment import Augmentation, augment
 from timbrel.features.backend import keras
-from timbrel.features.fourier import PowerSpectrum
-from timbrel.features.framing import FramedSpectrum
+from timbrel.features.framing import FramedSpectrum, PowerSpectrum
 from timbrel.features.outliers import mixed_sounds, synthetic_sounds
 from timbrel.features.spectrum import area_filters, frame_count
 

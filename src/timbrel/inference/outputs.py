@@ -12,11 +12,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
-from timbrel.display.terminal import rows_to
 from timbrel.errors import InvalidArgument, OutputError
 from timbrel.files import folded, replacing
 from timbrel.inference.formats import FORMATS, Format
 from timbrel.inference.prediction import Prediction
+from timbrel.text import rows_to
 
 
 class Output:

@@ -16,12 +16,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from timbrel.audio.isolated import IsolatedDecoder
+from timbrel.audio.decode import IsolatedDecoder
 from timbrel.audio.pcm import Pcm, temporary_copy
 from timbrel.audio.reading import Reading
 from timbrel.audio.samples import Inspection, Resampler, check_rate
-from timbrel.audio.stream import WindowStream
-from timbrel.audio.windows import Windows, power
+from timbrel.audio.windows import Windows, WindowStream, power
 from timbrel.errors import AudioError, InvalidArgument, OutputError
 from timbrel.files import with_slashes
 from timbrel.inference.events import EventSettings, find_events
@@ -37,7 +36,7 @@ from timbrel.inference.scores import (
 )
 from timbrel.model.directory import LoadedModel, load_model
 from timbrel.model.metadata import recipe_name, windowing_of
-from timbrel.wording import first_names, plain
+from timbrel.text import first_names, plain
 from timbrel.workers import in_order
 
 LEVELS = ("file", "window", "event")

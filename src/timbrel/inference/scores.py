@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from timbrel.audio.samples import Inspection, check_rate, resample
-from timbrel.audio.stream import WindowStream
 from timbrel.audio.windows import (
     Windowing,
     Windows,
+    WindowStream,
     cleaning_findings,
     counts,
     power,

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbrel.errors import InvalidArgument, ModelError, OutputError
-from timbrel.model.metadata import check_graph, check_metadata
-from timbrel.model.reading import NAME_ONE, read_file, read_json
+from timbrel.model.metadata import NAME_ONE, check_graph, check_metadata, read_file, read_json
 from timbrel.model.runtime import Session
 
 GRAPH = "model.onnx"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.audio.windows import windows_at_once
-from timbrel.display.greetings import ungreeted
+from timbrel.display.imports import ungreeted
 from timbrel.errors import MissingExtra, ModelError
 from timbrel.features.backend import keras
 from timbrel.model.runtime import METADATA_KEY, Session

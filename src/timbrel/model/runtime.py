@@ -7,7 +7,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_state
 
 from timbrel.errors import ModelError
-from timbrel.model.reading import NAME_ONE, read_json
+from timbrel.model.metadata import NAME_ONE, read_json
 from timbrel.workers import cores
 
 # What onnxruntime raises for a file that it cannot make sense of; they share no base class.

@@ -17,7 +17,7 @@ from timbrel.networks.cnn import CNN
 from timbrel.networks.network import Network
 from timbrel.networks.rnn import RNN
 from timbrel.networks.statistics_cnn import StatisticsCNN
-from timbrel.wording import duration, frequency, plain
+from timbrel.text import duration, frequency, plain
 
 NETWORKS: dict[str, type[Network]] = {kind.kind: kind for kind in (CNN, RNN, StatisticsCNN)}
 FRONT_ENDS: dict[str, type[FrontEndSettings]] = {

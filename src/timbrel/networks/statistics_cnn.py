@@ -56,9 +56,9 @@ class StatisticsCNN(Network):
     ) -> keras.Model:
         """Build the untrained network; `picture` is `(batch, frames, bands)`, not scaled."""
         from timbrel.features.backend import keras
-        from timbrel.networks.distance import DistanceTemperature
-        from timbrel.networks.pooling import (
+        from timbrel.networks.layers import (
             Course,
+            DistanceTemperature,
             MergedBands,
             RelativeLevel,
             SpectralRipple,
@@ -149,7 +149,7 @@ class StatisticsCNN(Network):
         classes: int,
     ) -> None:
         """Set the weights of `DistanceTemperature`: where the classes lie."""
-        from timbrel.networks.distance import weights_of
+        from timbrel.networks.layers import weights_of
 
         count = len(pictures)
         few = np.unique(np.linspace(0, count - 1, min(count, _MOST_PICTURES)).astype(int))

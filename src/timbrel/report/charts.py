@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from timbrel.errors import InvalidArgument
-from timbrel.evaluation.reliability import ReliabilityBin
+from timbrel.evaluation.calibration import ReliabilityBin
 from timbrel.report.view import Table
-from timbrel.wording import (
+from timbrel.text import (
     count,
     ems,
     known,

@@ -29,7 +29,7 @@ from timbrel.report.charts import (
 from timbrel.report.page import templates
 from timbrel.report.pictures import colour_scale, heat_uri
 from timbrel.report.view import Table
-from timbrel.wording import count, duration, percent, signed
+from timbrel.text import count, duration, percent, signed
 
 # A page of more than this many classes is one that no one reads; the rest is in the table.
 PICTURED_CLASSES = 100

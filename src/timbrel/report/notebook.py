@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from timbrel.display.html import bar, named, note, sentences, table, text, title
 from timbrel.report.view import Figure, ModelView, ScoreView, Table
-from timbrel.wording import percent, shorten
+from timbrel.text import percent, shorten
 
 # Larger tables are for the report.
 _CLASSES = 24

@@ -4,19 +4,165 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
-from timbrel import wording
+import numpy as np
+
+from timbrel import text
+from timbrel.audio.player import player_uri
+from timbrel.features.spectrum import area_filters, htk_mel
 from timbrel.files import replacing, write_text
 from timbrel.report.backend import jinja2
 from timbrel.report.charts import (
+    Axis,
+    Plot,
     confusion_matrix,
     learning_plot,
     reliability_plots,
+    time_axis,
     training_curves,
 )
-from timbrel.report.mistakes import MISTAKES, Mistake
+from timbrel.report.pictures import heat_uri
 from timbrel.report.view import ScoreView
+from timbrel.text import duration, frequency
+
+# A page with more players than this grows too heavy to be sent to anyone.
+MISTAKES = 12
+PLAYER_SECONDS = 5.0
+
+_COLUMNS = 320
+_BANDS = 80
+_FRAME_SECONDS = 0.04
+_DECIBELS = 70
+# Fewer shades than a palette holds: no one sees it, and the picture is a third smaller.
+_SHADES = 48
+_LOWEST_HERTZ = 40.0
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A recording that the model got wrong.
+
+    Attributes:
+        path: the recording.
+        label: what it is.
+        predicted: what the model took it for.
+        probability: how sure it was, 0 to 1.
+        uri: its sound as a `data:` URI, or None.
+        picture: the spectrogram of that sound as a `data:` URI, or None.
+        seconds: length of both.
+        rate: sample rate in Hz that the spectrogram was made at; it ends at half of it.
+        part: which part of the recording is shown where it is not the whole, as text.
+    """
+
+    path: str
+    label: str
+    predicted: str
+    probability: float
+    uri: str | None = None
+    picture: str | None = None
+    seconds: float = 0.0
+    rate: int = 0
+    part: str = ""
+
+    @property
+    def plot(self) -> Plot | None:
+        """The spectrogram with its axes; None where there is no picture."""
+        if self.picture is None:
+            return None
+        low, high = (float(htk_mel(hertz)) for hertz in (_LOWEST_HERTZ, self.rate / 2))
+        ticks = tuple(
+            (float(htk_mel(hertz)), f"{hertz:,}")
+            for hertz in (200, 1000, 3000, 8000, 16000)
+            if htk_mel(hertz) < low + 0.93 * (high - low)
+        )
+        return Plot(
+            alt=f"Spectrogram of {self.path}: {duration(self.seconds)}, "
+            f"up to {frequency(self.rate / 2)}.",
+            x=time_axis(self.seconds),
+            y=Axis("Frequency (Hz)", low, high, ticks),
+            image=self.picture,
+            height=110,
+        )
+
+
+def surest_mistakes(predictions: Sequence[Mapping], most: int = MISTAKES) -> list[Mapping]:
+    """Return the wrong predictions that were given with the most confidence, the surest first.
+
+    Args:
+        predictions: rows of `evaluation.json`'s `predictions`. Of a recording that was predicted
+            more than once, the surest mistake is taken.
+        most: how many at most.
+    """
+    wrong = [row for row in predictions if row["predicted"] != row["label"]]
+    wrong.sort(key=lambda row: -max(row["probabilities"]))
+    first: dict[str, Mapping] = {}
+    for row in wrong:
+        first.setdefault(row["path"], row)
+    return list(first.values())[:most]
+
+
+def mistake(prediction: Mapping, waveform: np.ndarray, rate: int) -> Mistake:
+    """Make the player and the spectrogram of a mistake.
+
+    Of a recording longer than `PLAYER_SECONDS`, both show the stretch of that length with the most
+    energy: a recording may begin with silence.
+
+    Args:
+        prediction: a row of `evaluation.json`'s `predictions`.
+        waveform: float `(samples,)`, the whole recording, mono, at least one sample.
+        rate: its sample rate in Hz.
+    """
+    samples = round(PLAYER_SECONDS * rate)
+    start, part = 0, ""
+    if len(waveform) > samples:
+        energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+        inside = energy[samples:] - energy[:-samples]
+        # A little less energy much earlier is the better choice: what begins there is heard whole.
+        start = int(np.argmax(inside >= 0.99 * inside.max()))
+        begins, ends = start / rate, (start + samples) / rate
+        first = "the first" if begins < 0.05 else f"{begins:.1f} to"
+        part = f"{first} {ends:.1f} of {len(waveform) / rate:.1f}\u00a0s"
+    sound = waveform[start : start + samples]
+    return Mistake(
+        path=prediction["path"],
+        label=prediction["label"],
+        predicted=prediction["predicted"],
+        probability=max(prediction["probabilities"]),
+        uri=player_uri(sound, rate),
+        picture=spectrogram_uri(sound, rate),
+        seconds=len(sound) / rate,
+        rate=rate,
+        part=part,
+    )
+
+
+def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
+    """Draw the mel spectrogram of a waveform as a PNG in a `data:` URI, 320 × 80 pixels at most.
+
+    It is made for the eye, over all the frequencies that the waveform holds; what a network gets
+    comes from the layers of `timbrel.features`.
+
+    Args:
+        waveform: float `(samples,)`, at least one sample.
+        rate: sample rate in Hz.
+    """
+    frame = max(round(_FRAME_SECONDS * rate), 1)
+    # Padded to twice its length, so that even the narrowest bands lie on bins.
+    nfft = 1 << (2 * frame - 1).bit_length()
+    columns = min(_COLUMNS, 1 + len(waveform) * 4 // frame)
+    # Every column shows its own share of the time, so that picture and player end together.
+    middles = ((np.arange(columns) + 0.5) * len(waveform) / columns).astype(np.int64)
+    padded = np.pad(waveform.astype(np.float64), (frame // 2, frame))
+    frames = padded[middles[:, None] + np.arange(frame)] * np.hanning(frame + 2)[1:-1]
+    power = np.abs(np.fft.rfft(frames, nfft)) ** 2
+    filters = area_filters(_BANDS, nfft=nfft, rate=rate, low=_LOWEST_HERTZ, high=rate / 2)
+    decibels = 10 * np.log10(np.maximum(filters @ power.T, 1e-20))
+    # Not below: in digital silence the loudest is nothing, and should not shine.
+    top = max(float(decibels.max()), -100.0)
+    shades = np.floor((decibels - top + _DECIBELS) / _DECIBELS * _SHADES) / _SHADES
+    return heat_uri(shades, 0.0, 1.0)
 
 
 @cache
@@ -30,8 +176,8 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for name in ("percent", "number", "count", "times", "duration", "frequency", "channels"):
-        environment.filters[name] = getattr(wording, name)
-    environment.filters["plural"] = wording.plural
+        environment.filters[name] = getattr(text, name)
+    environment.filters["plural"] = text.plural
     return environment
 
 

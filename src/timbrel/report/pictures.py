@@ -22,11 +22,11 @@ from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.report.backend import Figure, matplotlib
 from timbrel.report.charts import percent_axis, training_curves
-from timbrel.wording import percent, plural, shorten
+from timbrel.text import percent, plural, shorten
 
 if TYPE_CHECKING:
     # The module that defines it imports Keras, which nothing here needs.
-    from timbrel.networks.summary import LayerRow
+    from timbrel.networks.builders import LayerRow
 
 # The colours of `templates/style.css`, for pictures that stand alone.
 _INK, _SOFT, _LINE, _PAPER = "#1b1f24", "#59636e", "#dfe3e7", "#ffffff"
@@ -80,7 +80,7 @@ def network_picture(rows: Sequence[LayerRow], path: str | os.PathLike) -> None:
     """Draw the layers of a network with each one's share of the parameters as a bar.
 
     Args:
-        rows: the layers, from `timbrel.networks.summary.layer_table`.
+        rows: the layers, from `timbrel.networks.builders.layer_table`.
         path: the file; its ending says whether it becomes a PNG or an SVG.
 
     Raises:

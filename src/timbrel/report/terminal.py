@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from timbrel.report.view import Figure, ModelView, ScoreView, Table, differences, models_table
-from timbrel.wording import one_line
+from timbrel.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

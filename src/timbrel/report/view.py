@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from timbrel.evaluation.intervals import wilson
-from timbrel.evaluation.reliability import ReliabilityBin, reliability
+from timbrel.evaluation.calibration import ReliabilityBin, reliability
+from timbrel.evaluation.metrics import wilson
 from timbrel.inference.prediction import UNKNOWN
 from timbrel.networks.recipes import RECIPES
-from timbrel.wording import (
+from timbrel.text import (
     count,
     duration,
     frequency,

@@ -19,7 +19,7 @@ from timbrel.progress import Progress
 from timbrel.tagging.journal import Journal, Plan, opened, read_journal
 from timbrel.tagging.labels import apply_delta
 from timbrel.tagging.names import JOURNAL, STAGING
-from timbrel.wording import plain, plural
+from timbrel.text import plain, plural
 
 _CHUNK = 1 << 20
 

@@ -12,8 +12,7 @@ from timbrel.networks.builders import front_end
 from timbrel.networks.network import outputs_of
 from timbrel.networks.recipes import Recipe
 from timbrel.progress import Progress
-from timbrel.training.examples import Examples
-from timbrel.training.weights import balanced_class_weight
+from timbrel.training.examples import Examples, balanced_class_weight
 from timbrel.workers import in_order
 
 # Share of all steps in which the learning rate rises, and where it starts and ends.

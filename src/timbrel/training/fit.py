@@ -1,22 +1,124 @@
-"""Train a recipe's network on examples."""
+"""Train a recipe's network on examples: epochs, early stopping, checkpoints, precision."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
+import platform
 import time
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
+from timbrel.errors import ModelError
 from timbrel.features.backend import keras
+from timbrel.features.cache import load_arrays
+from timbrel.files import replacing
 from timbrel.networks.builders import network
+from timbrel.networks.network import Network
 from timbrel.networks.recipes import Recipe, Schedule, get_recipe
 from timbrel.progress import Progress, watching
-from timbrel.training.checkpoint import Checkpoint
+from timbrel.text import counted
 from timbrel.training.examples import Examples
 from timbrel.training.feed import Plain, Scheduled, one_or_several, views_of
-from timbrel.training.precision import training_policy
-from timbrel.wording import counted
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a training between two epochs, in one file of a folder.
+
+    Attributes:
+        folder: a folder of its own in `checkpoint/` in the model directory.
+        identity: what is trained on what (JSON data); only the same can be resumed.
+    """
+
+    folder: Path
+    identity: dict
+
+    @property
+    def file(self) -> Path:
+        """The one file, replaced as a whole after every epoch."""
+        return self.folder / "state.npz"
+
+    @property
+    def _identity_and_backend(self) -> dict:
+        return {**self.identity, "backend": keras.backend.backend()}
+
+    def save(self, model: keras.Model, history: list[dict], best: list[np.ndarray]) -> None:
+        """Write weights, optimiser state, history, and the best weights where they are kept.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        variables = [*model.variables, *model.optimizer.variables]
+        arrays = {
+            f"variable_{number}": keras.ops.convert_to_numpy(variable)
+            for number, variable in enumerate(variables)
+        }
+        arrays |= {f"best_{number}": weight for number, weight in enumerate(best)}
+        facts = json.dumps({"identity": self._identity_and_backend, "history": history})
+        with replacing(self.file) as temporary, open(temporary, "wb") as file:
+            np.savez(file, said=np.array(facts), **arrays)
+
+    def restore(self, model: keras.Model) -> tuple[list[dict], list[np.ndarray]]:
+        """Put the state into a compiled model; return history and best weights, empty if none.
+
+        Raises:
+            ModelError: the checkpoint is damaged, or belongs to another training.
+        """
+        try:
+            arrays = load_arrays(self.file)
+            facts = json.loads(str(arrays.pop("said")))
+        except FileNotFoundError:
+            return [], []
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"The checkpoint {self.file} is damaged. Start again without --resume."
+            ) from error
+        for name, value in json.loads(json.dumps(self._identity_and_backend)).items():
+            if facts["identity"].get(name) != value:
+                raise ModelError(
+                    f"The checkpoint in {self.folder} belongs to a training with another {name}. "
+                    "Resume with the same data and options, or start again without --resume."
+                )
+        variables = [*model.variables, *model.optimizer.variables]
+        for number, variable in enumerate(variables):
+            variable.assign(arrays[f"variable_{number}"])
+        kept = sum(name.startswith("best_") for name in arrays)
+        return facts["history"], [arrays[f"best_{number}"] for number in range(kept)]
+
+    def remove(self) -> None:
+        """Remove the file, and its folders where nothing else is in them."""
+        with contextlib.suppress(OSError):
+            self.file.unlink()
+        for folder in (self.folder, self.folder.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def training_policy(network: Network) -> str:
+    """Keras dtype policy to train with: "mixed_bfloat16" where that is faster, else "float32".
+
+    Matrix units for bfloat16 (Intel AMX) halve the time of an epoch of convolutions under
+    TensorFlow, whose oneDNN kernels use them. Elsewhere bfloat16 is emulated and slower. Weights
+    are float32 either way, and scores and exports come from a float32 network with the same
+    weights.
+    """
+    fast = keras.backend.backend() == "tensorflow" and "amx_bf16" in _cpu_flags()
+    return "mixed_bfloat16" if fast and network.faster_in_bfloat16 else "float32"
+
+
+@cache
+def _cpu_flags() -> set[str]:
+    if platform.system() != "Linux":
+        return set()
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return set(line.partition(":")[2].split())
+
 
 # Batches of a plain network that Keras hands to the backend at a time: fewer returns to Python, the
 # same arithmetic. Larger steps gain nothing by it, and take longer to trace.

@@ -17,8 +17,7 @@ from timbrel.findings import Finding
 from timbrel.networks.builders import front_end
 from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.progress import Progress, watching
-from timbrel.training.draw import draw_windows, spread_windows
-from timbrel.training.examples import Examples
+from timbrel.training.examples import Examples, draw_windows, spread_windows
 
 # Part of every cache key: raise it when the same settings give other pictures.
 _CACHE_VERSION = 6

@@ -14,13 +14,13 @@ from timbrel.dataset.corpus import Corpus, Description, open_corpus
 from timbrel.dataset.manifest import Recording, read_dataset
 from timbrel.display.html import block, note, text, title
 from timbrel.errors import MissingExtra
-from timbrel.evaluation.labels import Suspect, find_mislabelled, suspicious
+from timbrel.evaluation.mislabelled import Suspect, find_mislabelled, suspicious
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.findings import KINDS, Finding
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.progress import Progress, watching
 from timbrel.report.notebook import finding_parts
-from timbrel.wording import duration, plain
+from timbrel.text import duration, plain
 
 
 @dataclass(frozen=True, repr=False)

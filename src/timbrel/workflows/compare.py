@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from timbrel.audio.samples import resample
+from timbrel.dataset.copies import dataset_sha256, join_groups, recording_sha256, samples_sha256
 from timbrel.dataset.corpus import open_corpus
-from timbrel.dataset.duplicates import samples_sha256
-from timbrel.dataset.fingerprint import dataset_sha256, join_groups, recording_sha256
 from timbrel.dataset.manifest import Recording, read_dataset, targets
 from timbrel.display.html import block, named, sentences, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered
-from timbrel.evaluation.intervals import difference_interval
+from timbrel.evaluation.metrics import difference_interval
 from timbrel.evaluation.record import Scored, evaluation_record
 from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.findings import Finding
@@ -27,7 +26,7 @@ from timbrel.model.metadata import learned, recipe_name, temperature_of
 from timbrel.progress import Progress, watching
 from timbrel.report.notebook import html_table, score_parts
 from timbrel.report.view import ScoreView, differences, models_table
-from timbrel.wording import plain
+from timbrel.text import plain
 from timbrel.workers import in_order
 
 

@@ -10,18 +10,17 @@ from pathlib import Path
 
 from timbrel.dataset.corpus import open_corpus
 from timbrel.dataset.manifest import read_dataset
-from timbrel.dataset.synthetic import make_synthetic
+from timbrel.dataset.synthesis import make_synthetic
 from timbrel.display.html import block
 from timbrel.errors import InvalidArgument
 from timbrel.features.cache import FeatureCache, default_folder
-from timbrel.inference.drawing import predictions_parts
 from timbrel.inference.outputs import opened
-from timbrel.inference.prediction import Prediction
+from timbrel.inference.prediction import Prediction, predictions_parts
 from timbrel.inference.predictor import load
 from timbrel.model.directory import check_output
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
 from timbrel.progress import Progress, watching
-from timbrel.wording import plain, plural
+from timbrel.text import plain, plural
 from timbrel.workflows.check import CheckResult, check_corpus
 from timbrel.workflows.predict import predict
 from timbrel.workflows.train import TrainResult, train_corpus

@@ -38,8 +38,8 @@ from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.progress import Progress, watching
 from timbrel.report.notebook import score_parts
 from timbrel.report.view import ScoreView
+from timbrel.text import plain
 from timbrel.training.prepare import Prepared, prepared_of
-from timbrel.wording import plain
 from timbrel.workflows.train import data_notes, excluded, load_examples, write_page
 
 

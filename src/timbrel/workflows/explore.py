@@ -27,7 +27,7 @@ from timbrel.report.explore import (
     explore_page,
     picture_example,
 )
-from timbrel.wording import duration, plain, plural
+from timbrel.text import duration, plain, plural
 
 # Sound on one page, at about 8 kB a second (12 kB in the page): 4 MB at most.
 _PAGE_SECONDS = 360.0

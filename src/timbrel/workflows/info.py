@@ -13,8 +13,8 @@ from timbrel.display.html import block
 from timbrel.errors import ModelError
 from timbrel.evaluation.calibration import ACCEPT
 from timbrel.model.directory import GRAPH, load_model
-from timbrel.model.reading import read_file, read_json
-from timbrel.wording import first_names, plain, plural
+from timbrel.model.metadata import read_file, read_json
+from timbrel.text import first_names, plain, plural
 
 EVALUATION = "evaluation.json"
 

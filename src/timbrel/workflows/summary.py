@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from timbrel.display.html import bar, block, note, table, text, title
 from timbrel.errors import InvalidArgument
-from timbrel.networks.recipes import Recipe, get_recipe
-from timbrel.networks.summary import (
+from timbrel.networks.builders import (
     LayerRow,
     front_end_multiply_adds,
     layer_table,
     untrained,
 )
+from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.report.pictures import network_picture
-from timbrel.wording import plain, plural
+from timbrel.text import plain, plural
 
 
 @dataclass(frozen=True, repr=False)

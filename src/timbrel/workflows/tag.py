@@ -23,7 +23,7 @@ from timbrel.tagging.labels import Labeller
 from timbrel.tagging.moves import TakenBack, take_library_back
 from timbrel.tagging.names import JOURNAL, UNSURE, Places
 from timbrel.tagging.sorting import MODES, Item, read_before, sorting, write_table
-from timbrel.wording import first_names, plain, plural
+from timbrel.text import first_names, plain, plural
 
 TagObserver = Progress
 

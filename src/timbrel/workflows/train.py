@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.dataset.corpus import Corpus, open_corpus
+from timbrel.dataset.folds import learned_background, split_parts
 from timbrel.dataset.manifest import read_dataset
-from timbrel.dataset.splits import learned_background, split_parts
 from timbrel.display.html import block, note, sentences, text
 from timbrel.errors import InvalidArgument
 from timbrel.evaluation.crossval import rejections
@@ -39,18 +39,14 @@ from timbrel.model.metadata import describe_model
 from timbrel.model.runtime import Session
 from timbrel.networks.recipes import DEFAULT_RECIPE, Recipe, get_recipe
 from timbrel.progress import Progress, watching
-from timbrel.report.mistakes import mistake, surest_mistakes
 from timbrel.report.notebook import score_parts
-from timbrel.report.page import write_report
+from timbrel.report.page import mistake, surest_mistakes, write_report
 from timbrel.report.pictures import draw_curves
 from timbrel.report.view import ScoreView
-from timbrel.training.checkpoint import Checkpoint
-from timbrel.training.examples import Examples
-from timbrel.training.fit import HISTORY_KEYS, fit
-from timbrel.training.precision import training_policy
+from timbrel.text import plain
+from timbrel.training.examples import Examples, balanced_class_weight
+from timbrel.training.fit import HISTORY_KEYS, Checkpoint, fit, training_policy
 from timbrel.training.prepare import background_examples, cleaning_finding, draw_examples
-from timbrel.training.weights import balanced_class_weight
-from timbrel.wording import plain
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,4 +1,4 @@
-"""What native libraries print when they are imported, and how not to be greeted."""
+"""Quietly import libraries that print when they are imported."""
 
 from __future__ import annotations
 

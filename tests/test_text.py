@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from timbrel import wording
+import timbrel.text
 
 
 @pytest.mark.parametrize(
@@ -15,19 +15,19 @@ from timbrel import wording
     ],
 )  # fmt: skip
 def test_durations(seconds, text):
-    assert wording.duration(seconds).replace("\u00a0", " ") == text
+    assert timbrel.text.duration(seconds).replace("\u00a0", " ") == text
 
 
 def test_numbers():
-    assert wording.percent(0.727) == "72.7\u00a0%"
-    assert wording.percent(float("nan")) == wording.number(None) == "–"
-    assert wording.count(1522) == "1,522"
-    assert wording.plural(1, "file") == "1\u00a0file"
-    assert wording.plural(2, "more warning") == "2\u00a0more warnings"
-    assert wording.counted(1, "file") == "1 file"
-    assert wording.counted(1234, "row has", "rows have") == "1,234 rows have"
-    assert wording.signed(-0.2) == "0"
-    assert wording.signed(-12) == "−12"
+    assert timbrel.text.percent(0.727) == "72.7\u00a0%"
+    assert timbrel.text.percent(float("nan")) == timbrel.text.number(None) == "–"
+    assert timbrel.text.count(1522) == "1,522"
+    assert timbrel.text.plural(1, "file") == "1\u00a0file"
+    assert timbrel.text.plural(2, "more warning") == "2\u00a0more warnings"
+    assert timbrel.text.counted(1, "file") == "1 file"
+    assert timbrel.text.counted(1234, "row has", "rows have") == "1,234 rows have"
+    assert timbrel.text.signed(-0.2) == "0"
+    assert timbrel.text.signed(-12) == "−12"
 
 
 @pytest.mark.parametrize(
@@ -43,34 +43,34 @@ def test_numbers():
     ],
 )
 def test_shorten_keeps_signs_whole(text, length, short):
-    assert wording.shorten(text, length) == short
+    assert timbrel.text.shorten(text, length) == short
 
 
 def test_names_fit_a_width_and_stay_apart():
     names = ["Environmental sounds/door open", "Environmental sounds/door shut", "Flute", "音" * 30]
-    short = wording.shorten_all(names, 11.0)
+    short = timbrel.text.shorten_all(names, 11.0)
     assert len(set(short)) == 4
     assert short[0].startswith("Env")
     assert short[0].endswith("open")
     assert short[1].endswith("shut")
     assert short[2] == "Flute"
-    assert all(wording.ems(name) <= 12 for name in short)
+    assert all(timbrel.text.ems(name) <= 12 for name in short)
 
 
 def test_width_of_a_text():
-    assert wording.ems("") == 0
-    assert wording.ems("音") > wording.ems("w") == wording.ems("e\u0301")
+    assert timbrel.text.ems("") == 0
+    assert timbrel.text.ems("音") > timbrel.text.ems("w") == timbrel.text.ems("e\u0301")
 
 
 def test_what_commands_a_terminal_or_turns_the_writing_is_escaped():
-    assert wording.harmless("a\x1b[2J\x07") == "a\\x1b[2J\\x07"
-    assert wording.harmless("a\x9bb\x7f") == "a\\u009bb\\u007f"
-    assert wording.harmless("gpj\u202eexe\u2066") == "gpj\\u202eexe\\u2066"
+    assert timbrel.text.harmless("a\x1b[2J\x07") == "a\\x1b[2J\\x07"
+    assert timbrel.text.harmless("a\x9bb\x7f") == "a\\u009bb\\u007f"
+    assert timbrel.text.harmless("gpj\u202eexe\u2066") == "gpj\\u202eexe\\u2066"
     for kept in ("Flöte", "عود", "👩\u200d🎤", "a\tb\nc", "zero\u200bwidth"):
-        assert wording.harmless(kept) == kept
+        assert timbrel.text.harmless(kept) == kept
 
 
 def test_json_stays_json():
     name = 'a\x1b\x07\x7f\x9b\u202e"\n'
     text = json.dumps({"path": name}, ensure_ascii=False)
-    assert json.loads(wording.harmless(text)) == {"path": name}
+    assert json.loads(timbrel.text.harmless(text)) == {"path": name}

@@ -1,10 +1,11 @@
-"""Numbers as a reader wants them: `72.7 %`, `25 min 22 s`, `44.1 kHz`."""
+"""Text for readers: numbers with units, plurals, and names that are safe to print in a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import TextIO
 from unicodedata import category, east_asian_width
 
 # Between a number and its unit: no line break.
@@ -173,3 +174,24 @@ def signed(value: float, digits: int = 0) -> str:
     """Write a number with a real minus sign, and none before a zero."""
     text = f"{value:.{digits}f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+class TerminalRows:
+    """Writes rows to a terminal, each in one line and without control characters.
+
+    Args:
+        stream: the terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> None:
+        """Write a row, or several cells of one, with the end of its line."""
+        end = "\n" if row.endswith("\n") else ""
+        self._stream.write(one_line(row.removesuffix("\n")) + end)
+
+
+def rows_to(stream: TextIO) -> TextIO | TerminalRows:
+    """Where to write rows: files and pipes get them as they are."""
+    return TerminalRows(stream) if stream.isatty() else stream
