@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 import timbrel
-from timbrel import InvalidArgument, Progress
-from timbrel import progress as module
+from timbrel import InvalidArgument, Progress, progress as module
 from timbrel.cli.console import Terminal
 from timbrel.cli.watch import CommandProgress
 from timbrel.findings import Finding

@@ -46,6 +46,13 @@ def test_public_names_exist_and_explain_themselves():
         _ = timbrel.nonsense
 
 
+def test_type_checkers_see_the_public_names():
+    tree = ast.parse(Path(timbrel.__file__).read_text())
+    (typed,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname: line.module for line in typed.body for alias in line.names}
+    assert seen == timbrel._PUBLIC
+
+
 def test_public_functions_take_three_positional_arguments_at_most():
     for name in timbrel.__all__:
         thing = getattr(timbrel, name)
