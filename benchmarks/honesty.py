@@ -26,7 +26,7 @@ class Lines(Progress):
 
     def row(self, table: str, row: Mapping[str, object]) -> None:
         if table == "folds":
-            text = f"{row['files']} files never heard: {row['right'] / row['files']:.1%} right"
+            text = f"{row['files']} held-out files: {row['right'] / row['files']:.1%} right"
             print(f"  {row['name']}: {text}, windows {row['windows']:.1%}", flush=True)
         elif table == "random split":
             share = row["right"] / row["windows"]
@@ -78,7 +78,7 @@ def main() -> None:
             leaky, windows, files = (found[claim]["accuracy"] for claim in claims)
             low, high = found["honest_files"]["ci95"]
             lines.append(
-                f"{data:12} {recipe:16} random windows {leaky:.1%}; never heard: windows "
+                f"{data:12} {recipe:16} random windows {leaky:.1%}; held out: windows "
                 f"{windows:.1%}, files {files:.1%} (95 % interval {low:.0%} to {high:.0%})"
             )
             print(lines[-1], flush=True)

@@ -4,7 +4,7 @@ In each of the four folds of `benchmarks/variants.py`, inside the first training
 `instruments`, the recordings that are trained on are thinned out: of the ten classes, in an order
 that turns from fold to fold, 18, 14, 11, 9, 7, 5, 4, 3, 2 and 2 recordings stay. The network is
 trained three times: with classes weighed by their recordings, as the recipe does; with recordings
-of small classes repeated until all classes have as many; and with neither. It is asked of the
+of small classes repeated until all classes have as many; and with neither. It is scored on the
 fold that was kept aside, in which all classes have six. Printed are the mean recall of all classes
 and of the four smallest, with 95 % intervals from a bootstrap over the recordings.
 

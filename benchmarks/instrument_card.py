@@ -61,7 +61,7 @@ instruments, in one file of {figures["bytes"] / 1e6:.1f} MB that comes with the 
 | | |
 |---|---|
 | classes | {labels} |
-| hears | {window:.1f} s every {hop:.1f} s, mono at {metadata["rate"] // 1000} kHz; whatever is given is mixed and resampled |
+| input | {window:.1f} s every {hop:.1f} s, mono at {metadata["rate"] // 1000} kHz; whatever is given is mixed and resampled |
 | answers | a calibrated probability for each class, and *unknown* below {metadata["thresholds"]["unknown"]:.2f} |
 | recipe | `{metadata["recipe"]["name"]}` ([recipes](../concepts/recipes.md)), {metadata["parameters"]:,} parameters |
 | learned from | {metadata["data"]["files"]} recordings, {metadata["data"]["seconds"] / 60:.0f} minutes; SHA-256 of each in `timbrel.load().metadata["recordings"]` |
@@ -93,11 +93,11 @@ def _scores(found: dict, answers: dict) -> str:
     return f"""\
 ## How good it is
 
-Each recording was asked of a network that had not heard it (five folds of whole recordings, copies kept
-together). **{share(file["accuracy"], ends["accuracy"])} of recordings are named rightly**, 95 % interval in
+Each recording was scored by a network that was trained without it (five folds of whole recordings, copies
+kept together). **{share(file["accuracy"], ends["accuracy"])} of recordings are named rightly**, 95 % interval in
 brackets, by their most probable class (`predicted`); mAP@3 {file["map3"]:.3f}. {_answers(answers)} The model in the
 package was then trained once more, on all of them. A random split of windows, as in the tutorial, would have claimed
-{share(split["window_accuracy"], split["ci95"])} of windows, asked about {split["windows"]}.
+{share(split["window_accuracy"], split["ci95"])} of {split["windows"]} windows.
 
 | class | recall: of its recordings, named rightly | precision: of what is named so, right | recordings |
 |---|---|---|---|
@@ -253,8 +253,8 @@ def _trade(rows: list[dict], own: float, accept: float) -> str:
         for row in rows
     )
     return f"""\
-A model of your own accepts 95 % of what it names rightly. This one is stricter, {accept:.0%}, because it is asked about
-anything; that was decided with the last three columns in view, so that these flatter it a little. `--threshold`
+A model of your own accepts 95 % of what it names rightly. This one is stricter, {accept:.0%}, because users give it
+sounds of every kind; that was decided with the last three columns in view, so they flatter it a little. `--threshold`
 sets another:
 
 | threshold | cross-validation: rightly named, accepted | of the accepted, right | elsewhere: rightly named, accepted | wrongly named, accepted | oboes and bassoons, accepted |

@@ -2,17 +2,17 @@
 
 Cross-validates the recipe on `instruments`, as `timbrel evaluate --unknown` does; that is the score
 that is quoted. Then it trains on all recordings. Temperature and threshold come from the
-cross-validation, in which each recording was answered by a network that had not heard it. The
-threshold is stricter than that of a model of one's own, because this one is asked about anything.
-What is of no class was synthesised; no other recordings are learned from. The finished model is
-asked about `elsewhere`, about speech (every tenth of `digits`, and what `strangers.py` finds),
-about the instruments of General MIDI and about noises and tones that are made up.
+cross-validation, in which each recording was scored by a network that was trained without it. The
+threshold is stricter than that of a model of one's own, because users give this one sounds of every
+kind. What is of no class was synthesised; no other recordings are learned from. The finished model is
+scored on `elsewhere`, on speech (every tenth of `digits`, and what `strangers.py` finds),
+on the instruments of General MIDI and on noises and tones that are made up.
 
     python benchmarks/instrument_model.py [--work out/instrument-model] [--ask-only | --card-only]
 
 The model is src/timbrel/model/instruments.onnx, the card docs/model-cards/instruments.md, the
 figures are in benchmarks/results/instrument-model.json. An evaluation and a training that lie in
-the working folder are taken up. With `--ask-only` the model that is there is asked once more.
+the working folder are taken up. With `--ask-only` the model that is there is scored once more.
 """
 
 from __future__ import annotations

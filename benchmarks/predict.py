@@ -7,7 +7,7 @@ memory; and what the tutorial's own script does, a Keras `predict` for each wind
 recording. Then it says where the time goes, on one core, and how far each part is from doing
 nothing but its library's call. Prints audio seconds per second, the ratio to the tutorial's way,
 and the share of files on which the two ways agree; accuracy is not measured here, since the models
-have heard these recordings.
+were trained on these recordings.
 
     python benchmarks/predict.py [--data instruments] [--models FOLDER] [--turns 3]
 """

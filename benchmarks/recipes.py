@@ -1,4 +1,4 @@
-"""Claim: our recipes are right on more recordings that they never heard than what people use.
+"""Claim: our recipes are right on more held-out recordings than what people use.
 
 Trains the tutorial's recipe, extra trees on statistics of whole recordings, and ours on the same
 folds of `instruments` (`StratifiedKFold(5, shuffle=True, random_state=0)` over the rows of the CSV
@@ -140,7 +140,7 @@ def main() -> None:
     options.add_argument("--unknown", action="store_true")
     chosen = options.parse_args()
     print(
-        "| recipe | files never heard | ECE | AUROC of unknown | seconds: prepare, train | MB | "
+        "| recipe | held-out files | ECE | AUROC of unknown | seconds: prepare, train | MB | "
         "M multiply-adds |"
     )
     print("|---" * 7 + "|")

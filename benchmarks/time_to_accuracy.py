@@ -2,8 +2,8 @@
 
 Runs `timbrel train` with the tutorial's recipe and with the default in turn, each as a user would:
 a fresh process, nothing in the cache, one held-out fifth, everything from reading the files to the
-written model in the time. Prints both times, their ratio and both scores on recordings that the
-model never heard. Other work on the machine counts for both; with `--turns`, the ratio is the
+written model in the time. Prints both times, their ratio and both scores on held-out
+recordings. Other work on the machine counts for both; with `--turns`, the ratio is the
 median over the turns.
 
     python benchmarks/time_to_accuracy.py [--data instruments] [--turns 1]
@@ -63,7 +63,7 @@ def main() -> None:
             low, high = row["ci95"]
             print(
                 f"{recipe:16} {row['seconds']:6.1f} s ({row['cpu_seconds']:.1f} s of processor), "
-                f"files never heard {row['files']:.1%} ({low:.0%} to {high:.0%}), "
+                f"held-out files {row['files']:.1%} ({low:.0%} to {high:.0%}), "
                 f"model.onnx {row['bytes'] / 1e6:.2f} MB",
                 flush=True,
             )

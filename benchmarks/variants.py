@@ -1,8 +1,8 @@
 """Claim: what each part of the recipes is worth, measured where choosing is allowed.
 
 Of the fixed folds of `instruments` the first is put aside. The 240 recordings outside it are dealt
-into four folds anew; each variant is trained without each of them and asked of it. The four
-networks then hear `elsewhere`, which nothing is trained on; the figures there are the means of
+into four folds anew; each variant is trained without each of them and scored on it. The four
+networks then classify `elsewhere`, which nothing is trained on; the figures there are the means of
 theirs. The answer for a file is the mean over its consecutive windows, uncalibrated. *Unknown* is
 told by the highest probability: of the oboes and bassoons of `elsewhere`; of sounds that are made
 up (`timbrel.evaluation.sanity`), from the files of the fold; and with `--unknown` of two classes
