@@ -4,9 +4,9 @@ Cross-validates the recipe on `instruments`, as `timbrel evaluate --unknown` doe
 that is quoted. Then it trains on all recordings. Temperature and threshold come from the
 cross-validation, in which each recording was scored by a network that was trained without it. The
 threshold is stricter than that of a model of one's own, because users give this one sounds of every
-kind. What is of no class was synthesised; no other recordings are learned from. The finished model is
-scored on `elsewhere`, on speech (every tenth of `digits`, and what `strangers.py` finds),
-on the instruments of General MIDI and on noises and tones that are made up.
+kind. What is of no class was synthesised; no other recordings are learned from. The finished model
+is scored on `elsewhere`, on speech (every tenth of `digits`, and what `strangers.py` finds), on the
+instruments of General MIDI and on noises and tones that are made up.
 
     python benchmarks/instrument_model.py [--work out/instrument-model] [--ask-only | --card-only]
 

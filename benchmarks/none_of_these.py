@@ -4,8 +4,8 @@ Trains on `instruments` twice: alone, and with spoken digits from `digits` label
 of each digit by each of the six speakers. A speaker is a group: what three of them say is learned
 from, the other three are kept. Both models are then given the same recordings, which neither was
 trained on: the instruments that were held out, and the three speakers that were kept. Printed are
-the share of instruments that are named correctly, the AUROC of known against unknown sounds by their
-confidence, and the share of unknown sounds that is accepted as some instrument, with 95 %
+the share of instruments that are named correctly, the AUROC of known against unknown sounds by
+their confidence, and the share of unknown sounds that is accepted as some instrument, with 95 %
 intervals.
 
     python benchmarks/none_of_these.py [--each 4]
