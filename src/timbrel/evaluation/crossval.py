@@ -1,7 +1,7 @@
-"""Lists of runs that score a recipe, and what becomes of their results.
+"""Lists of runs that score a recipe, and the figures from their results.
 
 Cross-validation lets every recording be scored by a network that was trained without it. Beside it
-stand the tutorial's split by windows, training on growing parts, and training without some classes.
+are the tutorial's split by windows, training on growing parts, and training without some classes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def fold_runs(
 
 
 def calibrate_folds(corpus: Corpus, results: Sequence[RunResult]) -> list[tuple[float, float]]:
-    """Temperature and threshold of each fold, fitted on what the other networks say of theirs.
+    """Temperature and threshold of each fold, fitted on the other folds' scores.
 
     Args:
         corpus: the recordings.
@@ -160,7 +160,7 @@ def fold_rows(scored: Scored, names: Sequence[Sequence[str]]) -> list[dict]:
 
 
 def random_run(corpus: Corpus, examples: Examples, learned: np.ndarray, *, seed: int = 0) -> Run:
-    """The tutorial's way: a tenth of the drawn windows is kept aside at random."""
+    """The tutorial's split: a tenth of the drawn windows is held out at random."""
     order = np.random.default_rng(seed).permutation(len(examples))
     aside = np.zeros(len(examples), dtype=bool)
     aside[order[: max(round(RANDOM_SHARE * len(examples)), 1)]] = True
@@ -316,9 +316,9 @@ def left_out_runs(
 
 
 def rejections(corpus: Corpus, result: RunResult) -> dict[str, Rejection]:
-    """How unknown sounds fare with one network.
+    """How one network rejects unknown sounds.
 
-    Background may be like what the network has learned from: it has an entry of its own.
+    Background may resemble what the network was trained on, so it has an entry of its own.
 
     Returns:
         `classes`, those that the network was trained without, and `background`.
@@ -351,7 +351,7 @@ def left_out_record(corpus: Corpus, results: Sequence[RunResult]) -> dict | None
 
 
 def mean_history(results: Sequence[RunResult]) -> list[dict]:
-    """A row an epoch, the mean over the networks that got so far; seconds are their sum."""
+    """A row an epoch, the mean over the networks that reached it; seconds are their sum."""
     rows = []
     for number in range(max((len(item.history) for item in results), default=0)):
         epoch = [item.history[number] for item in results if number < len(item.history)]

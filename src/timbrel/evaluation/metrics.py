@@ -59,15 +59,12 @@ def per_class(matrix: np.ndarray, labels: list[str]) -> list[ClassScore]:
     """Scores of each class from a confusion matrix; 0 where a ratio has no denominator."""
     right = np.diag(matrix).astype(float)
     predicted, target = matrix.sum(axis=0), matrix.sum(axis=1)
-    rows = zip(
-        labels,
-        ratio(right, predicted),
-        ratio(right, target),
-        ratio(2 * right, predicted + target),
-        target,
-        strict=True,
-    )
-    return [ClassScore(row[0], *(float(value) for value in row[1:4]), int(row[4])) for row in rows]
+    precision, recall = ratio(right, predicted), ratio(right, target)
+    f1 = ratio(2 * right, predicted + target)
+    return [
+        ClassScore(label, float(precision[n]), float(recall[n]), float(f1[n]), int(target[n]))
+        for n, label in enumerate(labels)
+    ]
 
 
 def expected_ece(
@@ -79,7 +76,7 @@ def expected_ece(
 
     Args:
         probabilities: float `(n, classes)`.
-        example: int `(n,)`, from 0, which example each row is of, where some were asked about
+        example: int `(n,)`, from 0, which example each row is of, where some were scored
             repeatedly: their outcomes are not independent, and are drawn together.
         seed: of the draws.
     """
@@ -186,7 +183,7 @@ def interval(
     values, estimate = from_sums(resampled), from_sums(by_group.sum(axis=0))
     return {
         name: _percentiles(
-            values[name], float(estimate[name]), count=len(by_group) if name in _SHARES else None
+            values[name], float(estimate[name]), groups=len(by_group) if name in _SHARES else 0
         )
         for name in estimate
     }
@@ -206,11 +203,9 @@ def class_intervals(
     right_of = {"precision": answers, "recall": targets, "f1": answers + targets}
     return [
         {
-            name: _percentiles(
-                values[name][:, number],
-                float(estimate[name][number]),
-                count=int((right_of[name][:, number] > 0).sum()),
-            )
+            name: _percentiles(values[name][:, number], float(estimate[name][number]), groups=count)
+            if (count := int((right_of[name][:, number] > 0).sum()))
+            else None
             for name in estimate
         }
         for number in range(np.asarray(probabilities).shape[1])
@@ -223,7 +218,7 @@ def share_interval(right: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> I
         return None
     sums = _summed(np.column_stack([right, np.ones(len(right))]).astype(float), groups)
     part, whole = np.moveaxis(_resampled(sums, seed), -1, 0)
-    return _percentiles(ratio(part, whole), float(np.mean(right)), count=len(sums))
+    return _percentiles(ratio(part, whole), float(np.mean(right)), groups=len(sums))
 
 
 def difference_interval(
@@ -275,13 +270,13 @@ def auroc_interval(
             )
             for place, part in enumerate(parts)
         ]
-        heard = ~np.isnan(aurocs)
-        values.append(_defined_ratio(np.nansum(aurocs, axis=0), heard.sum(axis=0)))
+        defined = ~np.isnan(aurocs)
+        values.append(_defined_ratio(np.nansum(aurocs, axis=0), defined.sum(axis=0)))
     estimate = np.mean(
         [_weighted_auroc((part[0], _ones(part[0])), (part[2], _ones(part[2]))) for part in parts]
     )
     fewest = min(len(np.unique(np.concatenate([part[side] for part in parts]))) for side in (1, 3))
-    return _percentiles(np.concatenate(values), float(estimate), count=fewest)
+    return _percentiles(np.concatenate(values), float(estimate), groups=fewest)
 
 
 def _ones(scores: np.ndarray) -> np.ndarray:
@@ -293,7 +288,7 @@ def _weighted_auroc(
 ) -> np.ndarray:
     """AUROC `(draws,)` of scores `(n,)` that count as often as their weights `(draws, n)` say.
 
-    A draw without any known or unknown example says nothing: NaN.
+    NaN for a draw without any known or unknown example.
     """
     order = np.argsort(unknown[0], kind="stable")
     ordered, weights = unknown[0][order], unknown[1][:, order]
@@ -339,16 +334,12 @@ def _resampled(by_group: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([drawn @ by_group for drawn in _draws(len(by_group), seed)])
 
 
-def _percentiles(
-    values: np.ndarray, estimate: float, *, count: int | None = None
-) -> Interval | None:
-    """The middle 95 % of `values` but NaN; `count` is the number of groups where it is a share."""
-    if count == 0:
-        return None
+def _percentiles(values: np.ndarray, estimate: float, *, groups: int = 0) -> Interval:
+    """The middle 95 % of `values`, NaN left out; `groups` counts them where it is a share."""
     values = values[~np.isnan(values)]
     low, high = np.percentile(values, [2.5, 97.5])
-    if count and np.ptp(values) == 0:
-        low, high = wilson(estimate, count)
+    if groups and np.ptp(values) == 0:
+        low, high = wilson(estimate, groups)
     return [float(min(low, estimate)), float(max(high, estimate))]
 
 

@@ -1,14 +1,14 @@
-"""A model that learns from statistics of whole recordings in seconds, and what it thinks of each.
+"""Find recordings that are probably mislabelled, by a fast model on statistics of recordings.
 
-Two members that err differently, their probabilities averaged: extremely randomised trees (Geurts,
-Ernst & Wehenkel 2006) and a linear discriminant with a shrunken covariance (Friedman 1989,
-"Regularized discriminant analysis").
+The model has two members that make different errors; their probabilities are averaged:
+extremely randomised trees (Geurts, Ernst & Wehenkel 2006) and a linear discriminant with a shrunken
+covariance (Friedman 1989, "Regularized discriminant analysis").
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,12 @@ _TREES = 100
 _DEALS, _FEW = 3, 1000
 # Share of the covariance that gives way to a multiple of the identity.
 _SHRINKAGE = 0.3
-# Deviations from the mean beyond which a statistic says no more.
+# Statistics further from the mean than this, in deviations, are clipped.
 _FAR = 10.0
 
 
 class Discriminant:
-    """A linear discriminant on standardised statistics, all classes alike probable beforehand."""
+    """A linear discriminant on standardised statistics, with equal priors."""
 
     def fit(self, statistics: np.ndarray, target: np.ndarray) -> Discriminant:
         """Learn from statistics `(n, d)` and classes int `(n,)`."""
@@ -50,7 +50,7 @@ class Discriminant:
         return self
 
     def predict(self, statistics: np.ndarray) -> np.ndarray:
-        """Probabilities float64 `(n, classes)`, far too sure of themselves until tempered."""
+        """Probabilities float64 `(n, classes)`, far too confident until tempered."""
         logits = self._standardised(statistics) @ self._weights + self._offset
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
@@ -72,7 +72,7 @@ class Forest:
     def fit(self, statistics: np.ndarray, target: np.ndarray) -> Forest:
         """Learn from statistics `(n, d)` and classes int `(n,)`."""
         with warnings.catch_warnings():
-            # It asks whether more classes than recordings to a class might be numbers: no.
+            # It warns that so many classes might be numbers to regress on; they are classes.
             warnings.simplefilter("ignore", UserWarning)
             self._trees.fit(statistics, target)
         self.classes = self._trees.classes_
@@ -93,12 +93,12 @@ def out_of_fold(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """What models that have not learned from a recording's group think of it.
+    """Probabilities of each recording from models that were trained without its group.
 
     Five folds, fewer where no class or not the data have as many groups, stratified as far as
     groups allow; up to a thousand recordings are dealt into folds three times. Each member's
-    probabilities are tempered by one temperature, the only thing that is fitted to the recordings
-    that it is about.
+    probabilities are tempered by one temperature, the only value that is fitted to the recordings
+    that are judged.
 
     Args:
         statistics: float `(n, d)`, finite.
@@ -118,27 +118,23 @@ def out_of_fold(
     for done, (deal, train, test) in enumerate(folds, 1):
         known = test[np.isin(target[test], target[train])]
         if len(known):
-            for member, model in enumerate((Forest(seed + deal), Discriminant())):
+            models: tuple[Forest | Discriminant, ...] = (Forest(seed + deal), Discriminant())
+            for member, model in enumerate(models):
                 model.fit(statistics[train], target[train])
-                sums[np.ix_([member], known, model.classes)] += model.predict(statistics[known])
+                sums[member][np.ix_(known, model.classes)] += model.predict(statistics[known])
             count[known] += 1
         if progress is not None:
             progress(done, len(folds))
     judged = count > 0
     probabilities = np.full(sums.shape[1:], np.nan)
     means = sums[:, judged] / count[judged, None]
-    probabilities[judged] = np.mean([_calibrated(mean, target[judged]) for mean in means], axis=0)
+    each = np.arange(judged.sum())
+    calibrated = [tempered(mean, fit_temperature(mean, each, target[judged])) for mean in means]
+    probabilities[judged] = np.mean(calibrated, axis=0)
     return probabilities
 
 
-def _calibrated(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
-    temperature = fit_temperature(probabilities, np.arange(len(target)), target)
-    return tempered(probabilities, temperature)
-
-
-def _deal(
-    target: np.ndarray, groups: np.ndarray, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _deal(target: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Training and held-out part of each fold."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -148,18 +144,16 @@ def _deal(
     with warnings.catch_warnings():
         # It warns of classes with fewer recordings than folds; those are held out one at a time.
         warnings.simplefilter("ignore", UserWarning)
-        return iter(
-            list(kind(folds, shuffle=True, random_state=seed).split(target, target, groups))
-        )
+        return list(kind(folds, shuffle=True, random_state=seed).split(target, target, groups))
 
 
-# A recording is named when two to one speak for another class. At that, and with one label in
-# twenty wrong, about as many are right as the confidence says.
+# A recording is named when the evidence for another class is two to one. With one label in twenty
+# wrong, the share of suspects that are wrong is then about the confidence.
 _SURE = 2 / 3
 # Share of a class's usual probability that it must reach to be suggested.
 _CREDIBLE = 0.5
-# At most one recording in so many of a class is named: where most of a class look wrong it is the
-# class that is hard to tell, or the models that have too little of it.
+# At most one recording in so many of a class is named: where most of a class look wrong, the class
+# is hard to tell apart, or has too few recordings.
 _ONE_IN = 3
 _TINY = 1e-9
 
@@ -170,7 +164,7 @@ class Suspect:
 
     Attributes:
         index: its number among the recordings.
-        suggested: the class that it sounds like.
+        suggested: the more probable class.
         confidence: how far the evidence is against the label, 0.67 to 1. Where about one label in
             twenty is wrong it is near the share of suspects of that confidence that are.
     """
@@ -188,7 +182,7 @@ def find_mislabelled(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Suspect]:
-    """List the recordings whose labels a fast model does not believe.
+    """List the recordings whose labels a fast model contradicts.
 
     Every recording is judged by models that have learned from other groups alone. A class that has
     a single group cannot be judged and takes no part. The order of the recordings does not matter.

@@ -42,7 +42,7 @@ _MOST_COMPARED, _SAMPLES_COMPARED = 2048, 1 << 23
 
 @dataclass(frozen=True)
 class WindowScores:
-    """What a network says of windows of recordings.
+    """Probabilities of windows of recordings.
 
     Attributes:
         probabilities: float32 `(n, classes)`.
@@ -88,7 +88,7 @@ class WindowScores:
 
 @dataclass(frozen=True)
 class Run:
-    """One network to train, and what it is asked.
+    """One network to train, and the recordings to score with it.
 
     Attributes:
         name: what to call it, for instance "fold 2 of 5".
@@ -116,7 +116,7 @@ class Run:
     split_windows: np.ndarray | None = None
 
     def examples(self, examples: Examples) -> tuple[Examples, Examples]:
-        """What of all drawn windows is learned from, and what is validated on."""
+        """The drawn windows to learn from, and those to validate on."""
         if self.split_windows is not None:
             return examples.split_windows(self.split_windows)
         if self.labels != examples.labels:
@@ -127,7 +127,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
         run: the run.
@@ -138,8 +138,8 @@ class RunResult:
         seconds: spent on `train` and on `predict`.
         parity: the largest difference in probability between the network and its export, and on
             how many windows it was measured.
-        fitted, trained, graph: the network, what was exported, and as what; None in a result that
-            was kept by an interrupted evaluation.
+        fitted, trained, graph: the network, the model that was exported, and its ONNX graph; None
+            in a result that was kept by an interrupted evaluation.
     """
 
     run: Run
@@ -168,7 +168,7 @@ def execute(
     """Fit, calibrate, export and score.
 
     Args:
-        run: what is trained and asked.
+        run: what to train and what to score.
         corpus: the recordings.
         examples: windows drawn from them.
         recipe: what is trained.
@@ -254,7 +254,7 @@ def score_recordings(
     stage: str = "scoring",
     progress: Progress | None = None,
 ) -> WindowScores:
-    """Ask a network about the consecutive windows of recordings, many windows at a time.
+    """Score the consecutive windows of recordings, many windows at a time.
 
     Args:
         corpus: the recordings.
@@ -291,7 +291,7 @@ def check_parity(
 
     Args:
         trained: what was exported.
-        graph: as what.
+        graph: its export.
         corpus: the recordings.
         examples: windows drawn from them.
         windows: int `(n,)`, which of those may be used, in the order of recordings.

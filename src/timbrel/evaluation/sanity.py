@@ -177,7 +177,7 @@ def _row(sound: str, answer: Prediction) -> dict:
         "label": answer.label,
         "predicted": answer.predicted,
         "probability": answer.probability,
-        "passed": answer.label == UNKNOWN or of_the_kind(sound, answer.label),
+        "passed": answer.label == UNKNOWN or of_the_kind(sound, answer.label or ""),
     }
 
 
@@ -201,7 +201,7 @@ def _samples(rate: int, seconds: float) -> int:
 
 def _scaled(sound: np.ndarray) -> np.ndarray:
     """Bring a sound `(samples,)` to RMS 0.05; float32."""
-    return np.float32(sound * (_LEVEL / np.sqrt(np.mean(sound**2))))
+    return (sound * (_LEVEL / np.sqrt(np.mean(sound**2)))).astype(np.float32)
 
 
 def _noise(

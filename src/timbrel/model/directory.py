@@ -1,4 +1,4 @@
-"""The model directory: write it whole, read it with suspicion."""
+"""The model directory: write it whole, and check everything that is read."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
         raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
     graph = read_file(path)
     session = Session(graph, f"'{model}'", threads=threads)
-    return _checked(LoadedModel(str(model), session.metadata, session, graph))
+    return _checked(str(model), session.metadata, session, graph)
 
 
 def _load_directory(folder: Path, threads: int) -> LoadedModel:
@@ -73,9 +73,9 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
             f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}; name a folder "
             "that timbrel train wrote."
         )
-    metadata = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
+    description = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
     graph = read_file(folder / GRAPH)
-    metadata = check_metadata(metadata, f"'{folder / DESCRIPTION}'")
+    metadata = check_metadata(description, f"'{folder / DESCRIPTION}'")
     expected = metadata.get("files", {}).get(GRAPH)
     if expected != hashlib.sha256(graph).hexdigest():
         raise ModelError(
@@ -88,14 +88,13 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
             f"'{folder / DESCRIPTION}' was changed: it differs from its copy inside {GRAPH}. "
             "Copy the model again, or train it again."
         )
-    return _checked(LoadedModel(str(folder), metadata, session, graph))
+    return _checked(str(folder), metadata, session, graph)
 
 
-def _checked(model: LoadedModel) -> LoadedModel:
-    name, session = f"'{model.name}'", model.session
-    metadata = check_metadata(model.metadata, name)
-    check_graph(metadata, window=session.window, classes=session.classes, name=name)
-    return model
+def _checked(name: str, description: object, session: Session, graph: bytes) -> LoadedModel:
+    metadata = check_metadata(description, f"'{name}'")
+    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{name}'")
+    return LoadedModel(name, metadata, session, graph)
 
 
 def check_output(folder: str | os.PathLike) -> Path:

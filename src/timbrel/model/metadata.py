@@ -16,9 +16,9 @@ from timbrel import __version__
 from timbrel.audio.windows import Windowing
 from timbrel.errors import ModelError
 
-# ONNX files are protocol buffers, and those end here.
+# The limit of protocol buffers, and so of ONNX files.
 _LARGEST = 1 << 31
-# A description goes six levels deep. What goes on for hundreds cannot be compared or copied.
+# A description is six levels deep; hundreds of levels could not be compared or copied.
 _DEPTH = 32
 _WHOLE_NUMBERS = 1 << 63
 
@@ -28,7 +28,7 @@ AGAIN = "copy the model again, or train it again"
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file that is one, and not of a size that no model has.
+    """Read a regular file that is no larger than a model can be.
 
     Raises:
         ModelError: it is a device or a pipe, which may never end, too large, or cannot be read.
@@ -46,29 +46,24 @@ def read_file(path: Path) -> bytes:
 
 
 def read_json(content: str | bytes, name: str) -> object:
-    """Parse JSON of which nothing can overflow, whatever is done with it.
+    """Parse JSON and refuse values that later code could not handle.
 
     Args:
         content: the text.
         name: what to call it in messages.
 
     Raises:
-        ModelError: it is no JSON, or it holds what no description does: nesting without end, whole
-            numbers of more than 64 bits, halves of characters.
+        ModelError: it is not JSON, it is nested too deeply, or it holds integers of more than 64
+            bits or unpaired surrogates.
     """
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{name} is not JSON, so the model is damaged; {AGAIN}.") from error
-    _check_values(data, name)
-    return data
-
-
-def _check_values(data: object, name: str) -> None:
     level: list[object] = [data]
     for _ in range(_DEPTH):
         if not level:
-            return
+            return data
         below: list[object] = []
         for value in level:
             if isinstance(value, dict):
@@ -77,9 +72,7 @@ def _check_values(data: object, name: str) -> None:
             elif isinstance(value, list):
                 below += value
             elif not _can_be_used(value):
-                raise ModelError(
-                    f"{name} holds a number or a text that nothing can be done with; {AGAIN}."
-                )
+                raise ModelError(f"{name} holds a number or a text that cannot be used; {AGAIN}.")
         level = below
     raise ModelError(f"{name} is nested too deeply, so the model is damaged; {AGAIN}.")
 
@@ -89,7 +82,7 @@ def _can_be_used(value: object) -> bool:
         return -_WHOLE_NUMBERS <= value < _WHOLE_NUMBERS
     if isinstance(value, str):
         try:
-            # Bytes of a file name that are no text are there as halves of pairs, which is well.
+            # Bytes of a file name that are not UTF-8 are stored as surrogates, which is fine.
             value.encode(errors="surrogateescape")
         except UnicodeEncodeError:
             return False
@@ -189,13 +182,13 @@ def recipe_name(metadata: dict) -> str:
 
 def learned(metadata: dict, what: str) -> set[str]:
     """SHA-256 of the `recordings` or `sounds` that a model was trained on, where it names them."""
-    sums = metadata.get(what)
+    sums = metadata.get(what, [])
     return set(sums) if _are_texts(sums) else set()
 
 
 def temperature_of(metadata: dict) -> float:
     """What the logits are divided by; 1 where the metadata do not say."""
-    found = metadata.get("temperature")
+    found = metadata.get("temperature", 1.0)
     return float(found) if _is(found, float) and 0 < found < math.inf else 1.0
 
 

@@ -60,18 +60,12 @@ class Session:
         inputs = {each.name: each for each in self._session.get_inputs()}
         outputs = {each.name: each for each in self._session.get_outputs()}
         text = _description(self._session)
-        sizes = [
-            _width(found)
-            for found in (
-                inputs.get("waveform"),
-                outputs.get("probabilities"),
-                outputs.get("embedding"),
-            )
-        ]
-        if text is None or len(inputs) != 1 or None in sizes:
+        window = _width(inputs.get("waveform"))
+        classes, dimensions = (_width(outputs.get(key)) for key in ("probabilities", "embedding"))
+        if text is None or len(inputs) != 1 or not (window and classes and dimensions):
             raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made; {NAME_ONE}.")
         self.metadata: object = read_json(text, f"The description inside {name}")
-        self.window, self.classes, self.dimensions = sizes
+        self.window, self.classes, self.dimensions = window, classes, dimensions
 
     def run(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classify windows.

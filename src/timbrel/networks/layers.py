@@ -446,5 +446,5 @@ def weights_of(
     return (
         whitening.astype(np.float32),
         (means @ whitening).astype(np.float32),
-        np.float32(_LEAST),
+        np.array(_LEAST, dtype=np.float32),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Any
 
 from timbrel.audio.windows import Windowing
 from timbrel.errors import InvalidArgument
@@ -136,7 +137,7 @@ class Recipe:
             InvalidArgument: a key is missing or unknown.
         """
         try:
-            sizes = {
+            sizes: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in dict(data["network"]).items()
             }

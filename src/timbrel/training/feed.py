@@ -1,4 +1,4 @@
-"""What a network is given in each epoch: as in the tutorial, or by a schedule."""
+"""The training data of each epoch: as in the tutorial, or by a schedule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from timbrel.errors import InvalidArgument
 from timbrel.features.backend import keras
 from timbrel.networks.builders import front_end
 from timbrel.networks.network import outputs_of
-from timbrel.networks.recipes import Recipe
+from timbrel.networks.recipes import Recipe, Schedule
 from timbrel.progress import Progress
 from timbrel.training.examples import Examples, balanced_class_weight
 from timbrel.workers import in_order
@@ -88,13 +88,14 @@ class Scheduled:
         fixed: keras.Model | None,
         progress: Progress,
     ) -> None:
+        schedule = recipe.schedule or Schedule()
         layer, *arrangement = front_end(recipe).layers
         if arrangement:
             raise InvalidArgument(
                 "A recipe with a schedule must have a network that takes pictures as the front end "
                 f"gives them. Got '{recipe.network.kind}'."
             )
-        self._recipe, self._seed = recipe, seed
+        self._schedule, self._batch_size, self._seed = schedule, recipe.batch_size, seed
         self._target = train.recording_class
         self.recordings = len(self._target)
         # Weights are balanced over recordings, each of which occurs equally often.
@@ -102,7 +103,6 @@ class Scheduled:
         self._weight = np.array([weight.get(n, 0.0) for n in range(len(train.labels))], "float32")
 
         # Copies: the windows of a recording take turns.
-        schedule = recipe.schedule
         self._copies_each = schedule.copies_each(self.recordings)
         copies = self._copies_each * self.recordings
         _, count = np.unique(train.recording, return_counts=True)
@@ -116,8 +116,8 @@ class Scheduled:
             pictures = train.pictures[chosen[start : start + _AT_ONCE]]
             return layer.changed(pictures, schedule.augmentation, rng)
 
-        # Outliers, so many that a network cannot learn them by heart: those that the front end
-        # makes, of training pictures and of nothing, and the given examples of no class, if any.
+        # Outliers, too many for a network to memorise: those that the front end makes, from
+        # training pictures and from noise, and the examples of background, if any.
         given = train.background
         self._outlier_share = schedule.outliers if layer.makes_outliers or given else 0.0
         outliers = max(round(self._outlier_share * copies), 1) if self._outlier_share else 0
@@ -137,7 +137,7 @@ class Scheduled:
         low, high = train.value_range
 
         def views(make: Callable[[int], np.ndarray], count: int, done: int) -> list[np.ndarray]:
-            """Make pictures in other threads while this one computes what learning begins with."""
+            """Make pictures in other threads while this one computes the fixed part's outputs."""
             parts = []
             starts = range(0, count, _AT_ONCE)
             for start, pictures in zip(starts, in_order(make, starts), strict=True):
@@ -157,9 +157,9 @@ class Scheduled:
         Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization"; Smith & Topin
         (2019), "Super-convergence", for the single cycle.
         """
-        schedule = self._recipe.schedule
+        schedule = self._schedule
         windows = self.recordings * schedule.passes(self.recordings) * (1 + self._outlier_share)
-        steps = epochs * -(-round(windows) // self._recipe.batch_size)
+        steps = epochs * -(-round(windows) // self._batch_size)
         rise = max(round(_RISE * steps), 1)
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=_LOWEST * schedule.learning_rate,
@@ -180,7 +180,7 @@ class Scheduled:
         Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
         """
         rng = np.random.default_rng([self._seed, epoch])
-        schedule, classes = self._recipe.schedule, len(self._weight)
+        schedule, classes = self._schedule, len(self._weight)
         passes = schedule.passes(self.recordings)
         recording = np.concatenate([rng.permutation(self.recordings) for _ in range(passes)])
         count = len(recording)
@@ -203,8 +203,8 @@ class Scheduled:
         weight = self._weight[target]
         outliers = round(self._outlier_share * count)
         if outliers:
-            drawn = rng.integers(0, len(self._outliers[0]), outliers)
-            x = [np.concatenate([a, b[drawn]]) for a, b in zip(x, self._outliers, strict=True)]
+            chosen = rng.integers(0, len(self._outliers[0]), outliers)
+            x = [np.concatenate([a, b[chosen]]) for a, b in zip(x, self._outliers, strict=True)]
             y = np.concatenate([y, np.full((outliers, classes), 1 / classes, dtype=np.float32)])
             weight = np.concatenate([weight, np.ones(outliers)])
         order = rng.permutation(len(y))
@@ -212,12 +212,12 @@ class Scheduled:
             "x": one_or_several([view[order] for view in x]),
             "y": y[order],
             "sample_weight": weight[order],
-            "batch_size": self._recipe.batch_size,
+            "batch_size": self._batch_size,
         }
 
 
 def views_of(pictures: np.ndarray, fixed: keras.Model | None) -> list[np.ndarray]:
-    """What learning begins with: the outputs of the fixed part, or the pictures themselves."""
+    """Inputs of the part that learns: the outputs of the fixed part, or the pictures."""
     return [pictures] if fixed is None else outputs_of(fixed, pictures)
 
 

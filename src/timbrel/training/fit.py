@@ -219,7 +219,7 @@ def fit(
     fixed, learning = recipe.network.divide(model)
     with watching(progress) as told:
         if schedule is None:
-            feed = Plain(train, recipe, seed=seed, fixed=fixed)
+            feed: Plain | Scheduled = Plain(train, recipe, seed=seed, fixed=fixed)
         else:
             feed = Scheduled(train, recipe, seed=seed, fixed=fixed, progress=told)
         epochs = recipe.epochs_for(feed.recordings)
@@ -246,7 +246,7 @@ def fit(
                 shuffle=False,
                 verbose=0,
             ).history
-            row = {"epoch": epoch + 1}
+            row: dict[str, float | None] = {"epoch": epoch + 1}
             for key in HISTORY_KEYS[1:5]:
                 row[key] = float(logs[key][0]) if key in logs else None
             row["seconds"] = round(time.perf_counter() - started, 3)

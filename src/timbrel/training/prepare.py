@@ -206,11 +206,9 @@ def draw_examples(
         recording=hashlib.sha256(recording.tobytes()).hexdigest(),
         start=hashlib.sha256(start.tobytes()).hexdigest(),
     )
-    stored = cache.get(key)
-    cached = stored is not None and set(stored) == {"pictures"}
-    if cached:
-        pictures = stored["pictures"]
-    else:
+    pictures = (cache.get(key) or {}).get("pictures")
+    cached = pictures is not None
+    if pictures is None:
         pictures = _pictures(corpus, recipe, recording, start, progress)
         try:
             cache.put(key, {"pictures": pictures})
