@@ -93,7 +93,7 @@ def evaluation_record(
         temperature: stored in the model, or the geometric mean of those of the folds.
         facts: the keys that come from elsewhere: `recipe`, `data`, `protocol`, `unknown`,
             `seconds`, `excluded`, and further ones.
-        random_split: the tutorial's way beside it.
+        random_split: the tutorial's split, for comparison.
     """
     groups, target = scored.groups, scored.target
     file_part = score_part(scored.files, target, groups)

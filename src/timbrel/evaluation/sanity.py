@@ -1,7 +1,7 @@
 """The sanity round: sounds that are no recording of any class must come out *unknown*.
 
 A classifier of instruments that takes white noise for a hi-hat will take a fan for one too. Every
-model therefore hears a few synthetic sounds after training, and what it takes for a class is said.
+model is therefore given a few synthetic sounds after training; those that it accepts are reported.
 
 Every sound is a function `(rate, seed, *, seconds) -> waveform`, float32 `(samples,)`, the same
 for the same arguments; a rate below 4 kHz raises InvalidArgument. Its mean is 0 and its level is
@@ -31,7 +31,7 @@ LOWEST_RATE = 4_000
 SECONDS = 5.0
 """Usual length of a sound in seconds."""
 DRAWS = 5
-"""So often a model hears each sound, drawn anew."""
+"""How many different draws of each sound a model is given."""
 
 _LEVEL = 0.05
 _LOWEST_PITCH = 20.0  # of pink noise, in Hz: there is no 1/f noise down to 0 Hz
@@ -143,11 +143,11 @@ CLASSES_OF_THE_KIND: dict[str, frozenset[str]] = {
     "click train": frozenset({"click", "clicking"}),
     "speech-like noise": _NOISE | {"speech", "voice", "babble"},
 }
-"""For each sound the words, in the singular, by which a class says that it is of that kind."""
+"""For each sound the words, in the singular, in the names of classes of that kind."""
 
 
 def sanity_round(predictor: Predictor) -> list[dict]:
-    """Let a model hear `SOUNDS`, each in five draws at least as long as a window of the model.
+    """Classify `SOUNDS`, each in five draws at least as long as a window of the model.
 
     A draw passes where the answer is `unknown`, or a class that is of its kind by name: where one
     of the words of the class, in any case and singular or plural, is among those that

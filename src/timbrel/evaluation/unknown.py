@@ -1,4 +1,4 @@
-"""How sounds of no class fare: are they told from known ones, and how many are accepted."""
+"""Sounds of no class: how well they are told from known ones, and how many are accepted."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _REFUSALS = (
     onnxruntime_state.InvalidProtobuf,
     onnxruntime_state.NotImplemented,
     onnxruntime_state.RuntimeException,
-    # What it says of a name that is damaged is no text.
+    # Its message about a damaged name need not be text.
     UnicodeDecodeError,
 )
 

@@ -29,7 +29,7 @@ class StatisticsCNN(Network):
     sound in a fixed number of steps, and, where wanted, one on the picture as it is.
 
     Attributes:
-        depth: range below the loudest band and frame that is heard, in dB.
+        depth: range below the loudest band and frame that is used, in dB.
         hidden: units of the hidden layer on the statistics (ReLU).
         steps: steps of the course.
         filters: channels of the 3×3 convolutions (ReLU); the last halves the bands, the others the
@@ -160,7 +160,7 @@ class StatisticsCNN(Network):
     def hidden_and_logits(self, model: keras.Model, picture: keras.KerasTensor) -> tuple:
         """Apply a trained network to a picture, for export.
 
-        The probabilities are an average, of which there are no logits; their logarithms serve.
+        The probabilities are an average and have no logits; their logarithms take their place.
         """
         from timbrel.features.backend import keras
 
