@@ -52,8 +52,8 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
         there = path.exists()
     except PermissionError as error:
         raise ModelError(
-            f"The model '{model}' cannot be read ({error.strerror}); check its permissions and those "
-            "of the folders that it is in."
+            f"The model '{model}' cannot be read ({error.strerror}); check its permissions and "
+            "those of its folders."
         ) from error
     if not there:
         raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
