@@ -40,7 +40,8 @@ from timbrel.report.notebook import score_parts
 from timbrel.report.view import ScoreView
 from timbrel.text import plain
 from timbrel.training.prepare import Prepared, prepared_of
-from timbrel.workflows.train import data_notes, excluded, load_examples, write_page
+from timbrel.workflows.check import score_notes
+from timbrel.workflows.train import excluded, load_examples, write_page
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,7 +185,9 @@ def evaluate(
                 told.row("learning curve", curve[-1])
             curve.append(growing_row(corpus, repeated[0], 1.0))
             told.row("learning curve", curve[-1])
-        notes = [*data_notes(corpus, chosen, examples), *dealt[0].findings, *not_left_out]
+        learns = chosen.schedule is not None
+        notes = score_notes(corpus, learned=int(learned.sum()), learns=learns)
+        notes += [*dealt[0].findings, *not_left_out]
         flat = [temperature for turn in temperatures for temperature in turn]
         evaluation = evaluation_record(
             scored,
