@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -274,6 +275,11 @@ def copies_notes(corpus: Corpus, recordings: list[Recording]) -> list[Finding]:
     ]
     facts = {"count": len(copies), "names": copies}
     return [Finding("copies", corpus.dataset.source, facts)] if copies else []
+
+
+def excluded(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """The `excluded` part of `evaluation.json`: recordings that cannot be used, and why."""
+    return [{"path": item.path, "reason": item.reason} for item in findings]
 
 
 def _judged_by_statistics(corpus: Corpus, *, seed: int, progress: Progress) -> list[Finding]:

@@ -46,7 +46,7 @@ from timbrel.text import plain
 from timbrel.training.examples import Examples, balanced_class_weight
 from timbrel.training.fit import HISTORY_KEYS, Checkpoint, fit, training_policy
 from timbrel.training.prepare import background_examples, draw_examples
-from timbrel.workflows.check import score_notes, training_findings
+from timbrel.workflows.check import excluded, score_notes, training_findings
 
 
 @dataclass(frozen=True, repr=False)
@@ -256,7 +256,7 @@ def train_corpus(
                 **{name: round(spent, 3) for name, spent in result.seconds.items()},
                 "total": round(time.perf_counter() - started, 3),
             },
-            "excluded": excluded(corpus),
+            "excluded": excluded(corpus.unusable),
         },
     )
 
@@ -383,11 +383,6 @@ def load_examples(
         },
     )
     return examples
-
-
-def excluded(corpus: Corpus) -> list[dict[str, str]]:
-    """The `excluded` part of `evaluation.json`."""
-    return [{"path": item.path, "reason": item.reason} for item in corpus.unusable]
 
 
 def write_page(
