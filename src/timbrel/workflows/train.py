@@ -226,10 +226,11 @@ def train_corpus(
         progress.finding(Finding(code, str(folder)))
     if not resume:
         first.remove()
-    result = execute(
+    scored = execute(
         run, corpus, examples, recipe, checkpoint=first, resume=resume, progress=progress
     )
-    if result.fitted.stopped:
+    result = scored.result
+    if scored.fitted.stopped:
         facts = {"epochs": len(result.history)}
         progress.finding(Finding("stopped-early", str(folder), facts))
 
@@ -261,7 +262,7 @@ def train_corpus(
     )
 
     # Train once more, on everything.
-    trained, graph, parity = result.trained, result.graph, result.parity
+    trained, graph, parity = scored.trained, scored.graph, result.parity
     trained_on = (corpus.has_class & ~held_out) | learned
     second = Checkpoint(folder / CHECKPOINT / "refit", {})
     if refit:
@@ -304,7 +305,7 @@ def train_corpus(
         recordings={corpus.sha256[row] for row in np.flatnonzero(trained_on)},
         sounds=set(corpus.of("digest", trained_on).tolist()),
         parity=parity,
-        policy=result.fitted.policy,
+        policy=scored.fitted.policy,
         seed=seed,
     )
     name = "The exported model"
