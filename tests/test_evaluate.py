@@ -11,7 +11,6 @@ import soundfile
 from conftest import RATE, sound, write_folder
 from timbrel.dataset.manifest import read_dataset
 from timbrel.errors import DataError, InvalidArgument
-from timbrel.evaluation.metrics import METRICS
 from timbrel.features.cache import FeatureCache
 from timbrel.progress import Progress
 from timbrel.training.prepare import prepare
@@ -40,24 +39,17 @@ def without_times(evaluation):
 
 
 @pytest.mark.slow
-def test_evaluation_has_every_key(tiny_evaluation):
+def test_intervals_hold_their_figures_and_the_gap_is_their_difference(tiny_evaluation):
     evaluation = tiny_evaluation.evaluation
-    assert {
-        "labels", "recipe", "data", "protocol", "file", "window", "random_split", "gap",
-        "per_class", "confusion", "calibration", "unknown", "seconds", "predictions", "excluded",
-    } <= set(evaluation)  # fmt: skip
-    assert set(evaluation["data"]) == {"files", "groups", "seconds", "sha256"}
     assert evaluation["protocol"] == {
         "folds": 2, "repeats": 1, "seed": 0, "grouped": True, "notes": []
     }  # fmt: skip
     for part in ("file", "window"):
-        assert set(evaluation[part]) == {*METRICS, "ci95"}
         for name, (low, high) in evaluation[part]["ci95"].items():
             assert low <= evaluation[part][name] <= high
     leaky = evaluation["random_split"]
     assert leaky["ci95"][0] <= leaky["window_accuracy"] <= leaky["ci95"][1]
     assert evaluation["gap"] == leaky["window_accuracy"] - evaluation["file"]["accuracy"]
-    assert set(evaluation["seconds"]) == {"prepare", "train", "predict", "total"}
     json.dumps(evaluation, allow_nan=False)
 
 
@@ -113,22 +105,7 @@ def test_a_split_by_windows_claims_what_is_not_true(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
-def test_copies_share_a_fold_and_the_record_says_so(tmp_path):
-    folder = write_folder(tmp_path / "data")
-    waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
-    soundfile.write(folder / "hiss" / "softer.flac", 0.5 * waveform, RATE)
-    record = evaluate(folder, folds=2, epochs=1).evaluation
-    fold = {item["path"]: item["fold"] for item in record["predictions"]}
-    assert fold["hiss/softer.flac"] == fold["hiss/2.wav"]
-    assert record["data"]["groups"] == 24
-    assert record["protocol"]["notes"] == [
-        "1 recording shares the group of another, of the same sound: hiss/softer.flac."
-    ]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("untrained")
-def test_only_the_copies_of_a_joined_group_are_called_copies(tmp_path):
+def test_copies_share_a_fold_and_they_alone_are_called_copies(tmp_path):
     folder = write_folder(tmp_path / "data")
     waveform = soundfile.read(folder / "hiss" / "2.wav")[0]
     soundfile.write(folder / "hiss" / "softer.flac", 0.5 * waveform, RATE)
@@ -141,6 +118,9 @@ def test_only_the_copies_of_a_joined_group_are_called_copies(tmp_path):
     table = tmp_path / "data.csv"
     table.write_text("\n".join(lines))
     record = evaluate(table, audio=folder, folds=2, epochs=1).evaluation
+    fold = {item["path"]: item["fold"] for item in record["predictions"]}
+    assert fold["hiss/softer.flac"] == fold["hiss/2.wav"]
+    assert fold["hum/again.wav"] == fold["hum/3.wav"]
     note = "2 recordings share the group of another, of the same sound: "
     assert record["protocol"]["notes"][0] == f"{note}hiss/softer.flac, hum/again.wav."
 

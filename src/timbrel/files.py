@@ -1,4 +1,4 @@
-"""Write a file under a temporary name and rename it, so that no half of one is ever found."""
+"""Write files as a whole, lock them, and compare their names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except (OutputError, BrokenPipeError):
-        # A pipe is what somebody printed to in the block.
+        # The block may print to a pipe that was closed.
         raise
     except OSError as error:
         raise OutputError.of(path, error) from error
@@ -44,17 +44,15 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 def with_slashes(path: str | os.PathLike) -> str:
     """A path joined with `/`; a backslash that is part of a name stays."""
     text = os.fspath(path)
-    return (
-        text
-        if "\\" not in text or (os.path.exists(text) and os.sep == "/")
-        else text.replace("\\", "/")
-    )
+    if "\\" in text and os.sep == "/" and os.path.exists(text):
+        return text
+    return text.replace("\\", "/")
 
 
 def folded(name: str) -> str:
-    """A name so that two are equal if some usual file system takes them for the same.
+    """A form of a name that is equal for names that some usual file system takes for the same.
 
-    On some, neither case nor the way in which accents are composed tells names apart.
+    Some file systems ignore case, or how accents are composed.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
@@ -70,7 +68,7 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 
 
 def take_lock(file: int) -> bool:
-    """Take the lock of an open file, if no other process has it; it is let go when we end.
+    """Take the lock of an open file, if no other process has it; it is released when we end.
 
     Args:
         file: its descriptor.
@@ -92,5 +90,5 @@ def take_lock(file: int) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8; what UTF-8 cannot hold (odd bytes of a file name) becomes `?`."""
+    """Write text as UTF-8; bytes of a file name that are not text become `?`."""
     path.write_text(text, encoding="utf-8", errors="replace", newline="\n")

@@ -1,7 +1,7 @@
 """What a process of a `timbrel.workers.WorkerPool` runs: `python -m timbrel.worker`.
 
-`timbrel.workers` says how the two talk. When its input ends, because the pool closed it or is no
-more, the worker ends at once, even in the middle of a file.
+`timbrel.workers` describes the protocol. When its input ends, because the pool closed it or its
+process ended, the worker ends at once, even in the middle of a file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from timbrel.errors import AudioError, InvalidArgument
 from timbrel.findings import pack
 from timbrel.workers import READY, Task
 
-_BEAT_SECONDS = 1.0
+_ALIVE_SECONDS = 1.0
 
 
 def function_of(task: Task) -> Callable[..., tuple[dict, dict[str, np.ndarray]]]:
@@ -45,7 +45,7 @@ def serve(read: Callable[..., Reading] = Reading) -> None:
     """Answer requests on stdin until it ends; never returns.
 
     Args:
-        read: what reads, with the signature of `timbrel.audio.reading.Reading`.
+        read: opens a recording, with the signature of `timbrel.audio.reading.Reading`.
     """
     # stdin and stdout are kept for the protocol; codecs that print or read get the null device.
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -65,50 +65,42 @@ def serve(read: Callable[..., Reading] = Reading) -> None:
     # Only now: on Windows no library can be loaded while a thread waits for a pipe on stdin.
     threading.Thread(target=receive, daemon=True).start()
     while True:
-        _answer(json.loads(waiting.get()), answers, read)
+        request = json.loads(waiting.get())
+        function = function_of(Task(request["task"]))
+        reply: dict[str, object]
+        arrays: dict[str, np.ndarray] = {}
+        try:
+            reading = _Reported(read(**request["reading"]), answers)
+            facts, arrays = function(reading, **request["settings"])
+            listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+            reply = {"facts": facts, "arrays": listed}
+        except AudioError as error:
+            reply = {"unusable": pack([error.finding])[0]}
+        except InvalidArgument as error:
+            reply = {"invalid": str(error)}
+        except MemoryError:
+            reply = {"failed": True}
+        answers.write(json.dumps(reply).encode() + b"\n")
+        for array in arrays.values():
+            # What is larger than the buffer goes to the pipe without another copy.
+            answers.write(np.ascontiguousarray(array).data)
+        answers.flush()
 
 
-def _answer(request: dict, answers: BinaryIO, read: Callable[..., Reading]) -> None:
-    arrays: dict[str, np.ndarray] = {}
-    function = function_of(Task(request["task"]))
-    try:
-        reading = _Beating(read(**request["reading"]), answers)
-        facts, arrays = function(reading, **request["settings"])
-    except AudioError as error:
-        reply = {"unusable": pack([error.finding])[0]}
-    except InvalidArgument as error:
-        reply = {"invalid": str(error)}
-    except MemoryError:
-        reply = {"failed": True}
-    else:
-        listed = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
-        reply = {"facts": facts, "arrays": listed}
-    answers.write(json.dumps(reply).encode() + b"\n")
-    for array in arrays.values():
-        # What is larger than the buffer goes to the pipe without another copy.
-        answers.write(np.ascontiguousarray(array))
-    answers.flush()
-
-
-class _Beating:
-    """A reading that lets the pool know, now and then, that it goes on.
-
-    Args:
-        reading: what is read.
-        answers: where to say so.
-    """
+class _Reported:
+    """A reading that tells the pool, about once a second, that it goes on."""
 
     def __init__(self, reading: Reading, answers: BinaryIO) -> None:
         self._reading, self._answers = reading, answers
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        said = time.monotonic()
+        reported = time.monotonic()
         for piece in self._reading:
             yield piece
-            if time.monotonic() - said > _BEAT_SECONDS:
+            if time.monotonic() - reported > _ALIVE_SECONDS:
                 self._answers.write(b'{"alive": true}\n')
                 self._answers.flush()
-                said = time.monotonic()
+                reported = time.monotonic()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._reading, name)

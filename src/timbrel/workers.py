@@ -1,12 +1,12 @@
 """Work on all cores: in threads, and in processes that may crash.
 
 `in_order` applies a function in a thread per core. A `WorkerPool` reads recordings in processes of
-its own, so that a codec that crashes or hangs costs one file: codecs are native code and read
-what nobody has checked, and one bad pointer in them ends the process that they run in. The
-processes are plain ones that talk over pipes; `timbrel.worker` is what they run. `multiprocessing`
-would need a guard in every user's script, or a fork, which TensorFlow may not survive.
+its own, so that a codec that crashes or hangs costs one file: codecs are native code that reads
+unchecked files, and one bad pointer in them ends the process that they run in. The processes are
+plain ones with pipes, which run `timbrel.worker`. `multiprocessing` would need a guard in every
+user's script, or a fork, which TensorFlow may not survive.
 
-What a pool and a worker say to each other:
+The protocol:
 
     worker  READY, after whatever else the interpreter printed while it started
     pool    one line of JSON: `{"task": …, "reading": {…}, "settings": {…}}`, a `Task`, the
@@ -14,8 +14,8 @@ What a pool and a worker say to each other:
     worker  one line of JSON: `{"facts": …, "arrays": …}`, the arrays as `[name, dtype, shape]`,
             followed by their raw content in that order; both are what the function returned.
             `{"unusable": finding}` for an AudioError, `{"invalid": message}` for InvalidArgument,
-            `{"failed": true}` where memory runs out. Before it, once a second at most while pieces
-            of the recording are read, a line `{"alive": true}`
+            `{"failed": true}` where memory runs out. Before it, once a second at most while the
+            recording is read, a line `{"alive": true}`
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from io import BufferedReader, BufferedWriter
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
@@ -73,14 +74,14 @@ def in_order(
     """Apply a function in a thread per core; yield its results in the order of the items.
 
     Only a few items are taken ahead of the one whose result is wanted, so that neither a long
-    iterator nor large results fill the memory. Whoever stops early waits for what is running, not
-    for the rest.
+    iterator nor large results fill the memory. A caller that stops early waits for what is running,
+    not for the rest.
 
     Args:
         function: what to do with an item.
         items: the items.
-        stop: called when the work is given up (an error, Ctrl-C, nobody wants more), to make what
-            is running end early.
+        stop: called when the work is given up (an error, Ctrl-C, a caller that stops early), to
+            make what is running end early.
 
     Raises:
         Whatever `function` raises, when its turn comes.
@@ -107,7 +108,7 @@ def in_order(
 
 
 class Task(enum.Enum):
-    """What a worker can be asked to do with a recording.
+    """What a worker can do with a recording.
 
     `timbrel.worker` has a function for each. It takes a `timbrel.audio.reading.Reading` and keyword
     arguments that are JSON data, and returns facts (JSON data) and arrays by their names.
@@ -121,10 +122,10 @@ class Task(enum.Enum):
 class WorkerPool:
     """Processes that read recordings, one for each core; any number of threads may use it at once.
 
-    A process starts, in about 0.3 s, when a thread finds all others busy; a pool that is never
-    asked starts none, unless `start` is called. So a pool for each piece of work is cheap enough,
-    and there is none for the whole program on purpose: it would stay in notebooks and servers when
-    its work is done. A program that forks must not use one pool on both sides.
+    A process starts, in about 0.3 s, when a thread finds all others busy; a pool that is never used
+    starts none, unless `start` is called. So a pool for each piece of work is cheap, and there is
+    none for the whole program: it would stay in notebooks and servers when its work is done. A
+    program that forks must not use one pool on both sides.
 
     Args:
         patience: seconds that a file may take, and one more for each 50 kB of it, before the
@@ -158,10 +159,10 @@ class WorkerPool:
         name: str | None = None,
         **settings: object,
     ) -> tuple[dict, dict[str, np.ndarray]]:
-        """Have a task done in another process, where Python's lock stops nobody else.
+        """Have a task done in another process, where Python's lock stops no other thread.
 
-        Where the process had read another file before, what it read may have damaged it: the file
-        is given to a second, new process before it is blamed.
+        A process that has read another file before may have been damaged by it: where such a one
+        ends, the file is given to a new process before it is called unusable.
 
         Args:
             task: what to do with the recording.
@@ -183,7 +184,7 @@ class WorkerPool:
         """
         path = os.fspath(path)
         name = path if name is None else name
-        # The process need not share our working folder.
+        # The process may have another working folder.
         absolute = path
         if path and not os.path.isabs(path):
             with contextlib.suppress(OSError):  # Nothing lies in a folder that was removed.
@@ -208,7 +209,7 @@ class WorkerPool:
             except MemoryError:
                 raise DecoderFailed(Finding("decoder-memory", name)) from None
             except _Gone:
-                error = self._blame(worker, name, seconds=seconds)
+                error = self._error_of(worker, name, seconds=seconds)
                 if error is not None:
                     raise error from None
                 fresh = True
@@ -223,9 +224,9 @@ class WorkerPool:
         return reply["facts"], arrays
 
     def start(self, files: int) -> None:
-        """Start the processes that so many files keep busy, and do not wait until they are ready.
+        """Start the processes that so many files keep busy, without waiting until they are ready.
 
-        For whoever has something else to do for some tenths of a second before the first file.
+        For callers with something else to do for some tenths of a second before the first file.
 
         Raises:
             DecoderError: they cannot be started.
@@ -236,7 +237,7 @@ class WorkerPool:
                 self._idle.append(_Worker())
 
     def close(self) -> None:
-        """End all processes at once; whoever still waits for one gets a DecoderFailed."""
+        """End all processes at once; callers that still wait for one get a DecoderFailed."""
         with self._changed:
             self._closed.set()
             idle, self._idle = self._idle, []
@@ -289,15 +290,15 @@ class WorkerPool:
             self._busy.discard(worker)
             self._changed.notify_all()
 
-    def _blame(self, worker: _Worker, name: str, *, seconds: float) -> TimbrelError | None:
-        """What to say of a file whose process is gone; None where it deserves another one."""
+    def _error_of(self, worker: _Worker, name: str, *, seconds: float) -> TimbrelError | None:
+        """The error for a file whose process ended; None where another process should try it."""
         if self._closed.is_set():
             return DecoderFailed(Finding("decoder-stopped", name))
         if not worker.ready:
             if worker.overdue:
-                return DecoderError.of(f"nothing was heard of one for {_START_SECONDS:.0f} s")
-            said = worker.process.stderr.read().decode(errors="replace").strip()
-            return DecoderError.of(said.splitlines()[-1] if said else _named(worker.process.wait()))
+                return DecoderError.of(f"one did not answer for {_START_SECONDS:.0f} s")
+            lines = worker.errors.read().decode(errors="replace").strip().splitlines()
+            return DecoderError.of(lines[-1] if lines else _named(worker.process.wait()))
         if worker.overdue:
             return DecoderFailed(Finding("decoder-hung", name, {"seconds": seconds}))
         if worker.answered:
@@ -313,8 +314,8 @@ class WorkerPool:
     def _watch(self) -> None:
         """End processes that take too long.
 
-        Time is counted in ticks of this thread, not by a clock: a clock goes on while the whole
-        program is stopped, and afterwards every process would be overdue.
+        Time is counted in ticks of this thread: a clock goes on while the whole program is stopped,
+        and afterwards every process would be overdue.
         """
         tick = min(_TICK_SECONDS, self._patience / 4)
         while not self._closed.wait(tick):
@@ -339,7 +340,7 @@ class _Worker:
         overdue: whether it took longer, and was ended for that.
         ready: whether it has started.
         answered: whether it has answered before.
-        in_step: whether its last answer was read to the end, so that it can be asked again.
+        in_step: whether its last answer was read to the end, so that it can be used again.
 
     Raises:
         DecoderError: it cannot be started.
@@ -369,13 +370,17 @@ class _Worker:
             )
         except OSError as error:
             raise DecoderError.of(str(error)) from error
+        # All three are pipes with a buffer.
+        self.requests = cast(BufferedWriter, self.process.stdin)
+        self.answers = cast(BufferedReader, self.process.stdout)
+        self.errors = cast(BufferedReader, self.process.stderr)
 
     def ask(self, request: bytes, seconds: float) -> tuple[dict, dict[str, np.ndarray]]:
         """Send a request; return the reply, and the arrays that come with it.
 
         Args:
             request: a line.
-            seconds: how long nothing may be heard of the process, its start not counted.
+            seconds: how long the process may take for each sign of life, its start not counted.
 
         Raises:
             _Gone: the process ended before it answered.
@@ -383,19 +388,19 @@ class _Worker:
         """
         self.in_step = False
         while not self.ready:
-            line = self.process.stdout.readline()
+            line = self.answers.readline()
             if not line:
                 raise _Gone
             self.ready = line.endswith(READY)
-        self.process.stderr.close()
+        self.errors.close()
         self.seconds_left = seconds
         try:
-            self.process.stdin.write(request)
-            self.process.stdin.flush()
+            self.requests.write(request)
+            self.requests.flush()
         except OSError:  # A broken pipe.
             raise _Gone from None
         while True:
-            line = self.process.stdout.readline()
+            line = self.answers.readline()
             if not line.endswith(b"\n"):
                 raise _Gone
             reply = json.loads(line)
@@ -406,24 +411,24 @@ class _Worker:
         for name, kind, shape in reply.get("arrays", ()):
             array = arrays[name] = np.empty(shape, dtype=kind)
             # What is longer than the reader's buffer goes into the array without another copy.
-            if array.size and self.process.stdout.readinto(array.reshape(-1)) < array.nbytes:
+            if array.size and self.answers.readinto(array.reshape(-1).data) < array.nbytes:
                 raise _Gone
         self.in_step = self.answered = True
         return reply, arrays
 
     def close(self) -> None:
-        """End the process and let go of all that belongs to it."""
+        """End the process and close its pipes."""
         self.process.kill()
-        # A process that waits for a dead drive cannot be ended by anybody; leave it.
+        # A process that waits for a dead drive cannot be ended; leave it.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_END_SECONDS)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for stream in (self.requests, self.answers, self.errors):
             with contextlib.suppress(OSError):
                 stream.close()
 
 
 def command() -> list[str]:
-    """What starts a worker: names of files mean the same there, and the working folder is safe.
+    """The command that starts a worker, with the same encoding of file names.
 
     Without `-P`, a file in the working folder that is called `numpy.py` would be imported.
     """

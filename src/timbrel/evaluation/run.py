@@ -138,8 +138,6 @@ class RunResult:
         seconds: spent on `train` and on `predict`.
         parity: the largest difference in probability between the network and its export, and on
             how many windows it was measured.
-        fitted, trained, graph: the network, the model that was exported, and its ONNX graph; None
-            in a result that was kept by an interrupted evaluation.
     """
 
     run: Run
@@ -150,9 +148,23 @@ class RunResult:
     history: list[dict]
     seconds: dict[str, float]
     parity: dict[str, float]
-    fitted: Fitted | None = None
-    trained: Trained | None = None
-    graph: bytes | None = None
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """The network of a run and its scores; an interrupted evaluation keeps the scores alone.
+
+    Attributes:
+        result: the scores.
+        fitted: the network as it was trained.
+        trained: all that was exported.
+        graph: the exported model.
+    """
+
+    result: RunResult
+    fitted: Fitted
+    trained: Trained
+    graph: bytes
 
 
 def execute(
@@ -164,7 +176,7 @@ def execute(
     checkpoint: Checkpoint | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-) -> RunResult:
+) -> TrainedRun:
     """Fit, calibrate, export and score.
 
     Args:
@@ -230,7 +242,7 @@ def execute(
         answers.append(session.run(cut)[0])
     compared = _in_order(examples, run.score[examples.recording] if aside is None else aside)
     parity = check_parity(trained, graph, corpus, examples, compared)
-    return RunResult(
+    result = RunResult(
         run=run,
         windows=replace(windows, temperature=temperature),
         drawn=WindowScores(np.concatenate(answers), examples.recording[drawn], temperature),
@@ -239,10 +251,8 @@ def execute(
         history=fitted.history,
         seconds={"train": exported - started, "predict": time.perf_counter() - exported},
         parity=parity,
-        fitted=fitted,
-        trained=trained,
-        graph=graph,
     )
+    return TrainedRun(result, fitted, trained, graph)
 
 
 def score_recordings(
@@ -361,15 +371,17 @@ class Runs:
         key = self._key(run)
         result = self._kept(key, run) if self._resume else None
         if result is None:
-            result = execute(run, self.corpus, self.examples, self.recipe, progress=self._progress)
+            # Without the network: a hundred folds must not hold a hundred of them.
+            result = execute(
+                run, self.corpus, self.examples, self.recipe, progress=self._progress
+            ).result
             self._keep(key, result)
         self._keys.append(key)
         self._done += 1
         self._progress.stage("networks", self._done, self._total, run.name)
         for name, spent in result.seconds.items():
             self.seconds[name] = round(self.seconds[name] + spent, 3)
-        # A hundred folds must not hold a hundred networks.
-        return replace(result, fitted=None, trained=None, graph=None)
+        return result
 
     def forget(self) -> None:
         """Remove what was kept: the evaluation is whole."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -252,7 +252,7 @@ class Predictor:
         events: EventSettings | None = None,
         pcm: Pcm | None = None,
         progress: Callable[[str, float], object] = lambda path, seconds: None,
-    ) -> Iterator[Sequence[Prediction]]:
+    ) -> Generator[Sequence[Prediction]]:
         """Classify files in parallel, in their order; the predictions for each.
 
         A file that cannot be used gives one prediction with `error`. Two files or more are read in

@@ -1,10 +1,16 @@
-"""`timbrel check`: what is wrong or odd about the recordings of a data set."""
+"""`timbrel check`: what is wrong or odd about the recordings of a data set.
+
+Which findings a command gives is decided here: `check` lists `check_findings`, and labels that are
+probably wrong; `train` and `evaluate` show `training_findings` and write `score_notes` beside the
+score.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +61,7 @@ class Checked:
             "fold": item.fold,
             "usable": self.usable,
             "seconds": facts and round(facts.seconds, 6),
-            "kept": facts and round(self.kept, 6),
+            "kept": None if self.kept is None else round(self.kept, 6),
             "rate": facts and facts.rate,
             "channels": facts and facts.channels,
             "peak": levels and round(levels.peak, 6),
@@ -99,22 +105,20 @@ class CheckResult:
 
     @property
     def conclusion(self) -> str:
-        """How it stands, in a sentence."""
+        """The result in one sentence."""
         total, refused = len(self.recordings), len(self.unusable)
         usable = sum(item.usable for item in self.recordings)
-        which = "all" if usable == total else usable
-        sentence = f"{total} recordings, {which} of them usable"
+        sentence = f"{total} recordings, {'all' if usable == total else usable} of them usable"
         if total == 1:
             sentence = f"1 recording, {'usable' if usable else 'not usable'}"
         rows = refused - (total - usable)
         if rows:
-            named = "row or folder" if rows == 1 else "rows or folders"
-            sentence += f"; {rows} {named} cannot be used"
+            sentence += f"; {rows} {'row or folder' if rows == 1 else 'rows or folders'}"
+            sentence += " cannot be used"
         odd = len(self.findings) - refused
-        if not odd:
-            what = "nothing odd" if usable == total and not refused else "nothing else"
-            return f"{sentence}; {what} was found."
-        return f"{sentence}; {odd} finding{'s are' if odd > 1 else ' is'} worth a look."
+        if odd:
+            return f"{sentence}; {odd} finding{'s are' if odd > 1 else ' is'} worth a look."
+        return f"{sentence}; nothing {'else' if refused or usable < total else 'odd'} was found."
 
     def counts(self) -> Counter[str]:
         """Findings of each kind."""
@@ -129,7 +133,7 @@ class CheckResult:
             "findings": [item.to_dict() for item in self.findings],
         }
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        # The odd bytes of a file name.
+        # A file name may hold bytes that are not text.
         return text.encode(errors="backslashreplace")
 
 
@@ -155,7 +159,7 @@ def check(
         recipe: what the recordings are to be used for: its window, rate and cleaning.
         deep: look for wrong labels by the cross-validation that `evaluate` does, instead of a fast
             model of statistics of each recording. Takes as long.
-        seed: of what learns to tell wrong labels.
+        seed: of the models that look for wrong labels.
         cache: with `deep`, where features are kept.
         progress: True for bars, in a notebook's cell or on a terminal's stderr, or an object to
             tell.
@@ -193,14 +197,7 @@ def check_corpus(
     progress: Progress,
 ) -> CheckResult:
     """`check` on a corpus that is open already, with levels and, unless `deep`, statistics."""
-    source = corpus.dataset.source
-    # Silence is a fair example of no class.
-    findings = [item for item in corpus.findings if item.code != "silent-background"]
-    for item, facts in zip(corpus.recordings, corpus.described, strict=True):
-        if facts is not None and not facts.silent:
-            findings += level_findings(item.name, facts.levels, corpus.windowing)
-    findings += format_findings(corpus, recipe.name)
-    findings += class_findings(source, corpus.select(corpus.has_class))
+    findings = check_findings(corpus, recipe)
     if deep:
         findings += _judged_by_recipe(corpus, recipe, seed=seed, cache=cache, progress=progress)
     else:
@@ -208,47 +205,105 @@ def check_corpus(
     order = list(KINDS)
     findings.sort(key=lambda item: order.index(item.kind))
     unusable = {item.path for item in corpus.unusable}
-    cleans = corpus.windowing.clean_threshold is not None
-    return CheckResult(
-        source=source,
-        recipe=recipe.name,
-        recordings=tuple(
-            Checked(
-                recording=item,
-                usable=item.name not in unusable,
-                described=facts,
-                kept=None if facts is None else _kept(facts, corpus.windowing.rate, cleans),
-            )
-            for item, facts in zip(corpus.recordings, corpus.described, strict=True)
-        ),
-        findings=tuple(findings),
+    recordings = []
+    for item, facts in zip(corpus.recordings, corpus.described, strict=True):
+        if facts is None:
+            kept = None
+        elif corpus.windowing.clean_threshold is None:
+            kept = facts.seconds
+        else:
+            kept = 0.0 if facts.emptied else facts.samples / corpus.windowing.rate
+        recordings.append(Checked(item, item.name not in unusable, facts, kept))
+    return CheckResult(corpus.dataset.source, recipe.name, tuple(recordings), tuple(findings))
+
+
+def check_findings(corpus: Corpus, recipe: Recipe) -> list[Finding]:
+    """What `check` lists, apart from labels that are probably wrong."""
+    # Silence is a fair example of no class.
+    findings = [item for item in corpus.findings if item.code != "silent-background"]
+    for item, facts in zip(corpus.recordings, corpus.described, strict=True):
+        if facts is not None and facts.levels is not None and not facts.silent:
+            findings += level_findings(item.name, facts.levels, corpus.windowing)
+    findings += format_findings(corpus, recipe.name)
+    return findings + class_findings(corpus.dataset.source, corpus.select(corpus.has_class))
+
+
+def training_findings(corpus: Corpus, *, learned: int, learns: bool) -> list[Finding]:
+    """What `train` and `evaluate` show before they train.
+
+    Args:
+        corpus: the recordings.
+        learned: how many examples of no class are learned from.
+        learns: whether the recipe can learn from such examples.
+    """
+    # Loads Keras, which checking does without.
+    from timbrel.training.prepare import cleaning_finding
+
+    cleaning = cleaning_finding(corpus)
+    notes = score_notes(corpus, learned=learned, learns=learns)
+    return [*corpus.findings, *([cleaning] if cleaning else []), *notes]
+
+
+def score_notes(corpus: Corpus, *, learned: int, learns: bool) -> list[Finding]:
+    """What a reader of a score should know of the data: background, copies, lost classes.
+
+    Args:
+        corpus, learned, learns: as for `training_findings`.
+    """
+    source, notes = corpus.dataset.source, []
+    if corpus.background.any():
+        facts = {"count": int(corpus.background.sum()), "learned": learned, "learns": learns}
+        notes.append(Finding("background", source, facts))
+    notes += copies_notes(corpus, corpus.select(corpus.has_class))
+    lost = sorted(set(corpus.dataset.labels) - set(corpus.labels))
+    notes += (Finding("lost-class", source, {"label": label}) for label in lost)
+    notes += (
+        Finding("lost-folder", source, {"folder": item.path})
+        for item in corpus.findings
+        if item.code == "closed-folder"
     )
+    return notes
 
 
-def _kept(facts: Description, rate: int, cleans: bool) -> float:
-    if not cleans:
-        return facts.seconds
-    return 0.0 if facts.emptied else facts.samples / rate
+def copies_notes(corpus: Corpus, recordings: list[Recording]) -> list[Finding]:
+    """A finding that names the copies among some recordings, if there are any."""
+    names = {item.name for item in recordings}
+    copies = [
+        item.path
+        for item in corpus.findings
+        if item.code in ("exact-duplicate", "near-duplicate") and item.path in names
+    ]
+    facts = {"count": len(copies), "names": copies}
+    return [Finding("copies", corpus.dataset.source, facts)] if copies else []
+
+
+def excluded(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """The `excluded` part of `evaluation.json`: recordings that cannot be used, and why."""
+    return [{"path": item.path, "reason": item.reason} for item in findings]
 
 
 def _judged_by_statistics(corpus: Corpus, *, seed: int, progress: Progress) -> list[Finding]:
-    """Labels that a fast model on statistics of whole recordings does not believe."""
-    # Copies under two labels are named already, and would teach the wrong one.
+    """Labels that a fast model on statistics of whole recordings contradicts."""
+    # Copies under two labels have a finding already, and would teach the wrong label.
     doubtful = {
         row
         for pair in corpus.pairs
         if corpus.recordings[pair.first].label != corpus.recordings[pair.second].label
         for row in (pair.first, pair.second)
     }
-    rows = [row for row in np.flatnonzero(corpus.has_class).tolist() if row not in doubtful]
-    if not rows:
+    recordings, statistics = [], []
+    for row, facts in enumerate(corpus.described):
+        if facts is not None and corpus.has_class[row] and row not in doubtful:
+            recordings.append(corpus.recordings[row])
+            if facts.statistics is not None:
+                statistics.append(facts.statistics)
+    if not recordings:
         return []
     try:
-        if any(corpus.described[row].statistics is None for row in rows):
+        if len(statistics) < len(recordings):
             raise MissingExtra.of("train", "Looking for wrong labels")
-        recordings = [corpus.recordings[row] for row in rows]
-        found = find_mislabelled(
-            np.array([corpus.described[row].statistics for row in rows]),
+        suspects = find_mislabelled(
+            np.array(statistics),
             [item.label for item in recordings],
             [item.group for item in recordings],
             seed=seed,
@@ -256,13 +311,13 @@ def _judged_by_statistics(corpus: Corpus, *, seed: int, progress: Progress) -> l
         )
     except MissingExtra as error:
         return [Finding("labels-not-checked", corpus.dataset.source, {"how": str(error)})]
-    return [_mislabelled(recordings[item.index], item) for item in found]
+    return [_mislabelled(recordings[suspect.index], suspect) for suspect in suspects]
 
 
 def _judged_by_recipe(
     corpus: Corpus, recipe: Recipe, *, seed: int, cache: FeatureCache | None, progress: Progress
 ) -> list[Finding]:
-    """Labels that the networks of `evaluate` do not believe."""
+    """Labels that the networks of `evaluate` contradict."""
     from timbrel.dataset.folds import deal_folds
     from timbrel.evaluation.crossval import calibrate_folds, fold_runs, score_folds
     from timbrel.evaluation.run import Runs
@@ -280,8 +335,8 @@ def _judged_by_recipe(
     temperatures = [temperature for temperature, _ in calibrate_folds(corpus, results)]
     scored = score_folds(corpus, [results], [temperatures])
     runs.forget()
-    found = suspicious(scored.files, scored.target, list(corpus.labels))
-    return [_mislabelled(scored.recordings[item.index], item) for item in found]
+    suspects = suspicious(scored.files, scored.target, list(corpus.labels))
+    return [_mislabelled(scored.recordings[suspect.index], suspect) for suspect in suspects]
 
 
 def _mislabelled(item: Recording, suspect: Suspect) -> Finding:

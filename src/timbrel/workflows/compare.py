@@ -1,10 +1,9 @@
-"""`timbrel evaluate DATA -m MODEL`: score finished models, side by side on the same recordings."""
+"""`timbrel evaluate DATA -m MODEL`: score finished models on the same recordings."""
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +27,7 @@ from timbrel.report.notebook import html_table, score_parts
 from timbrel.report.view import ScoreView, differences, models_table
 from timbrel.text import plain
 from timbrel.workers import in_order
+from timbrel.workflows.check import copies_notes, excluded
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,18 +53,17 @@ class Comparison:
 
     def __repr__(self) -> str:
         pairs = zip(self.models, self.evaluations, strict=True)
-        said = "; ".join(f"{model!r}: {ScoreView(found).headline}" for model, found in pairs)
-        return plain(f"Comparison({said})")
+        scores = [f"{model!r}: {ScoreView(evaluation).headline}" for model, evaluation in pairs]
+        return plain(f"Comparison({'; '.join(scores)})")
 
     def _repr_html_(self) -> str:
         if len(self.models) == 1:
             view = ScoreView(self.evaluations[0])
             parts = [title(named(self.models[0])), *score_parts(view)]
         else:
-            shown = self.models, self.evaluations
             parts = [
-                html_table(models_table(*shown)),
-                sentences(differences(*shown)),
+                html_table(models_table(self.models, self.evaluations)),
+                sentences(differences(self.models, self.evaluations)),
                 sentences(self.notes),
             ]
         return block(*parts, sentences(self.problems))
@@ -104,187 +103,166 @@ def evaluate_models(
     predictors = [load(model) for model in models]
     dataset = read_dataset(data, audio)
     sums = recording_sha256(dataset.recordings)
-    every = set.intersection(*(set(predictor.labels) for predictor in predictors))
-    some = set.union(*(set(predictor.labels) for predictor in predictors)) - every
-    notes = []
+    known_to_all = set.intersection(*(set(predictor.labels) for predictor in predictors))
+    known_to_some = set.union(*(set(item.labels) for item in predictors)) - known_to_all
+    notes: list[Finding] = []
 
     # What any model has learned from, by its files, is not decoded.
-    left = list(range(len(dataset.recordings)))
+    left = list(zip(dataset.recordings, sums, strict=True))
     for name, predictor in zip(names, predictors, strict=True):
-        known = learned(predictor.metadata, "recordings")
-        if not known:
+        trained_on = learned(predictor.metadata, "recordings")
+        if not trained_on:
             notes.append(Finding("model-without-files", name, {"model": name}))
         elif "sounds" not in predictor.metadata:
             notes.append(Finding("model-without-sounds", name, {"model": name}))
-        seen = [dataset.recordings[row].name for row in left if sums[row] in known]
+        seen = [item.name for item, digest in left if digest in trained_on]
         if seen:
-            notes.append(_trained_on("trained-on", name, seen))
-        left = [row for row in left if sums[row] not in known]
-    labels = {dataset.recordings[row].label for row in left}
-    partly = sorted(labels & some)
-    if partly:
-        notes.append(Finding("classes-of-some-models", dataset.source, {"labels": partly}))
-    strange = sorted(
-        {dataset.recordings[row].label for row in left if not dataset.recordings[row].none_of_these}
-        - every
-        - some
-    )
-    if strange:
-        notes.append(Finding("classes-of-no-model", dataset.source, {"labels": strange}))
-    left = [row for row in left if dataset.recordings[row].label not in some]
-    _check_left([dataset.recordings[row] for row in left], every)
+            facts = {"model": name, "count": len(seen), "names": seen}
+            notes.append(Finding("trained-on", name, facts))
+        left = [(item, digest) for item, digest in left if digest not in trained_on]
+    labels = {item.label for item, _ in left}
+    if labels & known_to_some:
+        facts = {"labels": sorted(labels & known_to_some)}
+        notes.append(Finding("classes-of-some-models", dataset.source, facts))
+    classes = {item.label for item, _ in left if not item.none_of_these}
+    if classes - known_to_all - known_to_some:
+        facts = {"labels": sorted(classes - known_to_all - known_to_some)}
+        notes.append(Finding("classes-of-no-model", dataset.source, facts))
+    recordings = tuple(item for item, _ in left if item.label not in known_to_some)
+    _check_left(recordings, known_to_all)
 
-    chosen = replace(dataset, recordings=tuple(dataset.recordings[row] for row in left))
+    # Decoded once, at the rates of the files: each model has a rate of its own.
     scores: list[dict[int, np.ndarray]] = []
     with (
         watching(progress) as told,
-        open_corpus(chosen, predictors[0].windowing, samples="native", progress=told) as corpus,
+        open_corpus(
+            replace(dataset, recordings=recordings),
+            predictors[0].windowing,
+            samples="native",
+            progress=told,
+        ) as corpus,
     ):
         # Background counts as unknown here, also where it is the same sound as a known one.
-        rows = [
-            row
+        rates = {
+            row: facts.rate
             for row, facts in enumerate(corpus.described)
             if facts is not None and not facts.silent
-        ]
+        }
         problems = tuple(item for item in corpus.unusable if item.code != "background-conflict")
+        rows = list(rates)
         if not any(corpus.recordings[row].label in predictors[0].labels for row in rows):
             raise DataError(
                 f"No recording of a known class in '{data}' can be used. First: {problems[0]}."
             )
         for name, predictor in zip(names, predictors, strict=True):
-            windows, sounds = {}, {}
+            windowing = predictor.windowing
 
-            def score(sound: np.ndarray, predictor: Predictor = predictor) -> np.ndarray:
-                seconds = len(sound) / predictor.windowing.rate
-                found = score_windows(Waveform(sound, seconds), predictor.windowing, predictor.run)
-                return found.probabilities[found.counted]
+            def score(
+                sound: np.ndarray, predictor: Predictor = predictor
+            ) -> tuple[np.ndarray, str]:
+                recording = Waveform(sound, len(sound) / predictor.windowing.rate)
+                found = score_windows(recording, predictor.windowing, predictor.run)
+                return found.probabilities[found.counted], samples_sha256(sound)
 
-            heard = (
-                resample(waveform, corpus.described[row].rate, predictor.windowing.rate)
+            sounds = (
+                resample(waveform, rates[row], windowing.rate)
                 for row, waveform in zip(rows, corpus.waveforms(rows), strict=True)
             )
-            sound_of, heard = itertools.tee(heard)
-            scored = in_order(score, heard)
-            for done, (row, sound, found) in enumerate(zip(rows, sound_of, scored, strict=True), 1):
-                windows[row], sounds[row] = found, samples_sha256(sound)
+            windows: dict[int, np.ndarray] = {}
+            digests: dict[int, str] = {}
+            for done, (row, found) in enumerate(zip(rows, in_order(score, sounds), strict=True), 1):
+                windows[row], digests[row] = found
                 told.stage("scoring", done, len(rows), name)
             scores.append(windows)
-            # Each model is compared at its own sample rate, at which its training heard them.
-            known = learned(predictor.metadata, "sounds")
-            seen = [corpus.recordings[row].name for row in rows if sounds[row] in known]
+            # The sums of samples are those at the sample rate that the model was trained at.
+            trained_on = learned(predictor.metadata, "sounds")
+            seen = [corpus.recordings[row].name for row in rows if digests[row] in trained_on]
             if seen:
-                notes.append(_trained_on("trained-on-copies", name, seen))
-            rows = [row for row in rows if sounds[row] not in known]
-            _check_left(corpus.select(rows), every)
-        recordings = corpus.select(rows)
-        in_use = {item.name for item in recordings}
-        copies = [
-            item.path
-            for item in corpus.findings
-            if item.code in ("exact-duplicate", "near-duplicate") and item.path in in_use
-        ]
-        if copies:
-            facts = {"count": len(copies), "names": copies}
-            notes.append(Finding("copies", dataset.source, facts))
+                facts = {"model": name, "count": len(seen), "names": seen}
+                notes.append(Finding("trained-on-copies", name, facts))
+            rows = [row for row in rows if digests[row] not in trained_on]
+            _check_left([corpus.recordings[row] for row in rows], known_to_all)
+        scored = [corpus.recordings[row] for row in rows]
+        notes += copies_notes(corpus, scored)
         for finding in notes:
             told.finding(finding)
-    joined = join_groups(dataset.recordings, _same_files(sums))
-    facts = {
-        "sha256": dataset_sha256(joined, sums),
-        "notes": [item.text for item in notes],
-        "excluded": [{"path": item.path, "reason": item.reason} for item in problems],
-    }
-    evaluations = [
-        _evaluation(predictor, recordings, [windows[row] for row in rows], facts)
-        for predictor, windows in zip(predictors, scores, strict=True)
-    ]
-    groups = np.array([item.group for item in recordings if item.label in predictors[0].labels])
-    right = [
-        np.array([row["predicted"] == row["label"] for row in evaluation["predictions"]])
-        for evaluation in evaluations
-    ]
-    for evaluation, mine in zip(evaluations[1:], right[1:], strict=True):
-        evaluation["against_first"] = {
-            "points": float(mine.mean() - right[0].mean()),
-            "ci95": difference_interval((mine, groups), (right[0], groups)),
-        }
+
+    # The sum of the data is over all recordings, those that are left out among them.
+    first_of: dict[str, int] = {}
+    same_file = [(first_of.setdefault(key, row), row) for row, key in enumerate(sums) if key]
+    data_sha256 = dataset_sha256(join_groups(dataset.recordings, same_file), sums)
+    groups = np.array([item.group for item in scored])
+    evaluations: list[dict] = []
+    right: list[np.ndarray] = []
+    for predictor, windows in zip(predictors, scores, strict=True):
+        answers = [windows[row] for row in rows]
+        target = targets(scored, predictor.labels)
+        of_class = target >= 0
+        stack = np.concatenate([answers[place] for place in np.flatnonzero(of_class)])
+        counts = [len(answers[place]) for place in np.flatnonzero(of_class)]
+        file, nothing = np.repeat(np.arange(len(counts)), counts), np.zeros(len(counts), np.int64)
+        temperature = temperature_of(predictor.metadata)
+        confidence = np.array([part.mean(axis=0, dtype=np.float64).max() for part in answers])
+        rejection = Rejection(
+            known=confidence[of_class],
+            known_groups=groups[of_class],
+            unknown=confidence[~of_class],
+            unknown_groups=groups[~of_class],
+            threshold=predictor.threshold,
+        )
+        seconds = sum(map(len, answers)) * predictor.windowing.hop / predictor.windowing.rate
+        evaluation = evaluation_record(
+            Scored(
+                recordings=[item for item, mine in zip(scored, of_class, strict=True) if mine],
+                target=target[of_class],
+                files=file_means(stack, file),
+                uncalibrated=file_means(tempered(stack, 1 / temperature), file),
+                windows=stack,
+                window_file=file,
+                fold=nothing,
+                repeat=nothing,
+            ),
+            list(predictor.labels),
+            temperature=temperature,
+            facts={
+                "recipe": recipe_name(predictor.metadata),
+                "data": {
+                    "files": len(scored),
+                    "groups": len(set(groups.tolist())),
+                    "seconds": round(seconds, 3),
+                    "sha256": data_sha256,
+                },
+                "protocol": {
+                    "folds": 0,
+                    "repeats": 1,
+                    "seed": predictor.metadata.get("seed"),
+                    "grouped": True,
+                    "notes": [item.text for item in notes],
+                },
+                "unknown": rejection_record([rejection]),
+                "threshold": predictor.threshold,
+                "seconds": None,
+                "excluded": excluded(problems),
+            },
+        )
+        predictions = evaluation["predictions"]
+        right.append(np.array([row["predicted"] == row["label"] for row in predictions]))
+        if evaluations:
+            evaluation["against_first"] = {
+                "points": float(right[-1].mean() - right[0].mean()),
+                "ci95": difference_interval(
+                    (right[-1], groups[of_class]), (right[0], groups[of_class])
+                ),
+            }
+        evaluations.append(evaluation)
     return Comparison(tuple(names), tuple(evaluations), tuple(notes), problems)
 
 
-def _trained_on(code: str, model: str, names: Sequence[str]) -> Finding:
-    facts = {"model": model, "count": len(names), "names": list(names)}
-    return Finding(code, model, facts)
-
-
-def _same_files(sums: Sequence[str]) -> list[tuple[int, int]]:
-    first: dict[str, int] = {}
-    return [(first.setdefault(digest, row), row) for row, digest in enumerate(sums) if digest]
-
-
-def _check_left(items: Sequence[Recording], every: set[str]) -> None:
+def _check_left(recordings: Iterable[Recording], known_to_all: set[str]) -> None:
     """Raise DataError where no recording of a class that all models know is left."""
-    if not any(item.label in every for item in items):
-        known = ", ".join(f"'{label}'" for label in sorted(every)) or "none"
+    if not any(item.label in known_to_all for item in recordings):
+        known = ", ".join(f"'{label}'" for label in sorted(known_to_all)) or "none"
         raise DataError(
             "No recording is left to score on. Classes that all models know: "
             f"{known}; recordings that a model was trained on do not count."
         )
-
-
-def _evaluation(
-    predictor: Predictor, recordings: list[Recording], windows: list[np.ndarray], facts: dict
-) -> dict:
-    """The content of an `evaluation.json` for one model."""
-    metadata = predictor.metadata
-    target = targets(recordings, predictor.labels)
-    known = np.flatnonzero(target >= 0)
-    confidence = np.array([part.mean(axis=0, dtype=np.float64).max() for part in windows])
-    temperature = temperature_of(metadata)
-    stack = np.concatenate([windows[place] for place in known])
-    file = np.repeat(np.arange(len(known)), [len(windows[place]) for place in known])
-    nothing = np.zeros(len(known), dtype=np.int64)
-    groups = np.array([item.group for item in recordings])
-    scored = Scored(
-        recordings=[recordings[place] for place in known],
-        target=target[known],
-        files=file_means(stack, file),
-        uncalibrated=file_means(tempered(stack, 1 / temperature), file),
-        windows=stack,
-        window_file=file,
-        fold=nothing,
-        repeat=nothing,
-    )
-    rejection = Rejection(
-        known=confidence[known],
-        known_groups=groups[known],
-        unknown=confidence[target < 0],
-        unknown_groups=groups[target < 0],
-        threshold=predictor.threshold,
-    )
-    window = predictor.windowing
-    seconds = sum(len(part) for part in windows) * window.hop / window.rate
-    return evaluation_record(
-        scored,
-        list(predictor.labels),
-        temperature=temperature,
-        facts={
-            "recipe": recipe_name(metadata),
-            "data": {
-                "files": len(recordings),
-                "groups": len(set(groups.tolist())),
-                "seconds": round(seconds, 3),
-                "sha256": facts["sha256"],
-            },
-            "protocol": {
-                "folds": 0,
-                "repeats": 1,
-                "seed": metadata.get("seed"),
-                "grouped": True,
-                "notes": facts["notes"],
-            },
-            "unknown": rejection_record([rejection]),
-            "threshold": predictor.threshold,
-            "seconds": None,
-            "excluded": facts["excluded"],
-        },
-    )

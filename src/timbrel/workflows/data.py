@@ -1,8 +1,7 @@
 """`timbrel data`: fetch a known data set, and check every file.
 
-Only what is known is kept, under the path that it has in the data set; each source is asked for
-what is still missing. So half an archive, a mirror that lacks some files, or two archives together
-are all of use.
+Only files of the data set are kept, under their paths; each source is used for the files that are
+still missing. So half an archive, a mirror that lacks some files, or two archives are of use.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ from timbrel.progress import Progress, watching
 # The earlier name of the class, which stays public.
 FetchObserver = Progress
 
-# A WAV header may bring a list of tags along.
+# A WAV header may hold a list of tags.
 _TAGS = 1 << 16
-# Archives hold more than the recordings; what is larger than that is something else.
+# Archives hold more than the recordings; one that is larger than this is something else.
 _TIMES, _AT_LEAST = 4, 1 << 26
-# Files in a row that a folder on a server lacks, before it is not asked for the rest.
+# Files in a row that a folder on a server lacks, before the rest is not looked for.
 _MOST_LACKING = 10
 # A few files are fetched one by one rather than in the archive of all.
 _FEW = 20
@@ -52,14 +51,14 @@ class FetchedData:
     """A data set that is ready to be used.
 
     Attributes:
-        known: which it is, with licence and attribution.
+        known: its name, licence and attribution.
         path: its folder.
         labels: the CSV for `timbrel.train`.
         audio: the folder that the CSV's paths are relative to; None for the CSV's own.
         fetched: files that came in this call.
-        repaired: files that were there before and were not what is known of them.
+        repaired: files that were there before and were damaged.
         checked: files that were there before and are right.
-        foreign: files in the folder that are not of the data set; they were left alone.
+        foreign: files in the folder that do not belong to the data set; they were left alone.
         notes: what else is worth knowing.
     """
 
@@ -90,18 +89,18 @@ def fetch_data(
     Args:
         name: one of `timbrel.KNOWN_DATA`.
         output: the folder; by default one of the data set's name.
-        source: where to take it from, instead of where it is known to be: an archive (.zip, .tar,
-            .tar.gz) or a folder on the disk, the address of an archive, or that of a folder, which
-            ends with `/`; several are asked one after the other.
+        source: used instead of the known sources: an archive (.zip, .tar, .tar.gz) or a folder on
+            the disk, the address of an archive, or that of a folder, which ends with `/`; several
+            are used one after the other.
         progress: True for bars in a notebook or on a terminal's stderr, or an object to tell. The
-            stages are "checking", "sources" (the note is the source that is asked now), "fetching"
-            (in MB), "files" (fetched one by one), "unpacking", and "waiting" (in seconds; the note
-            says what went wrong and is tried again).
+            stages are "checking", "sources" (the note is the current source), "fetching" (in MB),
+            "files" (fetched one by one), "unpacking", and "waiting" (in seconds; the note says what
+            went wrong and is tried again).
 
     Raises:
-        InvalidArgument: no data set has that name, `output` is a file, or `source` is no address
-            that can be fetched from.
-        FetchError: not all of it could be had; what came is kept for the next call.
+        InvalidArgument: no data set has that name, `output` is a file, or `source` is an address
+            of another kind.
+        FetchError: not all of it could be fetched; what came is kept for the next call.
         OutputError: the folder cannot be written; what came is kept for the next call.
     """
     if name not in KNOWN_DATA:
@@ -113,9 +112,8 @@ def fetch_data(
     target = Path(os.path.realpath(shown))
     if target.exists() and not target.is_dir():
         raise InvalidArgument(f"`output` must be a folder. '{shown}' is a file.")
-    if source is None:
-        sources = list(KNOWN_DATA[name].sources)
-    else:
+    sources: list[Source | Path] = list(KNOWN_DATA[name].sources)
+    if source is not None:
         given = [source] if isinstance(source, str | os.PathLike) else source
         sources = [_parse_source(os.fspath(item)) for item in given]
     with watching(progress) as watcher:
@@ -133,7 +131,7 @@ def fetch_data(
 
 
 def _parse_source(text: str) -> Source | Path:
-    """Tell addresses from paths."""
+    """An address of a server as a source, anything else as a path."""
     scheme, separator, _ = text.partition("://")
     if not separator or not scheme.isalnum():
         return Path(text)
@@ -150,9 +148,9 @@ def _parse_source(text: str) -> Source | Path:
 
 
 def unfinished(output: str | os.PathLike) -> Path:
-    """Where a call of `fetch_data` keeps what it has, until all of it is there.
+    """The folder in which `fetch_data` keeps files until all of them are there.
 
-    That is beside a new folder, under its name, but inside one that is there already, so that both
+    It lies beside a new folder, under its name, but inside one that is there already, so that both
     are on one disk.
     """
     target = Path(os.path.realpath(output))
@@ -165,16 +163,15 @@ class _Fetch:
     """One call of `fetch_data`.
 
     Attributes:
-        work: the folder of what is unfinished.
+        work: the folder of unfinished files.
         folder: where whole files are put under their paths: the target if it is there already,
             otherwise a folder in `work` that becomes the target.
         existed: whether the target was there before.
         needed: how many files were not there.
-        missing: paths of the files that are still not there, each with what was wrong with it in
-            the last source that had it; None where none had it.
-        notices: files with licences that are still wanted.
-        problems: why sources are of no use, or not wholly, each with the sources of which that is
-            true.
+        missing: paths of the files that are still not there, each with its fault in the last source
+            that had it; None where none had it.
+        notices: files with licences that are still missing.
+        problems: why sources failed, wholly or in part, each with the sources that failed so.
         restored: recordings that were given the usual WAV header.
     """
 
@@ -201,8 +198,8 @@ class _Fetch:
         generated = {ATTRIBUTION: self.known.attribution.encode()}
         if self.known.makes_labels:
             generated[self.known.labels] = make_labels(self.known)
-        repaired = self._check([*self.known.digests, *generated])
-        # What an earlier call left unfinished counts as fetched by this one.
+        damaged = self._check([*self.known.digests, *generated])
+        # Files that an interrupted call left count as fetched by this one.
         self.needed = len(self.missing) if self.existed else len(self.known.digests)
         for path in list(generated):
             file = self.folder / path
@@ -230,25 +227,31 @@ class _Fetch:
                 f"{self.restored} recordings came with another WAV header and were given the "
                 "usual one; their samples are as they were."
             )
+        foreign: list[str] = []
+        if self.existed:
+            own = {*self.known.digests, self.known.labels, ATTRIBUTION, *self.known.notices}
+            for file in sorted(self.folder.rglob("*")):
+                path = file.relative_to(self.folder).as_posix()
+                # Hidden files belong to the system, or to us.
+                if path not in own and "/." not in f"/{path}" and not file.is_dir():
+                    foreign.append(path)
         return FetchedData(
             known=self.known,
             path=self.shown,
             labels=self.shown / self.known.labels,
             audio=self.shown / self.known.audio if self.known.audio else None,
             fetched=self.needed,
-            repaired=tuple(repaired) if self.existed else (),
+            repaired=tuple(damaged) if self.existed else (),
             checked=len(self.known.digests) - self.needed,
-            foreign=self._foreign() if self.existed else (),
+            foreign=tuple(foreign),
             notes=tuple(self.notes),
         )
 
-    # The folder
-
     def _check(self, own: list[str]) -> list[str]:
-        """See what is missing; return the paths of what is there and not right.
+        """Find the missing files; return the paths of those that are there and damaged.
 
         Raises:
-            InvalidArgument: a folder is where a file is to be, or the other way around.
+            InvalidArgument: there is a folder in the place of a file, or the other way around.
         """
         folders = {path.rpartition("/")[0] for path in own} - {""}
         for path in sorted({*own, *folders}):
@@ -276,7 +279,7 @@ class _Fetch:
         return damaged
 
     def _write(self, path: str, content: bytes) -> None:
-        """Write a file under another name first: what has its name is whole."""
+        """Write a file under another name first, so that it is whole under its own."""
         new = self.work / "new"
         new.write_bytes(content)
         file = self.folder / path
@@ -292,18 +295,8 @@ class _Fetch:
             )
         os.replace(new, file)
 
-    def _foreign(self) -> tuple[str, ...]:
-        """Files in the folder that are not of the data set."""
-        own = {*self.known.digests, self.known.labels, ATTRIBUTION, *self.known.notices}
-        files = sorted(file for file in self.folder.rglob("*") if not file.is_dir())
-        paths = (file.relative_to(self.folder).as_posix() for file in files)
-        # What is hidden belongs to the system, or to us.
-        return tuple(path for path in paths if path not in own and "/." not in f"/{path}")
-
-    # Sources
-
     def _gather(self, sources: list[Source | Path]) -> None:
-        """Ask the sources until nothing is missing; see `missing` and `problems` for the rest."""
+        """Use the sources until nothing is missing; fill `missing` and `problems`."""
         if len(self.missing) <= max(_FEW, len(self.known.digests) // _FEW):
             sources = sorted(sources, key=lambda it: getattr(it, "kind", "") != "folder")
         for number, source in enumerate(sources):
@@ -345,7 +338,7 @@ class _Fetch:
                 continue
             try:
                 with file.open("rb") as opened:
-                    # What is larger than that has another sum.
+                    # A larger file has another sum.
                     member = Member(name, opened.read(self.member_limit))
             except OSError as error:
                 member = Member(name, fault=f"it cannot be read: {error.strerror or error}")
@@ -375,7 +368,7 @@ class _Fetch:
     def _from_download(self, url: str) -> None:
         """Fetch an archive and read it; once more where it turns out to be damaged."""
         file = self._part(url)
-        # What an earlier call left may be all of it.
+        # An interrupted call may have left all of it.
         self._salvage(file)
         for last in (False, True):
             if not self.missing:
@@ -383,15 +376,15 @@ class _Fetch:
             try:
                 download(url, file, limit=self.unpacked_limit, progress=self.progress)
             except NotFetched:
-                # Perhaps its server cannot go on where it stopped.
+                # The server may not be able to send the rest of it later.
                 self._salvage(file)
                 raise
             try:
                 with file.open("rb") as archive:
                     self._from_archive(archive)
             except DamagedArchive:
-                # It may be whole on the server: a proxy may have mixed it up, or the server changed
-                # it after an earlier call.
+                # It may be whole on the server: a proxy may have damaged it, or it was changed on
+                # the server after an earlier call.
                 file.unlink()
                 if last:
                     raise
@@ -400,24 +393,26 @@ class _Fetch:
                 return
 
     def _salvage(self, file: Path) -> None:
-        """Take what is whole out of an archive of which only a part may be there."""
+        """Take the whole files out of an archive of which only a part may be there."""
         if file.exists():
             with contextlib.suppress(DamagedArchive), file.open("rb") as archive:
                 self._from_archive(archive)
 
     def _part(self, url: str) -> Path:
-        """Where a file is kept while it is fetched."""
+        """The file into which an address is fetched."""
         return self.work / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.part"
 
     def _from_archive(self, archive: BinaryIO) -> None:
-        limits = {"member_limit": self.member_limit, "unpacked_limit": self.unpacked_limit}
-        for member in read_members(archive, self._wants, **limits):
+        for member in read_members(
+            archive,
+            self._wants,
+            member_limit=self.member_limit,
+            unpacked_limit=self.unpacked_limit,
+        ):
             self._add(member)
 
-    # Files
-
     def _wants(self, name: str) -> bool:
-        """Whether a file of this name, in whatever folder, is still wanted."""
+        """Whether a file of this name, in any folder, is still missing."""
         parts = name.replace("\\", "/").split("/")
         if parts[-1] == COLLECTION_TABLE:
             return not self.known.makes_labels and self.known.labels in self.missing
@@ -426,7 +421,7 @@ class _Fetch:
         return self.paths.get(parts[-1]) in self.missing
 
     def _add(self, member: Member) -> None:
-        """Keep a wanted file if it is what is known of it."""
+        """Keep a missing file if its sum is right."""
         name = member.name.replace("\\", "/").rpartition("/")[2]
         if name in self.notices:
             if member.fault is None:
@@ -451,32 +446,34 @@ class _Fetch:
             self.progress.stage("unpacking", done, self.needed, "files")
 
     def _failure(self, sources: list[Source | Path]) -> FetchError:
-        """Say in a sentence or two what could not be had, and why; forget an empty start."""
+        """The error that says which files are missing, and why; removes an empty work folder."""
         reasons = []
         for reason, places in self.problems.items():
+            names = places
             if len(places) > 1:
                 # Addresses of archives are long.
-                hosts = [urlsplit(it).hostname or it if "://" in it else it for it in places]
-                places = dict.fromkeys(hosts)
-            reasons.append(f"{', '.join(places)}: {reason}")
+                hosts = (urlsplit(it).hostname or it if "://" in it else it for it in places)
+                names = list(dict.fromkeys(hosts))
+            reasons.append(f"{', '.join(names)}: {reason}")
         why = "; ".join(reasons)
         kept = any(file.is_file() and file.stat().st_size for file in self.work.rglob("*"))
         came = kept or len(self.missing) < self.needed
         if came or any(self.missing.values()):
-            # The first of those that were there and not right, if any.
+            # A damaged file first, if there is any.
             path = min(self.missing, key=lambda path: self.missing[path] is None)
-            said = f"Cannot fetch all of '{self.known.name}': {path}: "
-            said += self.missing[path] or "it is not there"
-            said += f", and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
-            said += f" ({why})" if why else ""
+            text = f"Cannot fetch all of '{self.known.name}': {path}: "
+            text += self.missing[path] or "it is not there"
+            text += f", and {len(self.missing) - 1} more" if len(self.missing) > 1 else ""
+            text += f" ({why})" if why else ""
         else:
-            places = ", ".join(str(it) if isinstance(it, Path) else it.url for it in sources)
-            said = f"Cannot fetch '{self.known.name}': {why or f'nothing of it is in {places}'}"
-        said += (
+            places = [str(it) if isinstance(it, Path) else it.url for it in sources]
+            why = why or f"nothing of it is in {', '.join(places)}"
+            text = f"Cannot fetch '{self.known.name}': {why}"
+        text += (
             ". Try again later, or name an archive, a folder or a mirror that has it with `source`."
         )
         if came:
-            said += " What came is kept: the same command goes on from here."
+            text += " What came is kept: the same command goes on from here."
         if not kept:
             shutil.rmtree(self.work)
-        return FetchError(said)
+        return FetchError(text)

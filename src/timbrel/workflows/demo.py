@@ -1,4 +1,4 @@
-"""`timbrel demo`: the main job from nothing."""
+"""`timbrel demo`: the main job on synthesised recordings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from timbrel.workflows.predict import predict
 from timbrel.workflows.train import TrainResult, train_corpus
 
 RECORDINGS = 30
-# Set apart from the seeds that people choose, so that the new sounds are none of the old.
+# Added to the seed, so that the new sounds are none of the old.
 _NEW_SEED = 1_000_003
 
 
 @dataclass(frozen=True, repr=False)
 class DemoResult:
-    """What the demo made.
+    """The files that the demo made, and its results.
 
     Attributes:
         data: the CSV of the synthesised recordings.
@@ -50,8 +50,8 @@ class DemoResult:
 
     def __repr__(self) -> str:
         right = sum(label == item.predicted for label, item in self.predictions)
-        heard = f"{right} of {plural(len(self.predictions), 'new sound')} heard right"
-        return plain(f"DemoResult({str(self.data.parent.parent)!r}: {heard}; {self.trained!r})")
+        score = f"{right} of {plural(len(self.predictions), 'new sound')} predicted correctly"
+        return plain(f"DemoResult({str(self.data.parent.parent)!r}: {score}; {self.trained!r})")
 
     def _repr_html_(self) -> str:
         answers = [item for _, item in self.predictions]
@@ -71,7 +71,7 @@ def demo(
     """Make the built-in data set, check it, train on it, score, and predict new sounds.
 
     Args:
-        output: folder for everything; made where it is not there.
+        output: folder for everything; made if it does not exist.
         recordings: recordings a class.
         epochs: in place of the recipe's.
         seed: of the sounds and of the training.
@@ -116,14 +116,13 @@ def demo(
         say(f"Making one new sound of each class in {new}, and predicting them …")
         make_synthetic(new, recordings=1, seed=_NEW_SEED + seed)
         predictions = predict([new], load(trained.path))
-    written = folder / "predictions.csv"
-    with opened(str(written), [item.path for item in predictions]) as output:
+    csv = folder / "predictions.csv"
+    with opened(str(csv), [item.path for item in predictions]) as rows:
         for item in predictions:
-            output.begin(item.path)
-            output.write(item)
-            output.end()
-    label_of = {
-        item.file.name: item.label for item in read_dataset(new / "recordings.csv").recordings
-    }
+            rows.begin(item.path)
+            rows.write(item)
+            rows.end()
+    made = read_dataset(new / "recordings.csv").recordings
+    label_of = {item.file.name: item.label for item in made}
     pairs = [(label_of[Path(item.path).name], item) for item in predictions]
-    return DemoResult(table, checked, trained, pairs, written)
+    return DemoResult(table, checked, trained, pairs, csv)

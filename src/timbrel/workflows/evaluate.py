@@ -1,11 +1,10 @@
-"""`timbrel evaluate DATA`: cross-validation, with the tutorial's random split beside it."""
+"""`timbrel evaluate DATA`: cross-validation, and the tutorial's random split for comparison."""
 
 from __future__ import annotations
 
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from timbrel.evaluation.crossval import (
     score_folds,
 )
 from timbrel.evaluation.record import evaluation_record
-from timbrel.evaluation.run import Runs
+from timbrel.evaluation.run import Run, Runs
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.files import replacing
 from timbrel.findings import Finding
@@ -40,7 +39,8 @@ from timbrel.report.notebook import score_parts
 from timbrel.report.view import ScoreView
 from timbrel.text import plain
 from timbrel.training.prepare import Prepared, prepared_of
-from timbrel.workflows.train import data_notes, excluded, load_examples, write_page
+from timbrel.workflows.check import excluded, score_notes
+from timbrel.workflows.train import load_examples, write_page
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,8 +60,8 @@ class EvaluateResult:
     problems: tuple[Finding, ...]
 
     def __repr__(self) -> str:
-        evaluation = self.evaluation
-        return plain(f"EvaluateResult({evaluation['recipe']}: {ScoreView(evaluation).headline})")
+        headline = ScoreView(self.evaluation).headline
+        return plain(f"EvaluateResult({self.evaluation['recipe']}: {headline})")
 
     def _repr_html_(self) -> str:
         return block(*score_parts(ScoreView(self.evaluation)), sentences(self.problems))
@@ -88,9 +88,9 @@ def evaluate(
     """Score a recipe on a data set by cross-validation over whole groups.
 
     Each fold's network is trained from scratch on the other folds, and everything that is fitted
-    (scale, class weights) is fitted there. A fold's temperature and threshold come from what the
-    other networks say of the other folds. The tutorial's way, a tenth of the drawn windows held
-    out at random, is trained once and stands beside it.
+    (scale, class weights) is fitted there. A fold's temperature and threshold come from the scores
+    of the other folds. The tutorial's way, a tenth of the drawn windows held out at random, is
+    trained once, and its score is given for comparison.
 
     Args:
         data: a folder or a CSV, as for `read_dataset`.
@@ -101,7 +101,7 @@ def evaluate(
         repeats: how often everything is dealt and trained anew, with seeds that follow `seed`.
         epochs, batch_size, clean_threshold: in place of the recipe's.
         seed: of drawing, dealing, weights, order and dropout.
-        unknown: also train without each part of the classes, and present them.
+        unknown: also train without each part of the classes, and score how these are rejected.
         learning_curve: also train on growing parts of each fold's training part.
         report: an HTML file to write the report to.
         resume: go on with what an interrupted evaluation of the same has finished.
@@ -127,6 +127,7 @@ def evaluate(
         watching(progress) as told,
         open_corpus(dataset, chosen.windowing, cache=cache, progress=told) as corpus,
     ):
+        # Plan all networks first, so that it is known how many there will be.
         examples = load_examples(corpus, chosen, seed=seed, cache=cache, progress=told)
         learned = corpus.mask(examples.background_recordings)
         known = corpus.select(corpus.has_class)
@@ -138,36 +139,35 @@ def evaluate(
             for turn, of_turn in enumerate(dealt)
         ]
         leaky = random_run(corpus, examples, learned, seed=seed)
-        without, not_left_out = [], []
+        without: list[Run] = []
+        not_left_out: list[Finding] = []
         if unknown:
             check_classes(corpus)
             without, not_left_out = left_out_runs(corpus, learned, seed=seed)
-        growing = []
-        if learning_curve:
-            growing = [
-                growing_runs(corpus, dealt[0], learned, share, seed=seed)
-                for share in GROWING_SHARES
-            ]
+        shares = GROWING_SHARES if learning_curve else ()
+        growing = [growing_runs(corpus, dealt[0], learned, share, seed=seed) for share in shares]
         total = sum(map(len, plans)) + 1 + len(without) + sum(map(len, growing))
         runs = Runs(
             corpus, examples, chosen, cache=cache, resume=resume, total=total, progress=told
         )
         prepared = time.perf_counter()
+
+        # Cross-validation, and the tutorial's random split.
         repeated = [[runs.execute(run) for run in plan] for plan in plans]
         fitted = [calibrate_folds(corpus, results) for results in repeated]
         temperatures = [[temperature for temperature, _ in turn] for turn in fitted]
+        thresholds = [threshold for turn in fitted for _, threshold in turn]
         scored = score_folds(corpus, repeated, temperatures)
         for row in fold_rows(scored, [[run.name for run in plan] for plan in plans]):
             told.row("folds", row)
         random_split = random_score(corpus, runs.execute(leaky))
+        right = random_split.right
         told.row(
             "random split",
-            {
-                "name": leaky.name,
-                "right": int(random_split.right.sum()),
-                "windows": len(random_split.right),
-            },
+            {"name": leaky.name, "right": int(right.sum()), "windows": len(right)},
         )
+
+        # Classes that are left out, and the learning curve.
         rejected = None
         if unknown:
             for finding in not_left_out:
@@ -175,21 +175,22 @@ def evaluate(
             rejected = left_out_record(corpus, [runs.execute(run) for run in without])
             for part in (rejected or {}).get("parts", []):
                 told.row("unknown", part)
-        curve = None
+        curve = []
+        for share, plan in zip(shares, growing, strict=True):
+            curve.append(growing_row(corpus, [runs.execute(run) for run in plan], share))
+            told.row("learning curve", curve[-1])
         if learning_curve:
-            curve = []
-            for share, of_share in zip(GROWING_SHARES, growing, strict=True):
-                results = [runs.execute(run) for run in of_share]
-                curve.append(growing_row(corpus, results, share))
-                told.row("learning curve", curve[-1])
             curve.append(growing_row(corpus, repeated[0], 1.0))
             told.row("learning curve", curve[-1])
-        notes = [*data_notes(corpus, chosen, examples), *dealt[0].findings, *not_left_out]
-        flat = [temperature for turn in temperatures for temperature in turn]
+
+        # Put the score together.
+        learns = chosen.schedule is not None
+        notes = score_notes(corpus, learned=int(learned.sum()), learns=learns)
+        notes += [*dealt[0].findings, *not_left_out]
         evaluation = evaluation_record(
             scored,
             list(corpus.labels),
-            temperature=float(np.exp(np.mean(np.log(flat)))),
+            temperature=float(np.exp(np.mean(np.log(np.concatenate(temperatures))))),
             random_split=random_split,
             facts={
                 "recipe": chosen.name,
@@ -202,22 +203,20 @@ def evaluate(
                     "notes": [item.text for item in notes],
                 },
                 "unknown": rejected,
-                "threshold": float(
-                    np.mean([threshold for turn in fitted for _, threshold in turn])
-                ),
-                "learning_curve": curve,
+                "threshold": float(np.mean(thresholds)),
+                "learning_curve": curve or None,
                 "seconds": {
                     "prepare": round(prepared - started, 3),
                     **runs.seconds,
                     "total": round(time.perf_counter() - started, 3),
                 },
-                "excluded": excluded(corpus),
+                "excluded": excluded(corpus.unusable),
             },
         )
         history = mean_history([result for results in repeated for result in results])
         if report is not None:
             with replacing(report) as temporary:
-                write_page(Path(temporary), evaluation, corpus, history, model={})
+                write_page(temporary, evaluation, corpus, history, model={})
         runs.forget()
         prepared_data = prepared_of(corpus, examples, chosen, cached=False)
         return EvaluateResult(evaluation, prepared_data, history, corpus.unusable)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from timbrel.audio.player import player_uri
 from timbrel.audio.samples import resample
@@ -44,8 +41,7 @@ class ExploreResult:
         recordings: how many recordings can be used.
         seconds: their length together.
         kept: seconds that cleaning keeps.
-        findings: what is odd about recordings or keeps them from being used, and what was passed
-            over.
+        findings: what is odd about recordings or makes them unusable, and what was passed over.
     """
 
     path: Path
@@ -65,8 +61,8 @@ class ExploreResult:
         return tuple(item.text for item in self.findings if item.severity == "note")
 
     def __repr__(self) -> str:
-        what = f"{plural(self.recordings, 'recording')}, {duration(self.seconds)}"
-        return plain(f"ExploreResult({str(self.path)!r}: {what})")
+        size = f"{plural(self.recordings, 'recording')}, {duration(self.seconds)}"
+        return plain(f"ExploreResult({str(self.path)!r}: {size})")
 
 
 def explore(
@@ -102,7 +98,7 @@ def explore(
     with (
         replacing(output) as temporary,
         watching(progress) as told,
-        # Players have the sound of the files, pictures that which the recipe hears.
+        # Players have the sound of the files, pictures that at the rate of the recipe.
         open_corpus(
             dataset, recipe.windowing, copies=False, samples="native", progress=told
         ) as corpus,
@@ -117,51 +113,42 @@ def explore(
             *corpus.findings,
             *(Finding("class-not-shown", dataset.source, {"label": label}) for label in missing),
         )
-        facts = tuple(
-            RecordingFacts(
+        rate = recipe.windowing.rate
+        facts = {
+            row: RecordingFacts(
                 recording=corpus.recordings[row],
-                seconds=corpus.described[row].seconds,
-                kept=corpus.described[row].samples / recipe.windowing.rate,
-                source_rate=corpus.described[row].rate,
-                channels=corpus.described[row].channels,
-                warnings=tuple(item.reason for item in corpus.described[row].findings),
+                seconds=described.seconds,
+                kept=described.samples / rate,
+                source_rate=described.rate,
+                channels=described.channels,
+                warnings=tuple(item.reason for item in described.findings),
             )
-            for row in np.flatnonzero(corpus.usable)
-        )
-        row_of = {item.name: row for row, item in enumerate(corpus.recordings)}
+            for row, described in enumerate(corpus.described)
+            if described is not None and corpus.usable[row]
+        }
         chosen = _choose(facts, players)
         shown, seconds = plan_players(len(chosen), players)
         examples = []
-        for items in chosen:
-            rows = [row_of[item.recording.name] for item in items[: max(shown, 1)]]
-            cleaned = list(corpus.cleaned(rows))
+        for rows in chosen:
+            rows = rows[: max(shown, 1)]
+            cleaned, natives = list(corpus.cleaned(rows)), list(corpus.waveforms(rows))
             sounds = []
-            for row, kept, native in zip(rows, cleaned, corpus.waveforms(rows), strict=True):
-                rate = corpus.described[row].rate
-                if len(sounds) == shown:
-                    break
-                begin = int(kept.runs[0, 0] / recipe.windowing.rate * rate)
-                begin = min(begin, max(len(native) - rate // 10, 0))
-                part = native[begin : begin + round(seconds * rate)]
-                sounds.append(Player(corpus.recordings[row].name, player_uri(part, rate)))
-            heard = resample(
-                next(corpus.waveforms(rows[:1])),
-                corpus.described[rows[0]].rate,
-                recipe.windowing.rate,
-            )
+            for row, kept, native in zip(rows[:shown], cleaned, natives, strict=False):
+                native_rate = facts[row].source_rate
+                begin = int(kept.runs[0, 0] / rate * native_rate)
+                begin = min(begin, max(len(native) - native_rate // 10, 0))
+                part = native[begin : begin + round(seconds * native_rate)]
+                name = corpus.recordings[row].name
+                sounds.append(Player(name, player_uri(part, native_rate)))
+            typical = facts[rows[0]]
+            waveform = resample(natives[0], typical.source_rate, rate)
             examples.append(
-                picture_example(
-                    items[0],
-                    heard,
-                    cleaned[0],
-                    rate=recipe.windowing.rate,
-                    players=sounds,
-                )
+                picture_example(typical, waveform, cleaned[0], rate=rate, players=sounds)
             )
         page = Exploration(
             source=dataset.source,
             recipe=recipe,
-            facts=facts,
+            facts=tuple(facts.values()),
             problems=corpus.unusable,
             notes=tuple(item.text for item in findings if item.severity == "note"),
             examples=tuple(examples),
@@ -173,8 +160,8 @@ def explore(
     return ExploreResult(
         path=Path(output),
         recordings=len(facts),
-        seconds=sum(item.seconds for item in facts),
-        kept=sum(item.kept for item in facts),
+        seconds=sum(item.seconds for item in facts.values()),
+        kept=sum(item.kept for item in facts.values()),
         findings=findings,
     )
 
@@ -188,17 +175,16 @@ def plan_players(classes: int, players: int) -> tuple[int, float]:
     return 0, 0.0
 
 
-def _choose(facts: Iterable[RecordingFacts], players: int) -> list[list[RecordingFacts]]:
-    """Recordings of each class to show: first the one whose kept length is nearest the median.
+def _choose(facts: dict[int, RecordingFacts], players: int) -> list[list[int]]:
+    """Rows to show of each class: first the one whose kept length is nearest the median.
 
     The others spread over the lengths that occur, from short to long.
     """
-    facts = list(facts)
     chosen = []
-    for row in class_rows(facts)[:PICTURED_CLASSES]:
-        items = [item for item in facts if item.recording.label == row.label]
-        typical = min(items, key=lambda item: abs(item.kept - row.median))
-        others = sorted((item for item in items if item is not typical), key=lambda x: x.kept)
+    for of_class in class_rows(list(facts.values()))[:PICTURED_CLASSES]:
+        rows = [row for row, item in facts.items() if item.recording.label == of_class.label]
+        typical = min(rows, key=lambda row: abs(facts[row].kept - of_class.median))
+        others = sorted((row for row in rows if row != typical), key=lambda row: facts[row].kept)
         count = min(max(players - 1, 0), len(others))
         spread = [others[int((index + 0.5) * len(others) / count)] for index in range(count)]
         chosen.append([typical, *spread])

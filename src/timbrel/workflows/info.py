@@ -1,4 +1,4 @@
-"""`timbrel info`: what a finished model is, from what it says of itself."""
+"""`timbrel info`: what a finished model is, from its own description."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from timbrel.model.directory import GRAPH, load_model
 from timbrel.model.metadata import read_file, read_json
 from timbrel.text import first_names, plain, plural
 
-EVALUATION = "evaluation.json"
-
+_EVALUATION = "evaluation.json"
 _PICTURES = {"logmel": "log-mel", "mfcc": "MFCC"}
-_SANITY = {"sound": str, "label": str, "passed": bool}
-_FIGURES = ("files", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,8 +70,8 @@ class ModelInfo:
     evaluation: dict | None
 
     def __repr__(self) -> str:
-        what = f"{self.recipe['name']}, {plural(len(self.labels), 'class', 'classes')}: "
-        return plain(f"ModelInfo({self.model!r}, {what}{first_names(self.labels)})")
+        classes = f"{plural(len(self.labels), 'class', 'classes')}: {first_names(self.labels)}"
+        return plain(f"ModelInfo({self.model!r}, {self.recipe['name']}, {classes})")
 
     def _repr_html_(self) -> str:
         from timbrel.report.notebook import model_parts
@@ -84,8 +81,8 @@ class ModelInfo:
 
     @property
     def folds(self) -> int:
-        """Number of networks that the scores are of; 1 where it is not said."""
-        return _folds(self.scores)
+        """Number of networks that the scores are of; 1 where it is not known."""
+        return _get(_get(self.scores, "protocol", dict), "folds", int) or 1
 
     def to_dict(self) -> dict:
         """Return everything as JSON data."""
@@ -104,16 +101,63 @@ def info(model: str | os.PathLike | None = None) -> ModelInfo:
     """
     loaded = load_model(model, threads=1)
     path, metadata = Path(loaded.name), loaded.metadata
-    recipe = metadata["recipe"]
-    evaluation, doubt = _evaluation(path, metadata) if path.is_dir() else (None, ())
+    recipe, rate, labels = metadata["recipe"], metadata["rate"], metadata["labels"]
+    counts = _get(metadata, "class_counts", dict)
+    settings = dict(_get(recipe, "front_end", dict) or {})
+    picture = settings.pop("kind", None)
+    trained_on = _get(metadata, "recordings", list)
+    sanity = _get(metadata, "sanity", list)
+    if sanity and not all(
+        isinstance(row, dict)
+        and isinstance(row.get("sound"), str)
+        and isinstance(row.get("label"), str)
+        and isinstance(row.get("passed"), bool)
+        and (row["passed"] or isinstance(row.get("probability"), float))
+        for row in sanity
+    ):
+        sanity = None
+
     scores, refit = _get(metadata, "scores", dict), _get(metadata, "refit", bool)
+    protocol, notes = _get(scores, "protocol", dict), []
+    if not _get(scores, "held_out_files", int):
+        notes.append("It carries no score: nothing says how often it is right.")
+    if _get(protocol, "grouped", bool) is False:
+        notes.append(
+            "It was scored on recordings of groups that it also learned from; on others it may be "
+            "right less often."
+        )
+    if refit:
+        source = "are those of the network before that"
+        if (_get(protocol, "folds", int) or 1) > 1:
+            source = "come from networks that were each trained without a part"
+        notes.append(
+            "After scoring it was trained once more, on everything. Scores, temperature and "
+            f"threshold {source}."
+        )
+    notes += map(str, _get(protocol, "notes", list) or [])
+    evaluation = None
+    if (path / _EVALUATION).exists():
+        try:
+            evaluation = _read_evaluation(path / _EVALUATION, metadata)
+        except ModelError as error:
+            notes.append(f"{_EVALUATION} is left out: {error}")
+
     return ModelInfo(
         model=loaded.name,
         bytes=(path / GRAPH if path.is_dir() else path).stat().st_size,
-        labels=tuple(metadata["labels"]),
-        class_counts=_counts(metadata),
+        labels=tuple(labels),
+        class_counts=counts and {label: _get(counts, label, int) for label in labels},
         recipe={key: _get(recipe, key, str) for key in ("name", "description")},
-        front_end=_front_end(metadata),
+        front_end={
+            "picture": _PICTURES.get(picture, picture) if isinstance(picture, str) else None,
+            "rate": rate,
+            "window": metadata["window"] / rate,
+            "hop": metadata["hop"] / rate,
+            "clean_threshold": metadata["cleaning"]["threshold"],
+            "depth": metadata.get("depth"),
+            "aggregation": metadata["aggregation"],
+            "settings": settings or None,
+        },
         network={
             "kind": _get(_get(recipe, "network", dict), "kind", str),
             "parameters": _get(metadata, "parameters", int),
@@ -123,11 +167,19 @@ def info(model: str | os.PathLike | None = None) -> ModelInfo:
         refit=refit,
         temperature=_get(metadata, "temperature", float | int),
         threshold=float(metadata["thresholds"]["unknown"]),
-        # What `train` sets, and says in no model.
+        # The share that `train` uses; no model has it in its description.
         accept=_get(metadata["thresholds"], "accept", float) or ACCEPT,
-        sanity=_sanity(metadata),
-        provenance=_provenance(metadata),
-        notes=(*_notes(scores, refit), *doubt),
+        sanity=sanity or None,
+        provenance={
+            "schema": metadata["schema"],
+            "versions": _get(metadata, "versions", dict),
+            "seed": _get(metadata, "seed", int),
+            "data": _get(metadata, "data", dict),
+            "trained_on": None if trained_on is None else len(trained_on),
+            "trained_in": _get(metadata, "trained_in", str),
+            "parity": _get(metadata, "parity", dict),
+        },
+        notes=tuple(notes),
         evaluation=evaluation,
     )
 
@@ -138,122 +190,36 @@ def _get(data: dict | None, key: str, kind: type | UnionType) -> Any:
     return value if isinstance(value, kind) else None
 
 
-def _counts(metadata: dict) -> dict[str, int] | None:
-    counts = _get(metadata, "class_counts", dict)
-    return counts and {label: _get(counts, label, int) for label in metadata["labels"]}
+def _read_evaluation(path: Path, metadata: dict) -> dict:
+    """Read the scores of each class; raise ModelError where the file is not what it should be."""
+    content = read_file(path)
+    if metadata.get("files", {}).get(_EVALUATION) != hashlib.sha256(content).hexdigest():
+        raise ModelError("it is not the file that the model was written with.")
+    record = read_json(content, _EVALUATION)
+    rows = _get(record, "per_class", list) if isinstance(record, dict) else None
+    matrix = _get(record, "confusion", list) if isinstance(record, dict) else None
+    classes = len(metadata["labels"])
+    if not (
+        isinstance(record, dict)
+        and rows
+        and matrix
+        and len(rows) == len(matrix) == classes
+        and all(isinstance(counts, list) and len(counts) == classes for counts in matrix)
+        and all(isinstance(count, int) for counts in matrix for count in counts)
+        and all(map(_is_class_row, rows))
+    ):
+        raise ModelError("it was written by an older Timbrel.")
+    return {key: record.get(key) for key in ("per_class", "confusion", "seconds", "excluded")}
 
 
-def _front_end(metadata: dict) -> dict:
-    recipe, rate = metadata["recipe"], metadata["rate"]
-    settings = dict(_get(recipe, "front_end", dict) or {})
-    kind = _get(settings, "kind", str)
-    settings.pop("kind", None)
-    return {
-        "picture": _PICTURES.get(kind, kind),
-        "rate": rate,
-        "window": metadata["window"] / rate,
-        "hop": metadata["hop"] / rate,
-        "clean_threshold": metadata["cleaning"]["threshold"],
-        "depth": metadata.get("depth"),
-        "aggregation": metadata["aggregation"],
-        "settings": settings or None,
-    }
-
-
-def _provenance(metadata: dict) -> dict:
-    learned = _get(metadata, "recordings", list)
-    return {
-        "schema": metadata["schema"],
-        "versions": _get(metadata, "versions", dict),
-        "seed": _get(metadata, "seed", int),
-        "data": _get(metadata, "data", dict),
-        "trained_on": None if learned is None else len(learned),
-        "trained_in": _get(metadata, "trained_in", str),
-        "parity": _get(metadata, "parity", dict),
-    }
-
-
-def _sanity(metadata: dict) -> list[dict] | None:
-    rows = _get(metadata, "sanity", list) or []
-    whole = all(
-        isinstance(row, dict)
-        and all(isinstance(row.get(key), kind) for key, kind in _SANITY.items())
-        and (row["passed"] or isinstance(row.get("probability"), float))
-        for row in rows
-    )
-    return rows if rows and whole else None
-
-
-def _folds(scores: dict | None) -> int:
-    return _get(_get(scores, "protocol", dict), "folds", int) or 1
-
-
-def _notes(scores: dict | None, refit: bool | None) -> list[str]:
-    """What a user of the model should know, in sentences."""
-    protocol, notes = _get(scores, "protocol", dict), []
-    if not _get(scores, "held_out_files", int):
-        notes.append("It carries no score: nothing says how often it is right.")
-    if _get(protocol, "grouped", bool) is False:
-        notes.append(
-            "It was scored on recordings of groups that it also learned from; on others it may be "
-            "right less often."
-        )
-    if refit and _folds(scores) > 1:
-        notes.append(
-            "After scoring it was trained once more, on everything. Scores, temperature and "
-            "threshold come from networks that were each trained without a part."
-        )
-    elif refit:
-        notes.append(
-            "After scoring it was trained once more, on everything. Scores, temperature and "
-            "threshold are those of the network before that."
-        )
-    return [*notes, *map(str, _get(protocol, "notes", list) or [])]
-
-
-def _evaluation(folder: Path, metadata: dict) -> tuple[dict | None, tuple[str, ...]]:
-    """What `evaluation.json` adds, and what is wrong with it."""
-    path = folder / EVALUATION
-    if not path.exists():
-        return None, ()
-    try:
-        content = read_file(path)
-        expected = metadata.get("files", {}).get(EVALUATION)
-        if expected != hashlib.sha256(content).hexdigest():
-            text = f"{EVALUATION} is not the file that the model was written with; it is left out."
-            return None, (text,)
-        record = read_json(content, EVALUATION)
-    except ModelError as error:
-        return None, (f"{EVALUATION} is left out: {error}",)
-    if not _class_by_class(record, len(metadata["labels"])):
-        return None, (f"{EVALUATION} is of an older Timbrel; it is left out.",)
-    return {key: record.get(key) for key in ("per_class", "confusion", "seconds", "excluded")}, ()
-
-
-def _class_by_class(record: object, classes: int) -> bool:
-    """Whether a record says of each class what is shown of it."""
-    if not isinstance(record, dict):
+def _is_class_row(row: object) -> bool:
+    """Whether it has the name, the figures and the interval of a class."""
+    if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         return False
-    rows = _get(record, "per_class", list) or []
-    matrix = _get(record, "confusion", list) or []
-    return (
-        len(rows) == len(matrix) == classes
-        and all(isinstance(row, dict) and _is_row(row) for row in rows)
-        and all(
-            isinstance(counts, list)
-            and len(counts) == classes
-            and all(isinstance(count, int) for count in counts)
-            for counts in matrix
-        )
-    )
-
-
-def _is_row(row: dict) -> bool:
+    figures = [row.get(key) for key in ("files", "precision", "recall", "f1")]
     span = (_get(row, "ci95", dict) or {}).get("recall", ())
-    spanned = span is None or (isinstance(span, list) and len(span) == 2)
-    figures = [row.get(key) for key in _FIGURES]
-    return (
-        isinstance(row.get("label"), str)
-        and spanned
-        and all(isinstance(figure, float | int) for figure in [*figures, *(span or ())])
-    )
+    if span is not None:
+        if not isinstance(span, list) or len(span) != 2:
+            return False
+        figures += span
+    return all(isinstance(figure, float | int) for figure in figures)

@@ -1,4 +1,4 @@
-"""`timbrel listen`: a stream to predictions, with its level and their latency."""
+"""`timbrel listen`: classify a stream, with its level and the latency of each prediction."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Live:
 
     Attributes:
         prediction: the answer; without a class for silence.
-        level: root mean square of the samples since the prediction before, in dB of full scale;
+        level: root mean square of the samples since the previous prediction, in dB of full scale;
             −inf where all of them are zero.
         latency: seconds from the last sample of the window until the prediction was made: those
             of sound that came after it, and those of computing.
@@ -46,35 +47,24 @@ def listen(
         InvalidArgument: pieces that are not arrays of floats.
     """
     listener = predictor.listener(rate, name=name)
-    meter = _Meter()
+    power, samples, level = 0.0, 0, -math.inf
     received = 0
-    for piece in pieces:
+    # None stands for the end of the stream.
+    for piece in chain(pieces, [None]):
         arrived = time.perf_counter()
-        received += len(piece)
-        meter.add(piece)
-        for item in listener.push(piece):
-            latency = received / rate - item.end + time.perf_counter() - arrived
-            yield Live(item, meter.level(), latency)
-    ended = time.perf_counter()
-    for item in listener.finish():
-        latency = max(received / rate - item.end, 0) + time.perf_counter() - ended
-        yield Live(item, meter.level(), latency)
-
-
-class _Meter:
-    """Measures the level of a stream since it was read the last time."""
-
-    def __init__(self) -> None:
-        self._power, self._samples, self._level = 0.0, 0, -math.inf
-
-    def add(self, piece: np.ndarray) -> None:
-        self._power += float(np.square(piece, dtype=np.float64).sum())
-        self._samples += piece.size
-
-    def level(self) -> float:
-        """The level in dB of full scale; the one before where no samples came since."""
-        if self._samples:
-            mean = self._power / self._samples
-            self._level = 10 * math.log10(mean) if mean else -math.inf
-            self._power, self._samples = 0.0, 0
-        return self._level
+        if piece is None:
+            found = listener.finish()
+        else:
+            received += len(piece)
+            power += float(np.square(piece, dtype=np.float64).sum())
+            samples += piece.size
+            found = listener.push(piece)
+        for item in found:
+            if samples:  # Else the level is that of the previous prediction.
+                mean = power / samples
+                level = 10 * math.log10(mean) if mean else -math.inf
+                power, samples = 0.0, 0
+            # Resampled, the last window may end after the last sample.
+            behind = received / rate - (item.end or 0.0)
+            behind = max(behind, 0.0) if piece is None else behind
+            yield Live(item, level, behind + time.perf_counter() - arrived)

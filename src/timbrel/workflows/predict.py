@@ -6,7 +6,6 @@ import glob
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,8 +27,8 @@ Paths = str | os.PathLike | Iterable[str | os.PathLike]
 def expand(paths: Paths) -> list[str]:
     """Replace every folder by the recordings in it, and every pattern by what fits it, sorted.
 
-    A folder without any recording stays, and so does a pattern that nothing fits. What is there
-    under its name is not a pattern. `**` stands for folders at any depth.
+    A folder without any recording stays, and so does a pattern that nothing fits. An existing file
+    or folder is not taken for a pattern. `**` stands for folders at any depth.
 
     Returns:
         Paths joined with `/`, in the order given.
@@ -37,29 +36,28 @@ def expand(paths: Paths) -> list[str]:
     Raises:
         InvalidArgument: stdin (`-`) beside others.
     """
-    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
-    paths = [os.fspath(path) for path in paths]
-    if STDIN in paths and len(paths) > 1:
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    names = [os.fspath(path) for path in given]
+    if STDIN in names and len(names) > 1:
         raise InvalidArgument(
             "`-` (stdin) cannot be predicted beside other paths; a file of that name is ./-"
         )
-    return list(chain.from_iterable(map(_expand, paths)))
+    return [file for name in names for file in _expand(name)]
 
 
 def _expand(path: str) -> list[str]:
+    found = []
     if os.path.isdir(path):
-        # Takes longer to import than a file takes to predict, and not everybody names a folder.
+        # Takes longer to import than a file takes to predict, and is needed for folders alone.
         from timbrel.dataset.manifest import find_recordings
 
-        return [file.as_posix() for file in find_recordings(Path(path))] or [with_slashes(path)]
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [with_slashes(path)]
-    fit = sorted(glob.glob(path, recursive=True))
-    # `**` finds what is in a folder, and the folder.
-    files = [file for file in fit if not os.path.isdir(file)]
-    return [with_slashes(file) for file in files] or (
-        list(chain.from_iterable(map(_expand, fit))) or [with_slashes(path)]
-    )
+        found = [file.as_posix() for file in find_recordings(Path(path))]
+    elif glob.has_magic(path) and not os.path.lexists(path):
+        fit = sorted(glob.glob(path, recursive=True))
+        # `**` finds the files in a folder, and the folder.
+        found = [with_slashes(name) for name in fit if not os.path.isdir(name)]
+        found = found or [file for folder in fit for file in _expand(folder)]
+    return found or [with_slashes(path)]
 
 
 def predict(
@@ -91,7 +89,8 @@ def predict(
         ModelError: the model cannot be read.
     """
     predictor = predictor if isinstance(predictor, Predictor) else load(predictor)
-    files, predictions = expand(paths), []
+    files = expand(paths)
+    predictions: list[Prediction] = []
     with watching(progress) as told:
         results = predict_each(files, predictor, level=level, events=events)
         for done, found in enumerate(results, 1):
@@ -110,7 +109,7 @@ def predict_each(
     pcm: Pcm | None = None,
     progress: Callable[[str, float], object] = lambda path, seconds: None,
 ) -> Generator[Iterable[Prediction]]:
-    """Classify what `expand` gave, in order; the predictions for each of the files.
+    """Classify the files that `expand` gave, in order; the predictions for each of them.
 
     Args:
         files: the files, and folders that hold none.
@@ -132,19 +131,18 @@ def predict_each(
                 pcm=pcm,
                 progress=lambda _, seconds: progress(STDIN, seconds),
             ):
-                yield (
-                    replace(
-                        item,
-                        path=STDIN,
-                        findings=tuple(replace(one, path=STDIN) for one in item.findings),
-                    )
-                    for item in found
-                )
+                yield (_of_stdin(item) for item in found)
         return
     for found in predictor.predict_many(files, level, events=events, progress=progress):
-        # All folders that hold recordings were replaced by them.
+        # Every folder that holds recordings was replaced by them.
         if any(item.code == "folder" for item in found[0].findings):
             nothing = Finding("folder-without-sound", found[0].path)
             yield [replace(found[0], error=nothing.reason, findings=(nothing,))]
         else:
             yield found
+
+
+def _of_stdin(item: Prediction) -> Prediction:
+    """The same prediction with the path of stdin, in its findings too."""
+    findings = tuple(replace(finding, path=STDIN) for finding in item.findings)
+    return replace(item, path=STDIN, findings=findings)

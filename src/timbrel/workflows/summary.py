@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from timbrel.display.html import bar, block, note, table, text, title
 from timbrel.errors import InvalidArgument
-from timbrel.networks.builders import (
-    LayerRow,
-    front_end_multiply_adds,
-    layer_table,
-    untrained,
-)
+from timbrel.networks.builders import LayerRow, front_end_multiply_adds, layer_table, untrained
 from timbrel.networks.recipes import Recipe, get_recipe
 from timbrel.report.pictures import network_picture
 from timbrel.text import plain, plural
@@ -92,5 +87,10 @@ def summary(
     rows = layer_table(model)
     if picture is not None:
         network_picture(rows, picture)
-    shape, parameters = tuple(model.input_shape[1:]), model.count_params()
-    return Summary(recipe, shape, rows, parameters, front_end_multiply_adds(recipe))
+    return Summary(
+        recipe=recipe,
+        input_shape=tuple(model.input_shape[1:]),
+        rows=rows,
+        parameters=model.count_params(),
+        front_end=front_end_multiply_adds(recipe),
+    )

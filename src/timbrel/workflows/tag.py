@@ -1,4 +1,4 @@
-"""`timbrel tag`: a sample library, sorted into a folder for each class, and taken back."""
+"""`timbrel tag`: sort a sample library into a folder for each class, and undo it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TagObserver = Progress
 
 @dataclass(repr=False)
 class TagResult:
-    """What came of sorting a library.
+    """The result of sorting a library.
 
     Attributes:
         counts: files placed in this run, by folder.
         before: files that an earlier run had placed.
-        failed: files that could not be used, and why; they are where they were.
+        failed: files that could not be used, and why; they stay where they were.
         notes: what else is worth knowing.
         journal: the journal, for `undo_tag`; None for a dry run.
         table: the table of all files; None for a dry run.
@@ -50,10 +50,9 @@ class TagResult:
 
     def __repr__(self) -> str:
         would = "would be " if self.journal is None else ""
-        said = f"{plural(self.placed, 'file')} {would}placed"
         counts = {"unsure": self.unsure, "not usable": len(self.failed), "before": self.before}
-        said += "".join(f", {count} {what}" for what, count in counts.items() if count)
-        return plain(f"TagResult({said})")
+        more = "".join(f", {count} {name}" for name, count in counts.items() if count)
+        return plain(f"TagResult({plural(self.placed, 'file')} {would}placed{more})")
 
     def _repr_html_(self) -> str:
         would = "would be " if self.journal is None else ""
@@ -78,7 +77,7 @@ class TagResult:
 
     @property
     def unsure(self) -> int:
-        """Files of this run that the model answers "unknown"."""
+        """Files of this run that the model calls "unknown"."""
         return self.counts[UNSURE]
 
 
@@ -96,8 +95,8 @@ def tag(
 ) -> TagResult:
     """Sort the recordings of a folder into a folder for each class.
 
-    What the model answers *unknown* goes to `unsure`. Nothing is overwritten. An interrupted run is
-    resumed by the same call; `undo_tag` takes everything back. `tags.csv` in `to` has a row for
+    Files that the model calls *unknown* go to `unsure`. Nothing is overwritten. An interrupted run
+    is resumed by the same call; `undo_tag` takes everything back. `tags.csv` in `to` has a row for
     each file.
 
     Args:
@@ -111,9 +110,9 @@ def tag(
         write_tags: write the label into the metadata of the copied or moved files, as the genre.
         threshold: probability from which a class is accepted; the model's own by default.
         dry_run: touch nothing, and tell `progress` what would be done.
-        progress: True for a bar, in a notebook's cell or on a terminal's stderr; or whom to tell of
-            the stage "sorting" and, for each file, of a row of the table "files", which has the
-            columns of `tags.csv` (`to` is None where a file stays).
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr; or an object that
+            is told the stage "sorting" and, for each file, a row of the table "files", which has
+            the columns of `tags.csv` (`to` is None where a file stays).
 
     Raises:
         InvalidArgument: a parameter breaks its rule, or the folders lie in each other's way.
@@ -152,17 +151,18 @@ def tag(
                 "another folder with `to`."
             )
     description = {key: value for key, value in predictor.metadata.items() if key != "files"}
-    run = {
+    typed = with_slashes(folder).rstrip("/")
+    run: dict[str, object] = {
         "mode": mode,
         "source": str(source),
-        "typed": with_slashes(folder).rstrip("/") or "/",
+        "typed": typed or "/",
         "model": hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest(),
         "threshold": predictor.threshold,
         "keep_folders": keep_folders,
         "write_tags": write_tags,
     }
     result = TagResult()
-    files = _find(source, out, run["typed"], result.notes)
+    files = _find(source, out, typed, result.notes)
     with watching(progress) as told:
 
         def tell(item: Item) -> None:
@@ -178,7 +178,7 @@ def tag(
             told.stage("sorting", done, len(files))
 
         def predictions(journal: Journal) -> Iterator[tuple[str, Prediction]]:
-            # Where a file was moved away, a file that is there now is another one.
+            # Where a file was moved away, a file of that name that is there now is another one.
             placed = {
                 plan.path
                 for plan in journal.plans.values()
@@ -190,9 +190,9 @@ def tag(
             paths = (source / path for path in waiting)
             with contextlib.closing(predictor.predict_many(paths)) as answers:
                 for path, (answer,) in zip(waiting, answers, strict=True):
-                    name = f"{run['typed'].rstrip('/')}/{path}"
+                    name = f"{typed}/{path}"
                     if mode == "move" and (source / path).is_symlink():
-                        # What it leads to may have been moved already.
+                        # Its target may have been moved already.
                         why = "it is a symbolic link, and links are not moved; copying copies what "
                         yield path, Prediction(path=name, error=f"{why}it leads to")
                     else:
@@ -204,8 +204,8 @@ def tag(
                 tell(Item(path, answer, to_be))
             return result
         with sorting(out, run, places, labeller) as sorter:
-            # Again: what was interrupted is in the library again.
-            files = _find(source, out, run["typed"], [])
+            # Again: files that an interrupted run left half placed are in the library again.
+            files = _find(source, out, typed, [])
             damaged = sorter.journal.damaged
             result.notes += (f"line {number} of the journal cannot be read" for number in damaged)
             for path, answer in predictions(sorter.journal):
@@ -215,25 +215,26 @@ def tag(
                 tell(item)
             result.journal = sorter.journal.path
             result.table = write_table(sorter.journal)
-    # That labels are not written into files of a kind is said of each of them.
+    # Files of a kind that cannot hold a label have the same note.
     result.notes = list(dict.fromkeys(result.notes))
     return result
 
 
 def undo_tag(journal: str | os.PathLike, progress: bool | Progress = False) -> TakenBack:
-    """Take back what `tag` did: files that were moved return, links and copies are removed.
+    """Undo what `tag` did: files that were moved return, links and copies are removed.
 
     A moved file that is no longer where it was put is looked for in the sorted library, by size and
-    SHA-256, and brought back from where it is. What was changed since, or whose old place is taken,
-    is named and left alone; then the journal stays, and this may be called again.
+    SHA-256, and brought back from where it is. Files that were changed since, or whose old place is
+    taken, are named and left alone; then the journal stays, and this may be called again.
 
     Args:
         journal: `timbrel-tag.jsonl`, or the folder in which it lies.
-        progress: True for a bar, or whom to tell of the stages "taking back" and "searching".
+        progress: True for a bar, or an object that is told the stages "taking back" and
+            "searching".
 
     Raises:
         DataError: there is no such journal.
-        InvalidArgument: another process is at work on it.
+        InvalidArgument: another process uses it.
         OutputError: it cannot be written.
     """
     path = Path(os.path.realpath(journal))
@@ -243,12 +244,12 @@ def undo_tag(journal: str | os.PathLike, progress: bool | Progress = False) -> T
 
 
 def _find(source: Path, out: Path, typed: str, notes: list[str]) -> list[str]:
-    """Recordings of a library, relative to it, joined with `/`; nothing that a run has sorted.
+    """Recordings of a library, relative to it, joined with `/`, without those that a run sorted.
 
     Args:
         source: the library.
         out: where it is sorted to.
-        typed: the library as the user named it.
+        typed: the library as the user named it, without a slash at its end.
         notes: receives a sentence about the folders that other runs sorted into.
 
     Raises:
@@ -260,24 +261,21 @@ def _find(source: Path, out: Path, typed: str, notes: list[str]) -> list[str]:
         with contextlib.suppress(OSError):  # One of them does not exist.
             if os.path.samefile(folder, out):
                 return True
-        if not os.path.isfile(folder / JOURNAL):
-            return False
-        inside = "/".join(folder.relative_to(source).parts)
-        sorted_before.append(f"{typed.rstrip('/')}/{inside}")
-        return True
+        found = os.path.isfile(folder / JOURNAL)
+        if found:
+            sorted_before.append(f"{typed}/{folder.relative_to(source).as_posix()}")
+        return found
 
-    files = [
-        "/".join(file.relative_to(source).parts)
-        for file in find_recordings(source, without=is_result)
-    ]
+    recordings = find_recordings(source, without=is_result)
+    files = [file.relative_to(source).as_posix() for file in recordings]
     names = first_names(sorted(sorted_before))
     if not files and not (out / JOURNAL).exists():
         but = f" but in {names}, which an earlier run sorted" if names else ""
-        raise DataError(f"There is no sound file (.wav, .flac, …) in '{typed}'{but}.")
+        raise DataError(f"There is no sound file (.wav, .flac, …) in '{typed or '/'}'{but}.")
     if names:
         one = len(sorted_before) == 1
         notes.append(
             f"{names} {'is' if one else 'are'} left out: an earlier run of tag sorted into "
-            f"{'it' if one else 'each of them'}; to sort what lies there, name it as DIR."
+            f"{'it' if one else 'each of them'}; to sort the files in it, name it as DIR."
         )
     return files

@@ -7,7 +7,6 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from timbrel.dataset.folds import learned_background, split_parts
 from timbrel.dataset.manifest import read_dataset
 from timbrel.display.html import block, note, sentences, text
 from timbrel.errors import InvalidArgument
-from timbrel.evaluation.crossval import rejections
-from timbrel.evaluation.record import Scored, evaluation_json, evaluation_record
-from timbrel.evaluation.run import Run, RunResult, check_parity, execute
+from timbrel.evaluation.crossval import rejections, score_folds
+from timbrel.evaluation.record import evaluation_json, evaluation_record
+from timbrel.evaluation.run import Run, check_parity, execute
 from timbrel.evaluation.sanity import sanity_round
 from timbrel.evaluation.unknown import rejection_record
 from timbrel.features.cache import FeatureCache, default_folder
@@ -46,7 +45,8 @@ from timbrel.report.view import ScoreView
 from timbrel.text import plain
 from timbrel.training.examples import Examples, balanced_class_weight
 from timbrel.training.fit import HISTORY_KEYS, Checkpoint, fit, training_policy
-from timbrel.training.prepare import background_examples, cleaning_finding, draw_examples
+from timbrel.training.prepare import background_examples, draw_examples
+from timbrel.workflows.check import excluded, score_notes, training_findings
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,10 +76,9 @@ class TrainResult:
 
     def html_parts(self) -> list[str]:
         """What a notebook shows of it, to stand beside something else."""
-        where = f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"
         return [
             *score_parts(ScoreView(self.evaluation, self.metadata)),
-            note(*where),
+            note(f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"),
             sentences(self.problems),
         ]
 
@@ -171,15 +170,16 @@ def train_corpus(
         corpus: opened with the windowing of the recipe.
         folder: what `check_output` gave.
         recipe, seed, resume, refit, cache, progress: as for `train`.
-        started: what `time.perf_counter` said when the work began.
+        started: the value of `time.perf_counter` when the work began.
     """
+    # Draw windows, and hold recordings out.
     examples = load_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
     learned = corpus.mask(examples.background_recordings)
     parts = split_parts(corpus.select(corpus.has_class), seed=seed)
     for finding in parts.findings:
         progress.finding(finding)
     places = np.flatnonzero(corpus.has_class)
-    held_out, inner = (corpus.mask(places[part]) for part in (parts.held_out, parts.inner))
+    held_out, inner = corpus.mask(places[parts.held_out]), corpus.mask(places[parts.inner])
     run = Run(
         name="train",
         learn=(corpus.has_class | learned) & ~corpus.with_background(held_out | inner),
@@ -191,49 +191,90 @@ def train_corpus(
         seed=seed,
     )
     learn, _ = run.examples(examples)
-    _tell_training(learn, recipe, held_out=held_out, inner=inner, progress=progress)
-    prepared = time.perf_counter()
-    checkpoint = Checkpoint(
-        folder / CHECKPOINT / "scored", _identity(corpus, recipe, learn, seed=seed)
+    # Where there is a schedule, recordings come round equally often, not windows.
+    scheduled = recipe.schedule is not None
+    target = learn.recording_class if scheduled else learn.y_flat
+    for number, weight in balanced_class_weight(target).items():
+        count = int((target == number).sum())
+        unit = "recordings" if scheduled else "windows"
+        row = {"class": learn.labels[number], unit: count, "weight": weight}
+        progress.row("weights", row)
+    progress.row(
+        "training",
+        {
+            "recipe": recipe.name,
+            "classes": len(learn.labels),
+            "epochs": recipe.epochs_for(len(learn.recording_class)),
+            "learn": len(learn.recording_class),
+            "X": list(learn.pictures.shape),
+            "calibrate": int(inner.sum()),
+            "held_out": int(held_out.sum()),
+        },
     )
-    lies_there = checkpoint.file.exists()
-    if resume != lies_there:
+    prepared = time.perf_counter()
+
+    # Train, calibrate, export and score. A checkpoint is resumed by the same training alone.
+    identity = {
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "data": corpus.data_sha256(),
+        "arithmetic": training_policy(recipe.network),
+    }
+    first = Checkpoint(folder / CHECKPOINT / "scored", {**identity, "split": learn.sha256})
+    if resume != first.file.exists():
         code = "nothing-to-resume" if resume else "training-interrupted"
         progress.finding(Finding(code, str(folder)))
     if not resume:
-        checkpoint.remove()
-    result = execute(
-        run, corpus, examples, recipe, checkpoint=checkpoint, resume=resume, progress=progress
+        first.remove()
+    scored = execute(
+        run, corpus, examples, recipe, checkpoint=first, resume=resume, progress=progress
     )
-    if result.fitted.stopped:
+    result = scored.result
+    if scored.fitted.stopped:
         facts = {"epochs": len(result.history)}
         progress.finding(Finding("stopped-early", str(folder), facts))
-    notes = [*data_notes(corpus, recipe, examples), *parts.findings]
-    evaluation = _evaluation(
-        corpus,
-        result,
-        notes=notes,
-        grouped=parts.grouped,
-        seconds={
-            "prepare": round(prepared - started, 3),
-            **{name: round(spent, 3) for name, spent in result.seconds.items()},
-            "total": round(time.perf_counter() - started, 3),
+
+    # Put the score together.
+    known = replace(result, windows=result.windows.of(corpus.has_class))
+    notes = score_notes(corpus, learned=int(learned.sum()), learns=scheduled)
+    evaluation = evaluation_record(
+        score_folds(corpus, [[known]], [[result.temperature]]),
+        list(corpus.labels),
+        temperature=result.temperature,
+        facts={
+            "recipe": recipe.name,
+            "data": corpus.data_facts(),
+            "protocol": {
+                "folds": 1,
+                "repeats": 1,
+                "seed": seed,
+                "grouped": parts.grouped,
+                "notes": [item.text for item in (*notes, *parts.findings)],
+            },
+            "unknown": rejection_record([rejections(corpus, result)["background"]]),
+            "seconds": {
+                "prepare": round(prepared - started, 3),
+                **{name: round(spent, 3) for name, spent in result.seconds.items()},
+                "total": round(time.perf_counter() - started, 3),
+            },
+            "excluded": excluded(corpus.unusable),
         },
     )
-    trained, graph, parity = result.trained, result.graph, result.parity
+
+    # Train once more, on everything.
+    trained, graph, parity = scored.trained, scored.graph, result.parity
     trained_on = (corpus.has_class & ~held_out) | learned
+    second = Checkpoint(folder / CHECKPOINT / "refit", {})
     if refit:
         progress.finding(Finding("refit", str(folder)))
-        everything = replace(
-            examples, background=background_examples(corpus, recipe, corpus.background, seed=seed)
-        )
-        again, nothing = everything.split(np.zeros(len(corpus), dtype=bool))
-        identity = _identity(corpus, recipe, again, seed=seed)
-        second = Checkpoint(folder / CHECKPOINT / "refit", identity)
+        background = background_examples(corpus, recipe, corpus.background, seed=seed)
+        nobody = np.zeros(len(corpus), dtype=bool)
+        everything, nothing = replace(examples, background=background).split(nobody)
+        second = replace(second, identity={**identity, "split": everything.sha256})
         if not resume:
             second.remove()
         fitted = fit(
-            again,
+            everything,
             recipe,
             validation=nothing,
             seed=seed,
@@ -247,6 +288,8 @@ def train_corpus(
         compared = compared[np.argsort(examples.recording[compared], kind="stable")]
         parity = check_parity(trained, graph, corpus, examples, compared)
         trained_on = corpus.usable
+
+    # Describe the model, and try it on sounds that are no recording of any class.
     metadata = describe_model(
         labels=corpus.labels,
         recipe=recipe.to_dict(),
@@ -262,13 +305,14 @@ def train_corpus(
         recordings={corpus.sha256[row] for row in np.flatnonzero(trained_on)},
         sounds=set(corpus.of("digest", trained_on).tolist()),
         parity=parity,
-        policy=result.fitted.policy,
+        policy=scored.fitted.policy,
         seed=seed,
     )
-    # The finished model hears sounds that are no recording of any class.
     name = "The exported model"
     loaded = LoadedModel(name, metadata, Session(graph, name), graph)
     metadata["sanity"] = sanity_round(Predictor(loaded))
+
+    # Write all of it, and forget the checkpoints.
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)
         trained.network.save_weights(made / "network.weights.h5")
@@ -286,8 +330,8 @@ def train_corpus(
     }
     replaced = (folder / DESCRIPTION).exists()
     write_model(folder, files, metadata)
-    for phase in ("scored", "refit"):
-        Checkpoint(folder / CHECKPOINT / phase, {}).remove()
+    for checkpoint in (first, second):
+        checkpoint.remove()
     if replaced:
         progress.finding(Finding("model-replaced", str(folder), {"folder": str(folder)}))
     return TrainResult(folder, evaluation, metadata, corpus.unusable)
@@ -296,27 +340,26 @@ def train_corpus(
 def load_examples(
     corpus: Corpus, recipe: Recipe, *, seed: int, cache: FeatureCache, progress: Progress
 ) -> Examples:
-    """Draw windows of classes and of the background to learn from, and say what the data is.
+    """Show what was found in the data, and draw windows of classes and background to learn from.
 
     Args:
         corpus: the recordings.
         recipe: names windows and front end.
-        seed: of the drawing, and of the dealing of background.
+        seed: of the drawing, and of the choice of background to learn from.
         cache: where pictures are kept.
-        progress: told of everything that was found, of the classes, and how far it is.
+        progress: given the findings, a row for each class and one for the windows.
     """
-    for finding in corpus.findings:
+    learns = recipe.schedule is not None
+    learned = np.zeros(len(corpus), dtype=bool)
+    if learns and corpus.background.any():
+        background, known = corpus.select(corpus.background), corpus.select(corpus.has_class)
+        learned[corpus.background] = learned_background(background, known, seed=seed)
+    for finding in training_findings(corpus, learned=int(learned.sum()), learns=learns):
         progress.finding(finding)
     examples, cached = draw_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
-    if recipe.schedule is not None and corpus.background.any():
-        background, known = corpus.select(corpus.background), corpus.select(corpus.has_class)
-        learned = learned_background(background, known, seed=seed)
-        rows = corpus.mask(np.flatnonzero(corpus.background)[learned])
-        drawn = background_examples(corpus, recipe, rows, seed=seed)
+    if learned.any():
+        drawn = background_examples(corpus, recipe, learned, seed=seed)
         examples = replace(examples, background=drawn)
-    much = cleaning_finding(corpus)
-    for finding in (*([much] if much else []), *data_notes(corpus, recipe, examples)):
-        progress.finding(finding)
     rate = recipe.windowing.rate
     for number, label in enumerate(corpus.labels):
         rows = corpus.target == number
@@ -343,127 +386,10 @@ def load_examples(
     return examples
 
 
-def data_notes(corpus: Corpus, recipe: Recipe, examples: Examples) -> list[Finding]:
-    """What a reader of the score should know of the data: background, copies, lost classes."""
-    notes, source = [], corpus.dataset.source
-    if corpus.background.any():
-        facts = {
-            "count": int(corpus.background.sum()),
-            "learned": len(examples.background_recordings),
-            "learns": recipe.schedule is not None,
-        }
-        notes.append(Finding("background", source, facts))
-    used = {item.name for item in corpus.select(corpus.has_class)}
-    copies = [
-        item.path
-        for item in corpus.findings
-        if item.code in ("exact-duplicate", "near-duplicate") and item.path in used
-    ]
-    if copies:
-        facts = {"count": len(copies), "names": copies}
-        notes.append(Finding("copies", source, facts))
-    lost = sorted(set(corpus.dataset.labels) - set(corpus.labels))
-    notes += (Finding("lost-class", source, {"label": label}) for label in lost)
-    notes += (
-        Finding("lost-folder", source, {"folder": item.path})
-        for item in corpus.findings
-        if item.code == "closed-folder"
-    )
-    return notes
-
-
-def _identity(corpus: Corpus, recipe: Recipe, learn: Examples, *, seed: int) -> dict:
-    """What only the same training has in common; else it cannot be resumed."""
-    return {
-        "recipe": recipe.to_dict(),
-        "seed": seed,
-        "data": corpus.data_sha256(),
-        "split": learn.sha256,
-        "arithmetic": training_policy(recipe.network),
-    }
-
-
-def _tell_training(
-    learn: Examples, recipe: Recipe, *, held_out: np.ndarray, inner: np.ndarray, progress: Progress
-) -> None:
-    """Say what is learned from, and what its classes weigh."""
-    scheduled = recipe.schedule is not None
-    # Recordings, where those come round equally often.
-    target = learn.recording_class if scheduled else learn.y_flat
-    for number, weight in balanced_class_weight(target).items():
-        progress.row(
-            "weights",
-            {
-                "class": learn.labels[number],
-                "recordings" if scheduled else "windows": int((target == number).sum()),
-                "weight": weight,
-            },
-        )
-    progress.row(
-        "training",
-        {
-            "recipe": recipe.name,
-            "classes": len(learn.labels),
-            "epochs": recipe.epochs_for(len(learn.recording_class)),
-            "learn": len(learn.recording_class),
-            "X": list(learn.pictures.shape),
-            "calibrate": int(inner.sum()),
-            "held_out": int(held_out.sum()),
-        },
-    )
-
-
-def _evaluation(
-    corpus: Corpus,
-    result: RunResult,
-    *,
-    notes: Sequence[Finding],
-    grouped: bool,
-    seconds: dict[str, float],
-) -> dict:
-    """The content of `evaluation.json`."""
-    known = result.windows.of(corpus.has_class)
-    nothing = np.zeros(len(known.rows), dtype=np.int64)
-    scored = Scored(
-        recordings=corpus.select(known.rows),
-        target=corpus.target[known.rows],
-        files=known.files(result.temperature),
-        uncalibrated=known.files(1.0),
-        windows=result.drawn.at(result.temperature),
-        window_file=np.searchsorted(known.rows, result.drawn.row),
-        fold=nothing,
-        repeat=nothing,
-    )
-    return evaluation_record(
-        scored,
-        list(corpus.labels),
-        temperature=result.temperature,
-        facts={
-            "recipe": result.trained.recipe.name,
-            "data": corpus.data_facts(),
-            "protocol": {
-                "folds": 1,
-                "repeats": 1,
-                "seed": result.run.seed,
-                "grouped": grouped,
-                "notes": [item.text for item in notes],
-            },
-            "unknown": rejection_record([rejections(corpus, result)["background"]]),
-            "seconds": seconds,
-            "excluded": excluded(corpus),
-        },
-    )
-
-
-def excluded(corpus: Corpus) -> list[dict[str, str]]:
-    """The `excluded` part of `evaluation.json`."""
-    return [{"path": item.path, "reason": item.reason} for item in corpus.unusable]
-
-
 def write_page(
     path: Path, evaluation: dict, corpus: Corpus, history: list[dict], *, model: dict
 ) -> None:
-    """Write the report, with the wrong answers given with the most confidence to see and hear.
+    """Write the report, with the most confident wrong answers to look at and listen to.
 
     Args:
         path: the HTML file.
