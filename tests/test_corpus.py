@@ -79,7 +79,7 @@ def test_every_recording_is_a_row_and_masks_say_what_it_is_for(data):
 
 
 @pytest.mark.parametrize("windowing", [CLEANING, PLAIN], ids=["cleaned", "as it is"])
-@pytest.mark.parametrize("samples", ["heard", "native"])
+@pytest.mark.parametrize("samples", ["windowing", "native"])
 def test_sounds_and_windows_are_those_of_decoding_and_cleaning_alone(data, windowing, samples):
     with open_corpus(read_dataset(data), windowing, samples=samples) as corpus:
         rows = np.flatnonzero(corpus.usable).tolist()

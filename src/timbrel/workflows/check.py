@@ -176,7 +176,7 @@ def check(
             recipe.windowing,
             levels=True,
             statistics=not deep,
-            samples="heard" if deep else "none",
+            samples="windowing" if deep else "none",
             progress=told,
         ) as corpus,
     ):
