@@ -17,6 +17,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from timbrel.dataset.label_files import LabelFile, Stretch, read_label_file
@@ -189,15 +190,12 @@ class _Index:
         found = self._called.get(parts[-1]) or self._called.get(_stem(parts[-1]), [])
         if len(found) > 1:
             # The recordings that share most folders with the stated path, counted from the end.
-            folders = parts[-2::-1]
-            shared = [
-                len(
-                    os.path.commonprefix(
-                        [[part.casefold() for part in file.parts[-2::-1]], folders]
-                    )
+            shared = []
+            for file in found:
+                pairs = zip(reversed(file.parts[:-1]), reversed(parts[:-1]), strict=False)
+                shared.append(
+                    sum(1 for _ in takewhile(lambda pair: pair[0].casefold() == pair[1], pairs))
                 )
-                for file in found
-            ]
             found = [file for file, n in zip(found, shared, strict=True) if n == max(shared)]
         if len(found) > 1:
             found = [file for file in found if file.parent == text.parent] or found
