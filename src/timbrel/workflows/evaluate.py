@@ -128,7 +128,7 @@ def evaluate(
         open_corpus(dataset, chosen.windowing, cache=cache, progress=told) as corpus,
     ):
         examples = load_examples(corpus, chosen, seed=seed, cache=cache, progress=told)
-        learned = corpus.mask(examples.background_recordings)
+        learned = examples.background_mask(len(corpus))
         known = corpus.select(corpus.has_class)
         dealt = [deal_folds(known, folds, seed=seed + turn) for turn in range(repeats)]
         for finding in dealt[0].findings:
