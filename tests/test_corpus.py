@@ -25,16 +25,16 @@ PLAIN = get_recipe("statistics-cnn").windowing
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """What worker processes were asked for: a task and a recording each."""
-    asked = []
+    """What worker processes do: a task and the name of a recording each."""
+    requests = []
     run = WorkerPool.run
 
     def counting(self, task, path, *arguments, name=None, **more):
-        asked.append((task, name))
+        requests.append((task, name))
         return run(self, task, path, *arguments, name=name, **more)
 
     monkeypatch.setattr(WorkerPool, "run", counting)
-    return asked
+    return requests
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +101,11 @@ def test_sounds_and_windows_are_those_of_decoding_and_cleaning_alone(data, windo
         got = corpus.windows(np.array(drawn)[order], np.array(starts)[order])
         np.testing.assert_array_equal(got, np.array(wanted)[order])
         assert got.dtype == np.float32
+        nothing = np.array([], dtype=np.int64)
+        assert corpus.windows(nothing, nothing).shape == (0, windowing.window)
 
 
-def test_no_windows_are_an_empty_array(data):
-    with open_corpus(read_dataset(data), CLEANING) as corpus:
-        empty = np.array([], dtype=np.int64)
-        assert corpus.windows(empty, empty).shape == (0, CLEANING.window)
-
-
-def test_a_recording_is_decoded_once_and_not_before_it_is_wanted_where_it_is_known(
-    data, tmp_path, decoded
-):
+def test_a_recording_is_decoded_once_and_with_a_cache_only_when_needed(data, tmp_path, decoded):
     cache = FeatureCache(tmp_path)
     with open_corpus(read_dataset(data), CLEANING, cache=cache) as fresh:
         rows = np.flatnonzero(fresh.usable).tolist()
@@ -148,7 +142,7 @@ def test_what_does_not_fit_is_decoded_again(data, monkeypatch, decoded):
         assert 0 < len(decoded) < len(rows)
 
 
-def test_a_row_may_be_wanted_twice_and_by_two_readers_at_once(data, tmp_path):
+def test_a_row_may_be_read_twice_and_by_two_readers_at_once(data, tmp_path):
     cache, dataset = FeatureCache(tmp_path), read_dataset(data)
     with open_corpus(dataset, CLEANING, cache=cache) as corpus:
         rows = np.flatnonzero(corpus.usable).tolist()[:3]
