@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -130,9 +129,7 @@ class Corpus:
     def __enter__(self) -> Corpus:
         return self
 
-    def __exit__(
-        self, kind: type | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -159,11 +156,11 @@ class Corpus:
         """What cannot be used, and why."""
         return tuple(item for item in self.findings if item.unusable)
 
-    def select(self, rows: np.ndarray) -> list[Recording]:
+    def select(self, rows: np.ndarray | Sequence[int]) -> list[Recording]:
         """The recordings at a mask or at positions."""
         return [self.recordings[row] for row in np.arange(len(self))[rows]]
 
-    def of(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def of(self, name: str, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """One attribute of the descriptions of usable rows, at a mask or at positions; `(n,)`."""
         return np.array([getattr(self.described[row], name) for row in np.arange(len(self))[rows]])
 
@@ -174,7 +171,7 @@ class Corpus:
             raise ValueError(f"The recording of row {row} cannot be read.")
         return found
 
-    def mask(self, rows: np.ndarray) -> np.ndarray:
+    def mask(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """Bool `(rows,)`, true at positions."""
         found = np.zeros(len(self), dtype=bool)
         found[rows] = True

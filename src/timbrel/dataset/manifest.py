@@ -13,18 +13,9 @@ from pathlib import Path
 
 from timbrel.audio.decode import EXTENSIONS
 from timbrel.dataset.annotations import LABEL_EXTENSIONS, read_annotated
-from timbrel.dataset.recording import NONE_OF_THESE, Dataset, Recording, settle_repeats, targets
+from timbrel.dataset.recording import Dataset, Recording, settle_repeats
 from timbrel.errors import DataError
 from timbrel.findings import Finding
-
-__all__ = [
-    "NONE_OF_THESE",
-    "Dataset",
-    "Recording",
-    "find_recordings",
-    "read_dataset",
-    "targets",
-]
 
 COLUMNS = {
     "path": ("path", "fname", "filename", "file"),
