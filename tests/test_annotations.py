@@ -241,13 +241,6 @@ def test_one_bad_file_is_named_and_the_others_are_used(folder):
     assert (finding.code, finding.facts["count"]) == ("without-label", 3)
 
 
-def test_nothing_but_bad_rows_gives_the_first(folder, tmp_path):
-    assert message(folder, {"a.wav": None, "a.txt": "1\t1\tx\n"}) == (
-        f"No recording in '{tmp_path / 'data'}' can be used. First: a.txt, line 1: it marks a "
-        "point in time, not a stretch; give it a length or delete it."
-    )
-
-
 def test_columns_that_differ_or_were_guessed_are_a_finding(folder):
     files = {"a.wav": None, "a.txt": TABLE, "b.wav": None, "b.txt": TABLE}
     assert folder(files).findings == ()
