@@ -79,21 +79,17 @@ class HoldOut:
         return plain(f"HoldOut({int(self.held_out.sum())} of {total}, {groups})")
 
 
-@dataclass(frozen=True)
-class Parts:
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Parts(HoldOut):
     """The parts of a training; the network learns from what is in neither of these two.
 
     Attributes:
         held_out: bool `(recordings,)`, for the score.
         inner: bool `(recordings,)`, for temperature, threshold and the `val_` figures.
-        findings: what a reader of the score should know.
-        grouped: whether no group is on both sides of the score.
+        findings, grouped: as for a `HoldOut`.
     """
 
-    held_out: np.ndarray
     inner: np.ndarray
-    findings: tuple[Finding, ...]
-    grouped: bool
 
 
 def check_folds(folds: int | str | None) -> None:
@@ -255,7 +251,7 @@ def split_parts(recordings: Sequence[Recording], *, seed: int) -> Parts:
         count = int(inner.sum())
         if count < _ENOUGH_TO_CALIBRATE:
             findings.append(Finding("calibrated-on-few", "", {"count": count}))
-    return Parts(outer.held_out, inner, tuple(findings), outer.grouped)
+    return Parts(outer.held_out, tuple(findings), outer.grouped, inner=inner)
 
 
 def learned_background(

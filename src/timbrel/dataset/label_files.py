@@ -213,9 +213,21 @@ def _read_selections(name: str, lines: Sequence[str]) -> LabelFile:
     names = _names(lines[first - 1])
     if _END not in names:
         return LabelFile(findings=(Finding("selections-without-end", name),))
-    columns = _label_columns(names, [cells for _, cells in filled])
-    if not columns:
+    # The columns that may hold the labels: one where it is clear.
+    usual = [number for number, column in enumerate(names) if column in _USUAL]
+    others = [
+        number
+        for number, column in enumerate(names)
+        if column and column not in _MEASURED and not column.endswith(_MEASURED_ENDS)
+    ]
+    found = [names.index(_CHOSEN)] if _CHOSEN in names else usual or others
+    if not found:
         return LabelFile(findings=(Finding("selections-without-label", name),))
+    columns = [
+        number
+        for number in found
+        if any(number < len(cells) and cells[number] for _, cells in filled)
+    ] or found[:1]
     if len(columns) > 1:
         facts = {"columns": [header[number] for number in columns]}
         return LabelFile(findings=(Finding("selections-of-many-labels", name, facts),))
@@ -249,7 +261,7 @@ def _read_selections(name: str, lines: Sequence[str]) -> LabelFile:
         stretches=tuple(stretches),
         findings=tuple(findings[line] for line in sorted(findings)),
         column=header[column],
-        usual=names[column] in _USUAL or names[column] == _CHOSEN,
+        usual=names[column] in (*_USUAL, _CHOSEN),
     )
 
 
@@ -270,23 +282,6 @@ def _names(header: str) -> list[str]:
 
 def _base(path: str) -> str:
     return re.split(r"[\\/]", path)[-1].casefold()
-
-
-def _label_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The numbers of the columns that may hold the labels; one where it is clear."""
-    if _CHOSEN in names:
-        return [names.index(_CHOSEN)]
-    usual = [number for number, name in enumerate(names) if name in _USUAL]
-    others = [
-        number
-        for number, name in enumerate(names)
-        if name and name not in _MEASURED and not name.endswith(_MEASURED_ENDS)
-    ]
-    found = usual or others
-    filled = [
-        number for number in found if any(number < len(cells) and cells[number] for cells in rows)
-    ]
-    return filled or found[:1]
 
 
 def _parse_selection(name: str, row: _Selection, *, several: bool) -> Stretch | Finding:
