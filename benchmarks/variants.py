@@ -32,7 +32,7 @@ from recipes import multiply_adds, table_with_folds
 from timbrel import RECIPES, read_dataset
 from timbrel.audio.decode import decode
 from timbrel.audio.windows import Windowing, consecutive, counting, keep, windows_at_once
-from timbrel.dataset.manifest import Recording, targets
+from timbrel.dataset.recording import Recording, targets
 from timbrel.evaluation.calibration import file_means
 from timbrel.evaluation.crossval import left_out_parts
 from timbrel.evaluation.metrics import share_interval

@@ -93,26 +93,28 @@ def test_pictures_to_learn_from_are_made_as_those_of_the_classes(data, corpus, t
     assert same >= len(short)
 
 
-def test_one_group_is_learned_from_and_none_is_fine(tmp_path, recorder):
-    folder = write_folder(tmp_path / "data", recordings=3)
+def test_one_group_is_learned_from_none_is_fine_and_the_tutorials_recipe_learns_from_none(
+    tmp_path, recorder
+):
+    folder = write_folder(tmp_path / "data", recordings=2)
     with open_corpus(read_dataset(folder), OURS.windowing) as corpus:
-        assert draw(corpus, OURS, progress=recorder).background is None
+        examples = draw(corpus, OURS, progress=recorder)
+    assert examples.background is None
+    assert not examples.background_mask(len(corpus)).any()
     assert not [item for item in recorder.findings if item.code == "background"]
     write(folder / "noise/only.wav", 1)
-    with open_corpus(read_dataset(folder), OURS.windowing) as corpus:
-        assert len(draw(corpus, OURS, progress=recorder).background) == 1
-    (note,) = [item for item in recorder.findings if item.code == "background"]
-    assert "1 recording is an example of none of these: all are learned from" in note.text
-
-
-def test_the_tutorials_recipe_learns_from_none(data, recorder):
     tutorial = get_recipe("tutorial-cnn")
-    with open_corpus(read_dataset(data), tutorial.windowing) as corpus:
-        examples = draw(corpus, tutorial, progress=recorder)
-    assert examples.background is None
-    assert len(examples.background_recordings) == 0
-    (note,) = [item for item in recorder.findings if item.code == "background"]
-    assert "this recipe does not learn from them" in note.text
+    for recipe, learned, sentence in (
+        (OURS, 1, "1 recording is an example of none of these: all are learned from"),
+        (tutorial, 0, "this recipe does not learn from them"),
+    ):
+        with open_corpus(read_dataset(folder), recipe.windowing) as corpus:
+            examples = draw(corpus, recipe, progress=recorder)
+        assert (0 if examples.background is None else len(examples.background)) == learned
+        mask = examples.background_mask(len(corpus))
+        assert [item.path for item in corpus.select(mask)] == ["noise/only.wav"] * learned
+        note = [item for item in recorder.findings if item.code == "background"][-1]
+        assert sentence in note.text
 
 
 @pytest.mark.parametrize("column", ["group", "fold"])

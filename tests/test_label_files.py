@@ -49,21 +49,25 @@ def test_a_label_track(read):
     )
 
 
-def test_frequencies_are_passed_over(read):
-    content = (
-        "0.1\t0.3\tSP\n\\\t6441.064453\t12296.577148\n0.5\t3.0\tCRER\n\\\t-1.0\t8866.9\n\\\tx\n"
-    )
-    assert triples(read(content)) == [(0.1, 0.3, "SP"), (0.5, 3.0, "CRER")]
-
-
-def test_decimal_commas(read):
-    content = "43352,824046\t43525,837661\tmusic\n1,5\t2\tx\n"
-    assert triples(read(content)) == [(43352.824046, 43525.837661, "music"), (1.5, 2.0, "x")]
-
-
-def test_several_tracks_in_one_file_need_no_order(read):
-    content = "5\t6\tb\n7\t8\tb\n0\t1\ta\n2\t3\ta\n"
-    assert [item[2] for item in triples(read(content))] == ["b", "b", "a", "a"]
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "0.1\t0.3\tSP\n\\\t6441.064453\t12296.577148\n0.5\t3.0\tCRER\n\\\t-1.0\t8866.9\n\\\tx\n",
+            [(0.1, 0.3, "SP"), (0.5, 3.0, "CRER")],
+        ),
+        (
+            "43352,824046\t43525,837661\tmusic\n1,5\t2\tx\n",
+            [(43352.824046, 43525.837661, "music"), (1.5, 2.0, "x")],
+        ),
+        ("5\t6\tb\n7\t8\tb\n0\t1\ta\n", [(5, 6, "b"), (7, 8, "b"), (0, 1, "a")]),
+        ("0\t1\ta\t\t\n2\t3\tb\n", [(0.0, 1.0, "a"), (2.0, 3.0, "b")]),
+    ],
+    ids=["frequencies", "decimal commas", "several tracks in one file", "tabs at the end"],
+)
+def test_what_label_tracks_may_hold(read, content, expected):
+    labels = read(content)
+    assert (triples(labels), labels.findings) == (expected, ())
 
 
 def test_labels_are_text(read):
@@ -77,18 +81,18 @@ ENCODINGS = [
 ]  # fmt: skip
 
 
-def encoded(content, how):
-    if how == "no last line end":
+def encoded(content, way):
+    if way == "no last line end":
         return content.rstrip("\n").encode()
-    return content.replace("\n", how).encode() if how[0] == "\r" else content.encode(how)
+    return content.replace("\n", way).encode() if way[0] == "\r" else content.encode(way)
 
 
-@pytest.mark.parametrize("how", ENCODINGS)
-def test_every_way_to_save_a_file_is_read_alike(read, how):
+@pytest.mark.parametrize("way", ENCODINGS)
+def test_every_way_to_save_a_file_is_read_alike(read, way):
     track = "0.5\t1.5\tGröße 太\n\\\t1\t2\n\n2\t3\tb\n"
-    assert triples(read(encoded(track, how))) == [(0.5, 1.5, "Größe 太"), (2.0, 3.0, "b")]
     selections = table((1, "Spectrogram 1", 0.5, 1.5, "Größe 太"), (2, "Spectrogram 1", 2, 3, "b"))
-    assert triples(read(encoded(selections, how))) == [(0.5, 1.5, "Größe 太"), (2.0, 3.0, "b")]
+    for content in (track, selections):
+        assert triples(read(encoded(content, way))) == [(0.5, 1.5, "Größe 太"), (2.0, 3.0, "b")]
 
 
 NO_LABEL = {"column": "label"}
@@ -121,10 +125,6 @@ def test_a_bad_label_is_named_by_its_line_and_the_others_are_used(read, row, cod
     labels = read(f"0\t1\ta\n\n{row}\n8\t9\tb\n")
     assert triples(labels) == [(0.0, 1.0, "a"), (8.0, 9.0, "b")]
     assert labels.findings == (Finding(code, "take.txt, line 3", facts),)
-
-
-def test_tabs_at_the_end_of_a_line_are_no_columns(read):
-    assert triples(read("0\t1\ta\t\t\n2\t3\tb\n")) == [(0.0, 1.0, "a"), (2.0, 3.0, "b")]
 
 
 # Raven
@@ -164,16 +164,7 @@ def test_one_number_for_different_selections_hides_none_of_them(read):
 @pytest.mark.parametrize(
     "name",
     [
-        *(
-            "Annotation",
-            "Species",
-            "label",
-            "Label",
-            "Class",
-            "Call type",
-            "Call_Type",
-            "Sound type",
-        ),
+        *("Annotation", "Species", "label", "Class", "Call type", "Call_Type", "Sound type"),
         *("Common Name", "Tags", "species", "  Type "),
     ],
 )
@@ -194,12 +185,9 @@ def test_the_only_column_that_raven_does_not_write_holds_the_labels(read):
     assert (labels.column, labels.usual) == ("Wer", False)
 
 
-def test_the_column_called_label_wins(read):
+def test_the_column_called_label_wins_and_an_empty_one_is_no_candidate(read):
     content = table((1, "Spectrogram 1", 1, 2, "x", "y", "z"), more="Annotation\tLabel\tSpecies")
     assert triples(read(content)) == [(1.0, 2.0, "y")]
-
-
-def test_an_empty_column_is_no_candidate(read):
     content = table((1, "Spectrogram 1", 1, 2, "", "y"), more="Annotation\tSpecies")
     assert triples(read(content)) == [(1.0, 2.0, "y")]
     labels = read(table((1, "Spectrogram 1", 1, 2, "", ""), more="Annotation\tSpecies"))
@@ -242,10 +230,8 @@ def test_a_table_of_several_sound_files(read):
 
 
 def test_an_offset_that_only_rounds_the_time_changes_nothing(read):
-    content = table(
-        (1, "Spectrogram 1", 1.123456789, 2.5, "a.wav", 1.1235, "x"),
-        more="Begin File\tFile Offset (s)\tSpecies",
-    )
+    row = (1, "Spectrogram 1", 1.123456789, 2.5, "a.wav", 1.1235, "x")
+    content = table(row, more="Begin File\tFile Offset (s)\tSpecies")
     assert triples(read(content)) == [(1.123456789, 2.5, "x")]
 
 
@@ -307,12 +293,9 @@ def test_cells_that_a_spreadsheet_has_quoted(read):
     assert triples(read(content)) == [(1.0, 2.0, '"song'), (3.0, 4.0, "b")]
 
 
-def test_a_table_without_an_end_is_named(read):
+def test_a_table_without_an_end_and_one_without_rows(read):
     labels = read("Selection\tBegin Time (s)\tSpecies\n1\t2\tx\n")
     assert labels.findings == (Finding("selections-without-end", "take.txt"),)
-
-
-def test_a_table_without_rows_is_one(read):
     assert read(table()) == LabelFile(column="Annotation")
 
 

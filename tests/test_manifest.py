@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from timbrel.audio.decode import EXTENSIONS
-from timbrel.dataset.manifest import _OTHER_SOUNDS, Recording, find_recordings, read_dataset
+from timbrel.dataset.manifest import Recording, find_recordings, read_dataset
 from timbrel.errors import DataError
 
 
@@ -15,10 +15,10 @@ from timbrel.errors import DataError
 def table(tmp_path):
     """Write a CSV and read it."""
 
-    def read(content, **how):
+    def read(content, **options):
         file = tmp_path / "data.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_dataset(file, **how)
+        return read_dataset(file, **options)
 
     return read
 
@@ -46,9 +46,9 @@ def found(dataset):
     return [(item.path, item.code, item.facts) for item in dataset.findings]
 
 
-def message(read, *arguments, **how):
+def message(read, *arguments, **options):
     with pytest.raises(DataError) as caught:
-        read(*arguments, **how)
+        read(*arguments, **options)
     return str(caught.value)
 
 
@@ -82,9 +82,8 @@ def test_other_names_of_the_group(table, name):
 
 
 def test_the_name_that_stands_first_in_the_list_wins(table):
-    dataset = table("target,category,src_file,group,file,path\n7,dog,s,g,f.wav,p.wav\n")
-    assert pairs(dataset) == [("p.wav", "dog")]
-    assert dataset.recordings[0].group == "g"
+    (item,) = table("target,category,src_file,group,file,path\n7,dog,s,g,f.wav,p.wav\n").recordings
+    assert (item.path, item.label, item.group) == ("p.wav", "dog", "g")
 
 
 def test_folds_and_stretches(table):
@@ -100,32 +99,18 @@ def test_folds_and_stretches(table):
 @pytest.mark.parametrize(
     "content",
     [
-        b"\xef\xbb\xbfpath,label\na.wav,x\n",
-        b"path,label\r\na.wav,x\r\n",
-        b"path,label\ra.wav,x\r",
-        b"path,label\na.wav,x",
-        b"path;label\na.wav;x\n",
-        b"path\tlabel\na.wav\tx\n",
-        b'"path","label"\n"a.wav","x"\n',
-        b'"path";"label"\n"a.wav";"x"\n',
-        b"path,label\n a.wav , x \n",
-        b"path,label\n\n,\na.wav,x\n\n",
-        b"path,label,note\na.wav,x\n",
-        b"path,label\na.wav,x,,\n",
-    ],
-    ids=[
-        "byte order mark",
-        "Windows lines",
-        "old Mac lines",
-        "no last line end",
-        "semicolons",
-        "tabs",
-        "quotes",
-        "quotes and semicolons",
-        "spaces",
-        "blank rows",
-        "a short row",
-        "empty cells at the end",
+        pytest.param(b"\xef\xbb\xbfpath,label\na.wav,x\n", id="byte order mark"),
+        pytest.param(b"path,label\r\na.wav,x\r\n", id="Windows lines"),
+        pytest.param(b"path,label\ra.wav,x\r", id="old Mac lines"),
+        pytest.param(b"path,label\na.wav,x", id="no last line end"),
+        pytest.param(b"path;label\na.wav;x\n", id="semicolons"),
+        pytest.param(b"path\tlabel\na.wav\tx\n", id="tabs"),
+        pytest.param(b'"path","label"\n"a.wav","x"\n', id="quotes"),
+        pytest.param(b'"path";"label"\n"a.wav";"x"\n', id="quotes and semicolons"),
+        pytest.param(b"path,label\n a.wav , x \n", id="spaces"),
+        pytest.param(b"path,label\n\n,\na.wav,x\n\n", id="blank rows"),
+        pytest.param(b"path,label,note\na.wav,x\n", id="a short row"),
+        pytest.param(b"path,label\na.wav,x,,\n", id="empty cells at the end"),
     ],
 )
 def test_every_way_to_write_a_table_is_read_alike(table, content):
@@ -143,16 +128,18 @@ def test_labels_are_text(table):
     assert dataset.labels == sorted(expected)
 
 
-def test_paths_with_commas_spaces_and_other_letters(table, tmp_path):
-    (item,) = table('path,label\n"ä ö/Take 1, loud.wav",x\n').recordings
-    assert item.path == "ä ö/Take 1, loud.wav"
-    assert item.file == tmp_path / "ä ö" / "Take 1, loud.wav"
-
-
-def test_backslashes_of_windows_are_slashes(table, tmp_path):
-    (item,) = table("path,label\na\\b\\c.wav,x\n").recordings
-    assert (item.path, item.group) == ("a/b/c.wav", "a/b/c.wav")
-    assert item.file == tmp_path / "a" / "b" / "c.wav"
+@pytest.mark.parametrize(
+    ("cell", "path"),
+    [
+        ('"ä ö/Take 1, loud.wav"', "ä ö/Take 1, loud.wav"),
+        ("a\\b\\c.wav", "a/b/c.wav"),
+        ("gone.wav", "gone.wav"),
+    ],
+    ids=["commas, spaces and other letters", "backslashes of Windows", "a missing file"],
+)
+def test_paths(table, tmp_path, cell, path):
+    (item,) = table(f"path,label\n{cell},x\n").recordings
+    assert (item.path, item.group, item.file) == (path, path, tmp_path / path)
 
 
 def test_paths_are_relative_to_the_audio_folder(table, tmp_path):
@@ -161,10 +148,6 @@ def test_paths_are_relative_to_the_audio_folder(table, tmp_path):
     dataset = table(f"path,label\na.wav,x\n{absolute},x\n", audio=tmp_path / "wav")
     assert [item.file for item in dataset.recordings] == [tmp_path / "wav" / "a.wav", absolute]
     assert dataset.recordings[0].path == "a.wav"
-
-
-def test_a_missing_sound_file_is_not_looked_for_here(table):
-    assert pairs(table("path,label\ngone.wav,x\n")) == [("gone.wav", "x")]
 
 
 def test_the_real_tables(shared):
@@ -208,38 +191,6 @@ def test_a_bad_row_is_named_and_the_others_are_used(table, row, code, facts):
     assert pairs(dataset) == [("b.wav", "y"), ("c.wav", "z")]
 
 
-def test_two_labels_for_overlapping_times_contradict_each_other(table):
-    dataset = table("path,label\na.wav,x\nb.wav,y\na.wav,z\n")
-    assert pairs(dataset) == [("b.wav", "y")]
-    assert found(dataset) == [("a.wav", "two-labels", {"label": "x", "other": "z"})]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "overlap"),
-    [
-        ("0,1", "1,2", False),
-        ("1,2", "0,1", False),
-        ("0,1", "5,", False),
-        ("5,", ",5", False),
-        ("0,1", "0.9,2", True),
-        ("0.9,2", "0,1", True),
-        ("0,9", "3,4", True),
-        ("3,4", "0,9", True),
-        ("3,", "4,5", True),
-        (",4", "3,", True),
-        (",", "8,9", True),
-        ("0,1", "0,1", True),
-    ],
-)
-def test_two_labels_for_one_file_need_times_that_are_apart(table, one, other, overlap):
-    spans = [[float(text) if text else None for text in pair.split(",")] for pair in (one, other)]
-    dataset = table(f"path,label,start,end\na.wav,x,{one}\na.wav,z,{other}\nb.wav,y,,\n")
-    times = [Recording("", Path(), "", "", start=start, end=end).times for start, end in spans]
-    named = {f"a.wav [{text}]" if text else "a.wav" for text in times}
-    assert len(dataset.recordings) == (1 if overlap else 3)
-    assert {item.path for item in dataset.problems} == (named if overlap else set())
-
-
 def test_a_contradiction_says_where_the_other_label_is(table):
     rows = "path,label,start,end\na.wav,x,0.5,2\na.wav,z,1,4\nb.wav,x,,\nb.wav,z,3,\n"
     with pytest.raises(DataError, match="No recording"):
@@ -254,15 +205,10 @@ def test_a_contradiction_says_where_the_other_label_is(table):
     ]
 
 
-def test_one_label_may_overlap_itself(table):
-    dataset = table("path,label,start,end\na.wav,x,0,2\na.wav,x,1,3\n")
-    assert len(dataset.recordings) == 2
+def test_rows_of_one_path_share_a_group_and_one_label_may_overlap_itself(table):
+    dataset = table("path,label,start,end\na.wav,x,0,2\na.wav,x,1,3\na.wav,y,3,4\nb.wav,y,,\n")
+    assert [item.group for item in dataset.recordings] == ["a.wav", "a.wav", "a.wav", "b.wav"]
     assert dataset.problems == ()
-
-
-def test_rows_of_one_path_share_a_group(table):
-    dataset = table("path,label,start,end\na.wav,x,0,1\na.wav,y,1,2\nb.wav,y,,\n")
-    assert [item.group for item in dataset.recordings] == ["a.wav", "a.wav", "b.wav"]
 
 
 def test_repeated_rows_count_once(table):
@@ -323,6 +269,12 @@ def test_a_table_without_rows_says_what_was_expected(table, tmp_path):
     )
 
 
+def test_examples_of_none_of_these_alone_are_no_data_set(table, tmp_path):
+    assert message(table, "path,label\na.wav,noise\n") == (
+        f"'{tmp_path / 'data.csv'}' holds examples of none of these only, and no class."
+    )
+
+
 def test_a_table_of_bad_rows_gives_the_first(table, tmp_path):
     assert message(table, "path,label\na.wav,\nb.wav,\n") == (
         f"No recording in '{tmp_path / 'data.csv'}' can be used. First: data.csv, row 2: "
@@ -330,19 +282,12 @@ def test_a_table_of_bad_rows_gives_the_first(table, tmp_path):
     )
 
 
-def test_what_is_not_there_is_named(tmp_path):
-    gone = tmp_path / "gone.csv"
-    assert message(read_dataset, gone) == f"There is no file or folder '{gone}'."
-
-
-def test_an_audio_folder_that_is_not_there_is_named(table, tmp_path):
+def test_what_is_not_there_is_named(table, tmp_path):
     gone = tmp_path / "gone"
+    assert message(read_dataset, gone) == f"There is no file or folder '{gone}'."
     assert message(table, "path,label\na.wav,x\n", audio=gone) == (
         f"--audio: there is no folder '{gone}'."
     )
-
-
-def test_an_audio_folder_goes_with_a_table(tmp_path):
     assert message(read_dataset, tmp_path, audio=tmp_path) == (
         f"--audio goes with a CSV, but '{tmp_path}' is a folder of recordings."
     )
@@ -352,54 +297,39 @@ def test_an_audio_folder_goes_with_a_table(tmp_path):
 
 
 def test_a_folder_of_classes(folder, tmp_path):
-    dataset = folder("Oboe/1.wav", "Flute/2.wav", "Flute/1.wav")
+    """The first folder is the class, however deep a recording lies; each is its own group."""
+    dataset = folder(
+        "Oboe/1.wav", "Flute/2.wav", "Flute/10.wav", "Flute/a/b/1.wav", "ö, x/Oboe/1.wav"
+    )
     assert pairs(dataset) == [
-        ("Flute/1.wav", "Flute"),
+        ("Flute/10.wav", "Flute"),
         ("Flute/2.wav", "Flute"),
+        ("Flute/a/b/1.wav", "Flute"),
         ("Oboe/1.wav", "Oboe"),
+        ("ö, x/Oboe/1.wav", "ö, x"),
     ]
-    assert dataset.recordings[0].file == tmp_path / "data" / "Flute" / "1.wav"
+    assert [item.group for item in dataset.recordings] == [item.path for item in dataset.recordings]
+    assert dataset.recordings[0].file == tmp_path / "data" / "Flute" / "10.wav"
     assert dataset.source == str(tmp_path / "data")
-    assert dataset.notes == ()
-
-
-def test_the_first_folder_is_the_class_however_deep_a_recording_lies(folder):
-    dataset = folder("Flute/a/b/c/1.wav", "Flute/1.wav", "Hi hat, ö/Oboe/1.wav")
-    assert sorted(pairs(dataset)) == [
-        ("Flute/1.wav", "Flute"),
-        ("Flute/a/b/c/1.wav", "Flute"),
-        ("Hi hat, ö/Oboe/1.wav", "Hi hat, ö"),
-    ]
-
-
-def test_recordings_of_a_folder_are_sorted_by_path(folder):
-    dataset = folder("b/z.wav", "b/a/1.wav", "a/2.wav", "a/10.wav", "b/c.wav")
-    paths = [item.path for item in dataset.recordings]
-    assert paths == sorted(paths)
-
-
-def test_each_file_of_a_folder_is_its_own_group(folder):
-    dataset = folder("Flute/1.wav", "Oboe/1.wav", "Oboe/deep/1.wav")
-    assert len({item.group for item in dataset.recordings}) == 3
-
-
-def test_extensions_are_read_in_any_case_and_others_passed_over(folder):
-    dataset = folder("x/a.WAV", "x/b.Flac", "x/c.mp3", "x/d.txt", "x/e.wav.bak", "x/wav")
-    assert [item.path for item in dataset.recordings] == ["x/a.WAV", "x/b.Flac", "x/c.mp3"]
-
-
-def test_sound_that_cannot_be_read_is_counted_and_passed_over(folder):
-    dataset = folder("x/a.wav", "x/b.m4a")
-    assert pairs(dataset) == [("x/a.wav", "x")]
-    (finding,) = dataset.findings
-    assert (finding.code, finding.facts) == ("passed-over", {"count": 1, "kinds": [".m4a"]})
-    dataset = folder("y/deep/a.M4A", "x/c.wma", "b.Wv", "x/.hidden.m4a", "x/.trash/d.ape")
-    assert pairs(dataset) == [("x/a.wav", "x")]
-    assert dataset.findings[0].facts == {"count": 4, "kinds": [".m4a", ".wma", ".wv"]}
+    assert dataset.findings == ()
 
 
 def test_other_files_are_passed_over_without_a_word(folder):
-    assert folder("x/a.wav", "x/cover.jpg", "x/notes.md", "x/m4a", "x/a.wav.bak").findings == ()
+    """Extensions are read in any case; hidden files and folders are passed over."""
+    dataset = folder(
+        *("x/a.WAV", "x/b.Flac", "x/c.mp3", "x/d.txt", "x/e.wav.bak", "x/wav", "x/m4a"),
+        *("x/cover.jpg", "x/._a.wav", "x/.trash/b.wav", ".git/c.wav", ".d.wav", "x/.e.m4a"),
+    )
+    assert [item.path for item in dataset.recordings] == ["x/a.WAV", "x/b.Flac", "x/c.mp3"]
+    assert dataset.findings == ()
+
+
+def test_sound_that_cannot_be_read_is_counted_and_passed_over(folder):
+    dataset = folder("x/a.wav", "x/b.m4a", "y/deep/a.M4A", "x/c.wma", "b.Wv", "x/.trash/d.ape")
+    assert pairs(dataset) == [("x/a.wav", "x")]
+    finding = dataset.findings[0]
+    facts = {"count": 4, "kinds": [".m4a", ".wma", ".wv"]}
+    assert (finding.code, finding.facts) == ("passed-over", facts)
 
 
 def test_a_folder_of_nothing_but_sound_that_cannot_be_read_says_so(folder):
@@ -408,14 +338,8 @@ def test_a_folder_of_nothing_but_sound_that_cannot_be_read_says_so(folder):
     assert "6 files of kinds that cannot be read (.m4a) were passed over" in sentence
 
 
-def test_no_kind_of_file_is_read_and_passed_over_as_well():
-    assert not EXTENSIONS & _OTHER_SOUNDS
-
-
-def test_hidden_files_and_folders_are_passed_over(folder):
-    dataset = folder("x/a.wav", "x/._a.wav", "x/.trash/b.wav", ".git/c.wav", ".d.wav")
-    assert pairs(dataset) == [("x/a.wav", "x")]
-    assert dataset.notes == ()
+def test_no_kind_of_file_is_read_and_passed_over_as_well(folder):
+    assert folder(*(f"x/a{extension}" for extension in EXTENSIONS)).findings == ()
 
 
 def test_loose_recordings_are_counted_and_left_out(folder, tmp_path):
@@ -502,12 +426,6 @@ def test_examples_of_none_of_these_are_recordings_and_no_class(folder, table, na
 @pytest.mark.parametrize("label", ["noises", "white noise", "other", "un known"])
 def test_labels_that_only_look_like_none_of_these_are_classes(label):
     assert not Recording("a.wav", Path("a.wav"), label, "a.wav").none_of_these
-
-
-def test_examples_of_none_of_these_alone_are_no_data_set(table, tmp_path):
-    assert message(table, "path,label\na.wav,noise\n") == (
-        f"'{tmp_path / 'data.csv'}' holds examples of none of these only, and no class."
-    )
 
 
 def test_rows_of_a_closed_folder_cost_nothing_else(tmp_path, closed):

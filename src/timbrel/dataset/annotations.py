@@ -1,13 +1,13 @@
-"""Read `DATA` that is a folder of recordings with label files beside them.
+"""Read `DATA` that is a folder of recordings and their label files.
 
 A label file goes with the recording that it is named after: `take1.txt`, `take1.wav.txt`,
 `take1_labels.txt` and, as Raven calls its tables, `take1.Table.1.selections.txt` go with
 `take1.wav`. A selection table that names the sound file of its rows may have any name. A label file
-of any name goes with the recording beside it where each is the only one in its folder.
+of any name goes with the recording in its folder where each is the only one there.
 
-Label files win over folders: where there is one, the names of folders are not labels. What somebody
-wrote about a stretch of a recording says more than where the recording was put, and recordings in
-the field are sorted by place and day.
+Where there is a label file, the names of folders are not labels: a label on a stretch of a
+recording says more than the place of the recording, and field recordings are sorted by site and
+day.
 """
 
 from __future__ import annotations
@@ -17,46 +17,91 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from timbrel.dataset.label_files import LabelFile, Stretch, read_label_file
 from timbrel.dataset.recording import Dataset, Recording, settle_repeats
 from timbrel.findings import Finding
 
-# Extensions of files that may hold labels, whatever their case.
+# Extensions of files that may hold labels, in any case.
 LABEL_EXTENSIONS = frozenset({".txt"})
 
 # What programs and people add to the name of a recording.
 _ADDED = re.compile(r"(.+?)(?:(?:\.table\.\d+)?\.selections|[ ._-]+labels?)")
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A label file and the recordings that it may go with by its name.
+
+    Attributes:
+        text: the label file.
+        labels: its content.
+        named: the recordings that it is named after: two where the name does not decide.
+        lone: whether it is not named after the recording but is the only label file in its folder.
+    """
+
+    text: Path
+    labels: LabelFile
+    named: tuple[Path, ...]
+    lone: bool = False
+
+
 def read_annotated(
     folder: Path, recordings: Sequence[Path], texts: Iterable[Path]
 ) -> tuple[Dataset | None, tuple[Finding, ...]]:
-    """Read the recordings that have label files beside them.
+    """Read the recordings that have label files.
 
-    Each labelled stretch becomes a `Recording`; the sound file that it is of is its group.
+    Each labelled stretch becomes a `Recording`; its group is the path of the sound file.
 
     Args:
-        folder: what the user named.
+        folder: as the user named it.
         recordings: the sound files in it.
         texts: the files in it that may be label files.
 
     Returns:
-        The data set, or None where no recording has a label file, and what to say of label files
+        The data set, or None where no recording has a label file, and a finding for the label files
         that go with no recording (it is among the findings of the data set).
     """
-    index = _Index(folder, recordings)
-    pairs, strays, others = _pair(index, texts)
-    stray = _stray_findings(index, strays)
+    source, index = str(folder), _Index(folder, recordings)
+    # Label files with their recordings, and text files named after a recording that are none.
+    pairs: list[_Pair] = []
+    others: list[_Pair] = []
+    unnamed: dict[Path, list[_Pair]] = defaultdict(list)
+    for text in texts:
+        labels = read_label_file(text, index.path(text))
+        pair = _Pair(text, labels, tuple(index.named_after(text)))
+        stated = {stretch.file for stretch in labels.stretches} - {""}
+        if not labels.known:
+            others += [pair] if pair.named else []
+        elif pair.named or any(index.stated(file, text) for file in stated):
+            pairs.append(pair)
+        else:
+            unnamed[text.parent].append(pair)
+    taken = {file for pair in pairs for file in pair.named}
+    strays = []
+    for parent, members in unnamed.items():
+        near, labels = index.inside[parent], members[0].labels
+        alone = len(near) == len(members) == 1 and near[0] not in taken
+        if alone and not any(item.file for item in labels.stretches):
+            pairs.append(_Pair(members[0].text, labels, tuple(near), lone=True))
+        else:
+            strays += [index.path(pair.text) for pair in members]
+    stray: tuple[Finding, ...] = ()
+    if strays:
+        facts = {"count": len(strays), "first": strays[0]}
+        stray = (Finding("stray-label-files", source, facts),)
     if not pairs:
         return None, stray
-    stretches, findings = [], []
+
+    stretches: list[Recording] = []
+    findings: list[Finding] = []
     named: dict[Path, set[Path]] = defaultdict(set)
     used: dict[Path, set[Path]] = defaultdict(set)
     for pair in (*pairs, *others):
         findings += pair.labels.findings
-        for file in pair.beside:
+        for file in pair.named:
             named[file].add(pair.text)
         for file, stretch in _placed(index, pair, findings):
             path = index.path(file)
@@ -72,24 +117,48 @@ def read_annotated(
             )
             used[file].add(pair.text)
     stretches.sort(key=lambda item: (item.path, item.start, item.end))
-    kept, repeats = settle_repeats(stretches, str(folder))
-    findings += [
-        *_left_out(index, len(pairs), named, used),
-        *stray,
-        *_choices(index, pairs, used),
-        *repeats,
-    ]
+    kept, repeats = settle_repeats(stretches, source)
+
+    if any(file.parent != folder for file in recordings):
+        findings.append(Finding("labels-from-files", source, {"count": len(pairs)}))
+    without = [file for file in recordings if file not in named and file not in used]
+    if without:
+        facts = {"count": len(without), "first": index.path(without[0])}
+        findings.append(Finding("without-label-file", source, facts))
+    empty = [file for file in recordings if file in named and file not in used]
+    if empty:
+        name = min(named[empty[0]]).name
+        facts = {"count": len(empty), "first": index.path(empty[0]), "file": name}
+        findings.append(Finding("without-label", source, facts))
+    findings += stray
+    lone = [pair for pair in pairs if pair.lone]
+    if lone:
+        facts = {
+            "count": len(lone),
+            "first": index.path(lone[0].text),
+            "recording": lone[0].named[0].name,
+        }
+        findings.append(Finding("lone-label-files", source, facts))
+    several = [file for file in recordings if len(used.get(file, ())) > 1]
+    if several:
+        names = [text.name for text in sorted(used[several[0]])]
+        facts = {"count": len(several), "first": index.path(several[0]), "files": names}
+        findings.append(Finding("several-label-files", source, facts))
+    columns = Counter(pair.labels.column for pair in pairs if pair.labels.column)
+    if len(columns) > 1 or not all(pair.labels.usual for pair in pairs):
+        facts = {"columns": [list(item) for item in sorted(columns.items())]}
+        findings.append(Finding("chosen-columns", source, facts))
+    findings += repeats
     # Those about rows first, as for a CSV.
     findings.sort(key=lambda item: not item.unusable)
-    return Dataset(str(folder), tuple(kept), tuple(findings)), stray
+    return Dataset(source, tuple(kept), tuple(findings)), stray
 
 
 class _Index:
-    """The recordings of a folder by where they lie and what they are called."""
+    """The recordings of a folder by their folders and names."""
 
     def __init__(self, folder: Path, recordings: Sequence[Path]) -> None:
         self.folder = folder
-        self.recordings = recordings
         self.inside: dict[Path, list[Path]] = defaultdict(list)
         self._called: dict[str, list[Path]] = defaultdict(list)
         self._near: dict[tuple[Path, str], list[Path]] = defaultdict(list)
@@ -103,7 +172,7 @@ class _Index:
         """The path within the folder, joined with `/`."""
         return "/".join(file.relative_to(self.folder).parts)
 
-    def beside(self, text: Path) -> list[Path]:
+    def named_after(self, text: Path) -> list[Path]:
         """The recordings in its folder that a text file is named after."""
         name = _stem(text.name)
         added = _ADDED.fullmatch(name)
@@ -120,7 +189,13 @@ class _Index:
         parts = [part.casefold() for part in re.split(r"[\\/]+", stated)]
         found = self._called.get(parts[-1]) or self._called.get(_stem(parts[-1]), [])
         if len(found) > 1:
-            shared = [_shared_end(file.parts[:-1], parts[:-1]) for file in found]
+            # The recordings that share most folders with the stated path, counted from the end.
+            shared = []
+            for file in found:
+                pairs = zip(reversed(file.parts[:-1]), reversed(parts[:-1]), strict=False)
+                shared.append(
+                    sum(1 for _ in takewhile(lambda pair: pair[0].casefold() == pair[1], pairs))
+                )
             found = [file for file, n in zip(found, shared, strict=True) if n == max(shared)]
         if len(found) > 1:
             found = [file for file in found if file.parent == text.parent] or found
@@ -131,75 +206,20 @@ def _stem(name: str) -> str:
     return os.path.splitext(name)[0].casefold()
 
 
-def _shared_end(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many folders at the end two paths share."""
-    count = 0
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        if left.casefold() != right:
-            break
-        count += 1
-    return count
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """A label file and the recordings that it may go with by its name.
-
-    Attributes:
-        text: the label file.
-        labels: what it says.
-        beside: the recordings: none where its rows name them, two where the name does not decide.
-        lone: whether it is not named after the recording but the only label file beside it.
-    """
-
-    text: Path
-    labels: LabelFile
-    beside: tuple[Path, ...]
-    lone: bool = False
-
-    @property
-    def stated(self) -> set[str]:
-        """The sound files that its rows name."""
-        return {stretch.file for stretch in self.labels.stretches} - {""}
-
-
-def _pair(index: _Index, texts: Iterable[Path]) -> tuple[list[_Pair], list[Path], list[_Pair]]:
-    """Label files with their recordings, label files without, and text files that are neither."""
-    pairs, others, lone = [], [], defaultdict(list)
-    for text in texts:
-        labels = read_label_file(text, index.path(text))
-        pair = _Pair(text, labels, tuple(index.beside(text)))
-        if not pair.labels.known:
-            others += [pair] if pair.beside else []
-        elif pair.beside or any(index.stated(file, text) for file in pair.stated):
-            pairs.append(pair)
-        else:
-            lone[text.parent].append(pair)
-    named = {file for pair in pairs for file in pair.beside}
-    strays = []
-    for parent, members in lone.items():
-        near = index.inside[parent]
-        if len(near) == len(members) == 1 and near[0] not in named and not members[0].stated:
-            pairs.append(_Pair(members[0].text, members[0].labels, tuple(near), lone=True))
-        else:
-            strays += [pair.text for pair in members]
-    return pairs, strays, others
-
-
 def _placed(index: _Index, pair: _Pair, findings: list[Finding]) -> Iterator[tuple[Path, Stretch]]:
-    """The stretches of a label file, each with its recording; add to findings what has none."""
+    """The stretches of a label file, each with its recording; add findings for those without."""
     by_file: dict[str, list[Stretch]] = defaultdict(list)
     for stretch in pair.labels.stretches:
         by_file[stretch.file].append(stretch)
     for stated, stretches in by_file.items():
-        found = index.stated(stated, pair.text) if stated else pair.beside
+        found = index.stated(stated, pair.text) if stated else pair.named
         if not found and len(by_file) == 1:
-            # The recording was given another name, and the table with it.
-            found = pair.beside
+            # The recording was renamed, and the table with it.
+            found = pair.named
         if len(found) == 1:
             yield from ((found[0], stretch) for stretch in stretches)
             continue
-        # There is no saying which recording these rows are of.
+        # It cannot be decided which recording these rows are of.
         path = index.path(pair.text)
         row = f"{path}, line {stretches[0].line}"
         facts = {"count": len(stretches), "file": stated}
@@ -213,61 +233,3 @@ def _placed(index: _Index, pair: _Pair, findings: list[Finding]) -> Iterator[tup
             findings.append(Finding("label-file-of-either", path, facts))
         else:
             findings.append(Finding("rows-without-file", row, facts))
-
-
-# What was decided, and what was left out
-
-
-def _left_out(
-    index: _Index,
-    label_files: int,
-    named: dict[Path, set[Path]],
-    used: dict[Path, set[Path]],
-) -> Iterator[Finding]:
-    source = str(index.folder)
-    if any(file.parent != index.folder for file in index.recordings):
-        yield Finding("labels-from-files", source, {"count": label_files})
-    without = [file for file in index.recordings if file not in named and file not in used]
-    if without:
-        facts = {"count": len(without), "first": index.path(without[0])}
-        yield Finding("without-label-file", source, facts)
-    empty = [file for file in index.recordings if file in named and file not in used]
-    if empty:
-        file = min(named[empty[0]]).name
-        facts = {"count": len(empty), "first": index.path(empty[0]), "file": file}
-        yield Finding("without-label", source, facts)
-
-
-def _stray_findings(index: _Index, strays: Sequence[Path]) -> tuple[Finding, ...]:
-    if not strays:
-        return ()
-    facts = {"count": len(strays), "first": index.path(strays[0])}
-    return (Finding("stray-label-files", str(index.folder), facts),)
-
-
-def _choices(
-    index: _Index, pairs: Sequence[_Pair], used: dict[Path, set[Path]]
-) -> Iterator[Finding]:
-    """What was decided that might have been decided otherwise."""
-    source = str(index.folder)
-    lone = [pair for pair in pairs if pair.lone]
-    if lone:
-        facts = {
-            "count": len(lone),
-            "first": index.path(lone[0].text),
-            "recording": lone[0].beside[0].name,
-        }
-        yield Finding("lone-label-files", source, facts)
-    several = [file for file in index.recordings if len(used.get(file, ())) > 1]
-    if several:
-        facts = {
-            "count": len(several),
-            "first": index.path(several[0]),
-            "files": [text.name for text in sorted(used[several[0]])],
-        }
-        yield Finding("several-label-files", source, facts)
-    columns = Counter(pair.labels.column for pair in pairs if pair.labels.column)
-    unusual = any(not pair.labels.usual for pair in pairs)
-    if len(columns) > 1 or unusual:
-        facts = {"columns": [list(item) for item in sorted(columns.items())]}
-        yield Finding("chosen-columns", source, facts)

@@ -1,4 +1,4 @@
-"""What is odd about recordings as they were made, and about a data set as a whole."""
+"""Findings about levels and formats of recordings, and about the classes of a data set."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from timbrel.dataset.folds import FOLDS
 from timbrel.dataset.recording import Recording
 from timbrel.findings import Finding
 
-# Flat pieces of fewer samples than this cannot be heard.
+# Fewer clipped samples are inaudible.
 _CLIPPED = 10
-# An offset matters from this share of full scale, and from this share of the sound's own level.
+# Least offset that matters: as a share of full scale, and of the level of the recording.
 _OFFSET, _OFFSET_SHARE = 0.002, 0.05
-# Share of the files that must agree before the others are odd.
+# Least share of the files that must agree before the others are odd.
 _MOST = 0.75
 
 
 def level_findings(name: str, levels: Levels, windowing: Windowing) -> list[Finding]:
-    """Clipping, and a constant offset.
+    """Find clipping and a constant offset.
 
     Args:
         name: the recording.
         levels: measured at the rate of its file.
-        windowing: how recordings are cleaned; an offset counts as sound where they are.
+        windowing: how recordings are cleaned; an offset counts as sound for cleaning.
     """
     findings = []
     if levels.clipped >= _CLIPPED:
@@ -39,7 +39,7 @@ def level_findings(name: str, levels: Levels, windowing: Windowing) -> list[Find
 
 
 def format_findings(corpus: Corpus, recipe: str) -> list[Finding]:
-    """Sample rates and channels that differ from those of most files, or are too low.
+    """Find sample rates and channels that differ from those of most files, and rates that are low.
 
     Args:
         corpus: the recordings; several may be stretches of one file.
@@ -63,31 +63,28 @@ def format_findings(corpus: Corpus, recipe: str) -> list[Finding]:
         if most < _MOST * len(values):
             findings.append(Finding(several, source, {"counts": [list(item) for item in counts]}))
             continue
+        common = {"usual": usual, "most": most, "files": len(values)}
         findings += (
-            Finding(
-                code,
-                path,
-                {"value": value, "usual": usual, "most": most, "files": len(values)},
-            )
+            Finding(code, path, {"value": value, **common})
             for path, value in values
             if value != usual
         )
-    wanted = corpus.windowing.rate
-    low = [facts.rate for _, facts in files.values() if facts.rate < wanted]
+    rate = corpus.windowing.rate
+    low = [facts.rate for _, facts in files.values() if facts.rate < rate]
     if low:
-        facts = {
+        low_facts = {
             "low": len(low),
             "files": len(files),
             "rates": sorted(set(low)),
-            "rate": wanted,
+            "rate": rate,
             "recipe": recipe,
         }
-        findings.append(Finding("low-rate", source, facts))
+        findings.append(Finding("low-rate", source, low_facts))
     return findings
 
 
 def class_findings(source: str, recordings: Sequence[Recording]) -> list[Finding]:
-    """Classes of too few recordings or groups to be scored well.
+    """Find classes of too few recordings or groups to be scored well.
 
     Args:
         source: the data set.

@@ -1,7 +1,7 @@
 """Find the same sound in several files: re-encoded, trimmed, at another gain, rate or polarity.
 
 Every recording gets a fingerprint: an 8 kHz copy, and a few signed numbers for every 16 ms of it
-that describe its fine spectrum. Pairs are found in three steps, each more careful and on fewer
+that describe its fine spectrum. Pairs are found in three steps, each more accurate and on fewer
 pairs than the one before.
 
 1. Four frames of the shorter recording are looked up among all frames of the longer ones; three
@@ -9,9 +9,8 @@ pairs than the one before.
 2. The two sequences of frames are slid along each other; where they agree best is the lag.
 3. The waveforms themselves must be coherent there. A copy keeps the phase of every part of the
    spectrum, loud or faint, from its beginning to its end, through gain, filters, codecs and other
-   sample rates. Another take of the same sound does not, however alike it sounds. Sounds that
-   repeat themselves (a steady pure tone) agree with any other of their kind at many lags: that
-   proves nothing.
+   sample rates. Another take of the same sound does not, however similar it is. Periodic sounds (a
+   steady pure tone) agree with any other of their kind at many lags, which proves nothing.
 
 The recordings must overlap by half of the shorter one at least, and by most of its loud part.
 
@@ -39,229 +38,28 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from timbrel.audio.samples import resample
-from timbrel.dataset.manifest import Recording
+from timbrel.dataset.recording import Recording
 from timbrel.workers import in_order
 
-# The lowest rate that is still in use; what lies above 3.5 kHz some copies have lost.
+# The lowest sample rate still in use, and the band that is compared: some copies lack what lies
+# above 3.5 kHz.
 RATE = 8_000
-LOWEST, HIGHEST = 30.0, 3_500.0
-
-# Frames to search for the lag and to measure the coherence, in samples.
-_SEARCH_FRAME, _COHERENCE_FRAME = 1024, 256
-# Weight of a bin in its magnitude: 0 is plain correlation, 1 the phase alone.
-_SEARCH_WHITENING, _WHITENING = 0.5, 0.75
-# Steps of the lag in a sample.
-_UPSAMPLE = 8
-# A bin counts down to 60 dB below the loudest of its recording.
-_FAINTEST = 1e-6
-
-# Copies reached 0.68 and more (low-rate codecs), other takes 0.52 at most.
-_COHERENT = 0.65
-# With less, nothing that follows can reach that.
-_HOPEFUL = 0.5
-# Disagreement at the best lag against that at the second best, at most: for sounds that fill many
-# tiles of the spectrogram, and for short or pure ones, which may agree by chance.
-_STANDS_OUT, _STANDS_OUT_ALONE = 0.85, 0.5
-_MANY_TILES = 300
-# Where the second best is looked for, in samples.
-_REACH, _APART = 0.030 * RATE, 0.001 * RATE
-_RIVALS = 5
-
-# What the recordings must have in common: seconds, and share of the shorter, by length and energy.
-_SHORTEST = 0.05
-SHARE = 0.5
-# Of a longer overlap the middle is looked at, in seconds.
-_LONGEST = 60.0
-
-
-@dataclass(frozen=True)
-class Match:
-    """Where two waveforms are the same sound.
-
-    Attributes:
-        coherence: 0 to 1, how well they agree.
-        lag: sample of the first at which the second begins; may be below 0.
-        overlap: samples that they have in common.
-    """
-
-    coherence: float
-    lag: int
-    overlap: int
-
-
-def match(one: NDArray[np.int16], other: NDArray[np.int16], lag: int) -> Match | None:
-    """Compare two waveforms at a lag that is known to 30 ms; None where they are not one sound.
-
-    Args:
-        one, other: int16 `(samples,)` at `RATE` Hz.
-        lag: sample of `one` at which `other` begins, about.
-    """
-    curves = _search(one, other, lag)
-    if curves is None:
-        return None
-    shift, curve, whole = curves
-    first = {lag + round(float(shift[each.argmax()])) for each in (curve, whole)}
-    trials = {trial: _coherence(one, other, trial) for trial in first}
-    if max(trials.values()) < _HOPEFUL:
-        return None
-    for peak in _peaks(shift, whole):
-        trials[lag + peak] = _coherence(one, other, lag + peak)
-    best = max(trials, key=trials.get)
-    rival = max((trials[trial] for trial in trials if abs(trial - best) >= _APART), default=0.0)
-    if trials[best] < _COHERENT:
-        return None
-    parts = overlapping(one, other, best)
-    limit = _STANDS_OUT if _tiles(*_middle(parts)) >= _MANY_TILES else _STANDS_OUT_ALONE
-    if 1 - trials[best] > limit * (1 - rival):
-        return None
-    return Match(coherence=trials[best], lag=best, overlap=len(parts[0]))
-
-
-def overlapping(one: NDArray, other: NDArray, lag: int) -> tuple[NDArray, NDArray]:
-    """What two waveforms have in common where `other` begins at sample `lag` of `one`."""
-    length = max(min(len(one) - max(lag, 0), len(other) + min(lag, 0)), 0)
-    return one[max(lag, 0) :][:length], other[max(-lag, 0) :][:length]
-
-
-def spectra(waveform: NDArray, size: int, hop: int) -> NDArray[np.complex64]:
-    """Windowed spectra; complex64 `(frames, size // 2 + 1)`. Short waveforms are zero-padded."""
-    if len(waveform) < size:
-        waveform = np.pad(waveform, (0, size - len(waveform)))
-    frames = sliding_window_view(waveform.astype(np.float32), size)[::hop]
-    return np.fft.rfft(frames * _window(size), axis=1)
-
-
-def power(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Squared magnitude."""
-    return spectrum.real**2 + spectrum.imag**2
-
-
-@cache
-def _window(size: int) -> NDArray[np.float32]:
-    """Hann window without its zeros."""
-    return np.hanning(size + 2)[1:-1].astype(np.float32)
-
-
-@cache
-def _shifts(size: int) -> NDArray[np.float64]:
-    """Shifts in samples, from 0 up, then from the lowest up."""
-    return np.fft.fftfreq(size * _UPSAMPLE, 1 / size)
-
-
-@cache
-def _audible(size: int) -> NDArray[np.float32]:
-    """1 for the bins that are compared, 0 for others."""
-    bins = np.fft.rfftfreq(size, 1 / RATE)
-    return ((bins >= LOWEST) & (bins <= HIGHEST)).astype(np.float32)
-
-
-@cache
-def _remaining(size: int) -> NDArray[np.float64]:
-    """What a shift leaves of the product of two windows, in the order of `_correlation`."""
-    spectrum = power(np.fft.rfft(_window(size), 2 * size))
-    overlap = np.fft.irfft(spectrum, 2 * size * _UPSAMPLE)
-    half = size * _UPSAMPLE // 2
-    return np.concatenate([overlap[:half], overlap[-half:]]) / overlap[0]
-
-
-def _search(one: NDArray, other: NDArray, lag: int) -> tuple[NDArray, NDArray, NDArray] | None:
-    """Agreement at the shifts near a lag, once as found and once as if the frames overlapped whole.
-
-    None where there is no hope.
-    """
-    parts = _middle(overlapping(one, other, lag))
-    fitting = 1 << max(len(parts[0]).bit_length() - 1, 0)
-    size = int(np.clip(fitting, _COHERENCE_FRAME, _SEARCH_FRAME))
-    shift, curve = _correlation(*parts, size, whitening=_SEARCH_WHITENING)
-    near = np.abs(shift) <= min(_REACH, size / 4)
-    shift, curve = shift[near], np.abs(curve[near])
-    if curve.max() < _HOPEFUL:
-        return None
-    return shift, curve, curve / _remaining(size)[near]
-
-
-def _peaks(shift: NDArray, curve: NDArray) -> list[int]:
-    """Return the shifts of the highest points of a curve, whole samples, some distance apart."""
-    left = curve.copy()
-    peaks = []
-    while len(peaks) < _RIVALS and left.max() > 0:
-        peaks.append(float(shift[left.argmax()]))
-        left[np.abs(shift - peaks[-1]) < _APART] = 0.0
-    return [round(peak) for peak in peaks]
-
-
-def _coherence(one: NDArray, other: NDArray, lag: int) -> float:
-    """How well two waveforms agree at a lag, to a fraction of a sample; 0 to 1."""
-    parts = overlapping(one, other, lag)
-    if not _in_common(one, other, parts):
-        return 0.0
-    shift, curve = _correlation(*_middle(parts), _COHERENCE_FRAME, whitening=_WHITENING)
-    return min(float(np.abs(curve[np.abs(shift) <= 1.0]).max()), 1.0)
-
-
-def _in_common(one: NDArray, other: NDArray, parts: tuple[NDArray, NDArray]) -> bool:
-    """Whether the overlap is long enough, and more than the faint end of both."""
-    enough = max(SHARE * min(len(one), len(other)), _SHORTEST * RATE)
-    if len(parts[0]) < enough:
-        return False
-    energies = [float(np.sum(whole.astype(np.float32) ** 2)) for whole in (*parts, one, other)]
-    return energies[0] >= SHARE * energies[2] or energies[1] >= SHARE * energies[3]
-
-
-def _middle(parts: tuple[NDArray, NDArray]) -> tuple[NDArray, NDArray]:
-    """Return the middle of an overlap that is longer than is looked at."""
-    length = min(len(parts[0]), int(_LONGEST * RATE))
-    first = (len(parts[0]) - length) // 2
-    return parts[0][first : first + length], parts[1][first : first + length]
-
-
-def _correlation(
-    one: NDArray, other: NDArray, size: int, *, whitening: float
-) -> tuple[NDArray, NDArray]:
-    """Generalised cross-correlation of two aligned waveforms, averaged over short frames.
-
-    Returns:
-        Shifts in samples of `one`, and the coherence at each, −1 to 1.
-    """
-    both, powers, weight = _whitened(one, other, size, whitening=whitening)
-    energy = np.sqrt(np.prod([np.sum(part * weight, dtype=np.float64) for part in powers]))
-    cross = np.sum(both[0] * both[1].conj() * weight, axis=0)
-    length = size * _UPSAMPLE
-    curve = np.fft.irfft(cross, length) * (length / 2 / max(energy, 1e-30))
-    return _shifts(size), curve
-
-
-def _tiles(one: NDArray, other: NDArray) -> float:
-    """How many tiles of the spectrogram two aligned waveforms fill: (Σ w)² / Σ w²."""
-    _, powers, weight = _whitened(one, other, _COHERENCE_FRAME, whitening=_WHITENING)
-    level = np.sqrt(powers[0] * powers[1]) * weight
-    return float(level.sum() ** 2 / max((level**2).sum(), 1e-30))
-
-
-def _whitened(
-    one: NDArray, other: NDArray, size: int, *, whitening: float
-) -> tuple[list[NDArray], list[NDArray], NDArray]:
-    """Spectra and powers of two waveforms, and the weight of each tile; `(frames, bins)` all."""
-    both = [spectra(part, size, size // 4) for part in (one, other)]
-    powers = [power(part) * _audible(size) for part in both]
-    floored = [np.maximum(part, _FAINTEST * part.max() + 1e-9) for part in powers]
-    return both, powers, _audible(size) * (floored[0] * floored[1]) ** (-whitening / 2)
-
+_LOWEST, _HIGHEST = 30.0, 3_500.0
 
 # Frames of the fingerprint, in samples, and numbers that describe one.
 _FRAME, _HOP = 512, 128
 _NUMBERS = 48
 # A bin counts down to 50 dB below the loudest of its frame: codecs do not keep much below that.
 _FLOOR = 0.003
-# Spectra are compared against their own mean over so many bins (270 Hz).
+# The local mean over this many bins (270 Hz) is subtracted from a spectrum.
 _SMOOTH = 17
-# Peak, in units of full scale, below which there is nothing: a step of 24 bits.
+# A recording with a peak below this, in units of full scale, is silent: a step of 24 bits.
 _QUIETEST = 2.0**-23
 # Frames that are computed at a time.
 _BLOCK = 4096
 
-# Step 1: probes of each recording, how alike three of them must be (and in the recording that is
-# most alike), and how many other recordings are looked at more closely at most.
+# Step 1: probes of each recording, the likeness that three of them must reach (and that the most
+# similar recording must reach), and the most recordings that go on to step 2 for each one.
 _PROBES = 4
 _ALIKE, _BARELY = 0.85, 0.5
 _MOST = 24
@@ -273,16 +71,43 @@ _PIECE = 1 << 18
 # Step 2: mean likeness of the frames at the best lag.
 _ALIGNED = 0.75
 
+# Step 3: frames to search for the lag and to measure the coherence, in samples.
+_SEARCH_FRAME, _COHERENCE_FRAME = 1024, 256
+# Exponent of the magnitude that a bin is divided by: 0 is plain correlation, 1 uses the phase only.
+_SEARCH_WHITENING, _WHITENING = 0.5, 0.75
+# Steps of the lag per sample.
+_UPSAMPLE = 8
+# A bin counts down to 60 dB below the loudest of its recording.
+_FAINTEST = 1e-6
+# Least coherence of a copy. Copies reached 0.68 and more (low-rate codecs), other takes 0.52 at
+# most.
+_COHERENT = 0.65
+# Least agreement in the search; with less, the coherence cannot reach that.
+_HOPEFUL = 0.5
+# Most disagreement at the best lag relative to that at the second best: for sounds that fill many
+# tiles of the spectrogram, and for short or pure ones, which may agree by chance.
+_STANDS_OUT, _STANDS_OUT_ALONE = 0.85, 0.5
+_MANY_TILES = 300
+# Largest shift from the lag of step 2, least distance between two lags, both in samples, and the
+# number of lags that are compared with the best.
+_REACH, _APART = 0.030 * RATE, 0.001 * RATE
+_RIVALS = 5
+# Least overlap: seconds, and share of the shorter recording, by length and energy.
+_SHORTEST = 0.05
+_SHARE = 0.5
+# Only the middle of a longer overlap is compared, in seconds.
+_LONGEST = 60.0
+
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is kept of a recording to find its copies; about 19 kB a second.
+    """What is needed of a recording to find its copies; about 19 kB per second.
 
     Attributes:
         digest: `samples_sha256` of the recording.
         waveform: int16 `(samples,)`, the recording at 8 kHz, its peak at full scale.
-        frames: int8 `(frames, 48)`, the fine spectrum of every 16 ms, of norm 127 about.
-        loudness: float32 `(frames,)`, root mean square of the bins of each frame.
+        frames: int8 `(frames, 48)`, the fine spectrum of every 16 ms, with a norm of about 127.
+        loudness: float32 `(frames,)`, root mean square over the bins of each frame.
     """
 
     digest: str
@@ -297,9 +122,9 @@ class Duplicate:
 
     Attributes:
         first, second: their numbers, the lower one first.
-        exact: whether they are the same, sample for sample.
-        coherence: 0 to 1, how well the waveforms agree where they overlap.
-        lag: seconds of `first` at which `second` begins; may be below 0.
+        exact: whether all samples are equal.
+        coherence: agreement of the waveforms where they overlap, 0 to 1.
+        lag: second of `first` at which `second` begins; may be negative.
         overlap: seconds that they have in common.
     """
 
@@ -311,8 +136,23 @@ class Duplicate:
     overlap: float
 
 
+@dataclass(frozen=True)
+class Match:
+    """Where two waveforms are the same sound.
+
+    Attributes:
+        coherence: agreement, 0 to 1.
+        lag: sample of the first at which the second begins; may be negative.
+        overlap: samples that they have in common.
+    """
+
+    coherence: float
+    lag: int
+    overlap: int
+
+
 def fingerprint(waveform: NDArray[np.float32], rate: int) -> Fingerprint | None:
-    """Fingerprint a recording; None where there is nothing to recognise.
+    """Fingerprint a recording; None for silence and constants.
 
     Args:
         waveform: float32 `(samples,)`.
@@ -323,19 +163,28 @@ def fingerprint(waveform: NDArray[np.float32], rate: int) -> Fingerprint | None:
     peak = float(np.abs(low).max(initial=0.0))
     if peak < _QUIETEST:
         return None
-    low = np.round(low * (32767 / peak)).astype(np.int16)
-    described = [_describe(low[first:last]) for first, last in _blocks(len(low))]
+    scaled = np.round(low * (32767 / peak)).astype(np.int16)
+    bins = slice(int(_LOWEST * _FRAME / RATE), int(_HIGHEST * _FRAME / RATE))
+    projection = _projection(bins.stop - bins.start)
+    frames, loudness = [], []
+    count = max((len(scaled) - _FRAME) // _HOP + 1, 1)
+    for first in range(0, count, _BLOCK):
+        end = min(first + _BLOCK, count)
+        block = scaled[first * _HOP : (end - 1) * _HOP + _FRAME]
+        energy = _power(_spectra(block, _FRAME, _HOP))[:, bins]
+        floor = _FLOOR**2 * energy.max(axis=1, keepdims=True)
+        fine = np.sqrt(np.sqrt(np.maximum(energy, floor)))
+        numbers = _in_pieces(fine, len(projection)).astype(np.float32) @ projection
+        numbers = numbers.reshape(-1, _NUMBERS)[: len(fine)]
+        norm = np.linalg.norm(numbers, axis=1, keepdims=True)
+        frames.append(np.round(numbers * (127 / np.maximum(norm, 1e-6))).astype(np.int8))
+        loudness.append(np.sqrt(energy.mean(axis=1)))
     return Fingerprint(
         digest=samples_sha256(waveform),
-        waveform=low,
-        frames=np.concatenate([frames for frames, _ in described]),
-        loudness=np.concatenate([loudness for _, loudness in described]),
+        waveform=scaled,
+        frames=np.concatenate(frames),
+        loudness=np.concatenate(loudness),
     )
-
-
-def samples_sha256(waveform: NDArray[np.float32]) -> str:
-    """Return the SHA-256 of the samples of a waveform, as float32, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(waveform, dtype=np.float32)).hexdigest()
 
 
 def near_duplicates(
@@ -345,70 +194,129 @@ def near_duplicates(
 ) -> list[Duplicate]:
     """Find the recordings that are the same sound.
 
-    A recording that repeats another sample for sample is compared with nothing else: its first
-    occurrence stands for it. The time is quadratic in the number of recordings, with a small
-    factor: benchmarks/check.py.
+    Of recordings with equal samples only the first is compared with others. The time is quadratic
+    in the number of recordings, with a small factor: benchmarks/check.py.
 
     Args:
         fingerprints: of the recordings; None where there is none.
-        progress: called with what is done of how much, in pairs that are looked at closely.
+        progress: called with the pairs compared in steps 2 and 3, and how many there are.
 
     Returns:
         Pairs, in the order of `first`, then `second`.
     """
     occurrence: dict[str, int] = {}
+    distinct: dict[int, Fingerprint] = {}
     found = []
     for number, item in enumerate(fingerprints):
         if item is None:
             continue
         first = occurrence.setdefault(item.digest, number)
-        if first != number:
+        if first == number:
+            distinct[number] = item
+        else:
             seconds = len(item.waveform) / RATE
             found.append(
                 Duplicate(first, number, exact=True, coherence=1.0, lag=0.0, overlap=seconds)
             )
-    numbers = list(occurrence.values())
-    candidates = _candidates([fingerprints[number] for number in numbers])
-    pairs = [sorted((numbers[one], numbers[other])) for one, other in candidates]
-    # Threads would only wait for each other: a proof is many short steps.
-    for done, pair in enumerate(pairs, 1):
-        duplicate = _prove(fingerprints, *pair)
-        if duplicate is not None:
-            found.append(duplicate)
+    numbers = list(distinct)
+    candidates = list(_candidates(list(distinct.values())))
+    # In one thread: a comparison is many short steps of Python.
+    for done, (left, right) in enumerate(candidates, 1):
+        first, second = sorted((numbers[left], numbers[right]))
+        one, other = distinct[first], distinct[second]
+        likeness, lag = _align(one, other)
+        same = match(one.waveform, other.waveform, lag) if likeness >= _ALIGNED else None
+        if same is not None:
+            found.append(
+                Duplicate(
+                    first,
+                    second,
+                    exact=False,
+                    coherence=same.coherence,
+                    lag=same.lag / RATE,
+                    overlap=same.overlap / RATE,
+                )
+            )
         if progress is not None:
-            progress(done, len(pairs))
+            progress(done, len(candidates))
     return sorted(found, key=lambda item: (item.first, item.second))
 
 
-# Fingerprints
+def match(one: NDArray[np.int16], other: NDArray[np.int16], lag: int) -> Match | None:
+    """Compare two waveforms at a lag that is known to 30 ms; None where they are not one sound.
+
+    Args:
+        one, other: int16 `(samples,)` at `RATE` Hz.
+        lag: approximate sample of `one` at which `other` begins.
+    """
+    parts = _middle(*_overlapping(one, other, lag))
+    fitting = 1 << max(len(parts[0]).bit_length() - 1, 0)
+    size = int(np.clip(fitting, _COHERENCE_FRAME, _SEARCH_FRAME))
+    shift, curve = _correlation(*parts, size, whitening=_SEARCH_WHITENING)
+    near = np.abs(shift) <= min(_REACH, size / 4)
+    shift, curve = shift[near], np.abs(curve[near])
+    if curve.max() < _HOPEFUL:
+        return None
+    # The agreement as if the frames overlapped wholly at every shift.
+    whole = curve / _remaining(size)[near]
+    lags = {lag + round(float(shift[each.argmax()])) for each in (curve, whole)}
+    trials = {trial: _coherence(one, other, trial) for trial in lags}
+    if max(trials.values()) < _HOPEFUL:
+        return None
+    # The highest points of the curve, some distance apart.
+    left = whole.copy()
+    for _ in range(_RIVALS):
+        if left.max() <= 0:
+            break
+        peak = float(shift[left.argmax()])
+        left[np.abs(shift - peak) < _APART] = 0.0
+        trials[lag + round(peak)] = _coherence(one, other, lag + round(peak))
+    best = max(trials, key=lambda trial: trials[trial])
+    rival = max((trials[trial] for trial in trials if abs(trial - best) >= _APART), default=0.0)
+    if trials[best] < _COHERENT:
+        return None
+    parts = _overlapping(one, other, best)
+    # How many tiles of the spectrogram they fill: (Σ w)² / Σ w².
+    _, powers, weight = _whitened(*_middle(*parts), _COHERENCE_FRAME, whitening=_WHITENING)
+    level = np.sqrt(powers[0] * powers[1]) * weight
+    tiles = float(level.sum() ** 2 / max((level**2).sum(), 1e-30))
+    limit = _STANDS_OUT if tiles >= _MANY_TILES else _STANDS_OUT_ALONE
+    if 1 - trials[best] > limit * (1 - rival):
+        return None
+    return Match(coherence=trials[best], lag=best, overlap=len(parts[0]))
 
 
-def _blocks(samples: int) -> list[tuple[int, int]]:
-    """Stretches of a waveform that give `_BLOCK` frames each; the last one may give fewer."""
-    frames = max((samples - _FRAME) // _HOP + 1, 1)
-    return [
-        (first * _HOP, (min(first + _BLOCK, frames) - 1) * _HOP + _FRAME)
-        for first in range(0, frames, _BLOCK)
-    ]
+def fast_length(length: int) -> int:
+    """Round up to 8-16 times a power of two, for which the FFT is fast."""
+    unit = 1 << max(length.bit_length() - 4, 0)
+    return -(-length // unit) * unit
 
 
-def _describe(waveform: NDArray[np.int16]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Frames and their loudness."""
-    bins = slice(int(LOWEST * _FRAME / RATE), int(HIGHEST * _FRAME / RATE))
-    energy = power(spectra(waveform, _FRAME, _HOP))[:, bins]
-    floor = _FLOOR**2 * energy.max(axis=1, keepdims=True)
-    fine = np.sqrt(np.sqrt(np.maximum(energy, floor)))
-    projection = _projection(fine.shape[1])
-    numbers = _in_pieces(fine, len(projection)).astype(np.float32) @ projection
-    numbers = numbers.reshape(-1, _NUMBERS)[: len(fine)]
-    norm = np.linalg.norm(numbers, axis=1, keepdims=True)
-    frames = np.round(numbers * (127 / np.maximum(norm, 1e-6))).astype(np.int8)
-    return frames, np.sqrt(energy.mean(axis=1))
+# Spectra
+
+
+def _spectra(waveform: NDArray, size: int, hop: int) -> NDArray[np.complexfloating]:
+    """Windowed spectra, complex64 `(frames, size // 2 + 1)`; short waveforms are zero-padded."""
+    if len(waveform) < size:
+        waveform = np.pad(waveform, (0, size - len(waveform)))
+    frames = sliding_window_view(waveform.astype(np.float32), size)[::hop]
+    return np.fft.rfft(frames * _window(size), axis=1)
+
+
+def _power(spectrum: NDArray[np.complexfloating]) -> NDArray[np.floating]:
+    """Squared magnitude."""
+    return spectrum.real**2 + spectrum.imag**2
+
+
+@cache
+def _window(size: int) -> NDArray[np.float32]:
+    """Hann window without its zeros."""
+    return np.hanning(size + 2)[1:-1].astype(np.float32)
 
 
 @cache
 def _projection(bins: int) -> NDArray[np.float32]:
-    """Take the mean over neighbouring bins off, then project at random; float32 `(bins, 48)`."""
+    """Subtract the mean over neighbouring bins, then project at random; float32 `(bins, 48)`."""
     distance = np.abs(np.subtract.outer(np.arange(bins), np.arange(bins)))
     near = (distance <= _SMOOTH // 2).astype(float)
     fine = np.eye(bins) - near / near.sum(axis=0)
@@ -417,10 +325,10 @@ def _projection(bins: int) -> NDArray[np.float32]:
 
 
 def _in_pieces(rows: NDArray, inner: int) -> NDArray:
-    """Rows in pieces of which the product with 48 columns stays on the thread that computes it.
+    """Split rows so that BLAS multiplies each piece with 48 columns on the calling thread.
 
-    BLAS would divide a larger one among threads of its own; these and ours, which are as many as
-    there are cores, get in each other's way (measured: 40 times the processor time).
+    BLAS would divide a larger product among threads of its own, which compete with ours (measured:
+    40 times the processor time).
 
     Returns:
         `(pieces, rows of a piece, columns)`, padded with zeros.
@@ -432,19 +340,17 @@ def _in_pieces(rows: NDArray, inner: int) -> NDArray:
 # Step 1: recordings that share some frames
 
 
-def _probes(item: Fingerprint) -> NDArray[np.int8]:
-    """Frames that divide the loudness of a recording evenly; `(4, 48)`."""
-    total = np.cumsum(item.loudness, dtype=np.float64)
-    shares = (np.arange(_PROBES) + 0.5) / _PROBES
-    places = np.searchsorted(total, shares * total[-1])
-    return item.frames[np.minimum(places, len(total) - 1)]
-
-
 def _candidates(items: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
     """Pairs of recordings of which the longer holds most probes of the shorter."""
     order = sorted(range(len(items)), key=lambda number: len(items[number].frames))
     ordered = [items[number] for number in order]
-    tiles = _tiles_of_lengths([len(item.frames) for item in ordered])
+    # Stretches of recordings that fill a tile at most when padded to one length; one at least.
+    tiles, low = [], 0
+    for number, item in enumerate(ordered):
+        if number > low and (number + 1 - low) * len(item.frames) > _TILE:
+            tiles.append((low, number))
+            low = number
+    tiles.append((low, len(ordered)))
 
     def look_up(first: int) -> list[tuple[int, int]]:
         part = ordered[first : first + _TOGETHER]
@@ -456,37 +362,28 @@ def _candidates(items: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
                 likeness[:, low:high] = _likeness(probes, ordered[low:high])
         number = np.arange(first, first + len(part))
         likeness[number[:, None] >= np.arange(len(ordered))] = -1.0
-        return [
-            (order[first + row], order[column])
-            for row in range(len(part))
-            for column in _best(likeness[row])
-        ]
+        pairs = []
+        for row, values in enumerate(likeness, first):
+            # The most similar recording may be less similar than the others must be.
+            alike = np.flatnonzero(values >= min(max(values.max(), _BARELY), _ALIKE))
+            best = alike[np.argsort(-values[alike], kind="stable")[:_MOST]]
+            pairs += [(order[row], order[column]) for column in best]
+        return pairs
 
     for pairs in in_order(look_up, range(0, len(ordered), _TOGETHER)):
         yield from pairs
 
 
-def _best(likeness: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Recordings that are alike, the `_MOST` that are most so; the first may be less alike."""
-    alike = np.flatnonzero(likeness >= min(max(likeness.max(), _BARELY), _ALIKE))
-    return alike[np.argsort(-likeness[alike], kind="stable")[:_MOST]]
-
-
-def _tiles_of_lengths(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Stretches of recordings, short ones first, that padded to one length fill a tile at most.
-
-    One recording at least, however long.
-    """
-    tiles, low = [], 0
-    for number, length in enumerate(lengths):
-        if number > low and (number + 1 - low) * length > _TILE:
-            tiles.append((low, number))
-            low = number
-    return [*tiles, (low, len(lengths))] if len(lengths) else []
+def _probes(item: Fingerprint) -> NDArray[np.int8]:
+    """Frames that divide the loudness of a recording evenly; `(4, 48)`."""
+    total = np.cumsum(item.loudness, dtype=np.float64)
+    shares = (np.arange(_PROBES) + 0.5) / _PROBES
+    places = np.searchsorted(total, shares * total[-1])
+    return item.frames[np.minimum(places, len(total) - 1)]
 
 
 def _likeness(probes: NDArray[np.int8], items: Sequence[Fingerprint]) -> NDArray[np.float32]:
-    """How alike the third-best of each four probes is in each recording; `(fours, items)`.
+    """Likeness of the third-best of each four probes in each recording; `(fours, items)`.
 
     Padded to one length, the recordings lie side by side, so that the best of their frames is
     found by comparing whole rows.
@@ -508,29 +405,13 @@ def _likeness(probes: NDArray[np.int8], items: Sequence[Fingerprint]) -> NDArray
     return np.minimum(np.maximum(*lower), np.minimum(*upper))
 
 
-# Step 2: where the frames of two recordings agree best; step 3: the proof
-
-
-def _prove(fingerprints: Sequence[Fingerprint], first: int, second: int) -> Duplicate | None:
-    one, other = fingerprints[first], fingerprints[second]
-    likeness, lag = _align(one, other)
-    found = match(one.waveform, other.waveform, lag) if likeness >= _ALIGNED else None
-    if found is None:
-        return None
-    return Duplicate(
-        first,
-        second,
-        exact=False,
-        coherence=found.coherence,
-        lag=found.lag / RATE,
-        overlap=found.overlap / RATE,
-    )
+# Step 2: where the frames of two recordings agree best
 
 
 def _align(one: Fingerprint, other: Fingerprint) -> tuple[float, int]:
     """Mean likeness of the frames at the best lag, and that lag in samples of `one`."""
     lengths = len(one.frames), len(other.frames)
-    size = _fast_length(sum(lengths))
+    size = fast_length(sum(lengths))
     transformed = []
     for item in (one, other):
         weight = np.sqrt(item.loudness / max(item.loudness.max(), 1e-6))
@@ -541,16 +422,85 @@ def _align(one: Fingerprint, other: Fingerprint) -> tuple[float, int]:
     lag = np.arange(size)
     lag[lag >= lengths[0]] -= size
     common = np.minimum(lengths[0], lag + lengths[1]) - np.maximum(lag, 0)
-    enough = common >= max(SHARE * min(lengths), 1)
+    enough = common >= max(_SHARE * min(lengths), 1)
     mean = np.where(enough, agreement / np.maximum(weight, 1e-6 * weight.max()), -1.0)
     best = int(mean.argmax())
     return float(mean[best]), int(lag[best]) * _HOP
 
 
-def _fast_length(length: int) -> int:
-    """Round up to 8-16 times a power of two, for which the FFT is fast."""
-    unit = 1 << max(length.bit_length() - 4, 0)
-    return -(-length // unit) * unit
+# Step 3: the coherence of the waveforms
+
+
+def _overlapping(one: NDArray, other: NDArray, lag: int) -> tuple[NDArray, NDArray]:
+    """What two waveforms have in common where `other` begins at sample `lag` of `one`."""
+    length = max(min(len(one) - max(lag, 0), len(other) + min(lag, 0)), 0)
+    return one[max(lag, 0) :][:length], other[max(-lag, 0) :][:length]
+
+
+def _middle(one: NDArray, other: NDArray) -> tuple[NDArray, NDArray]:
+    """The middle of an overlap that is longer than is compared."""
+    length = min(len(one), int(_LONGEST * RATE))
+    first = (len(one) - length) // 2
+    return one[first : first + length], other[first : first + length]
+
+
+def _coherence(one: NDArray, other: NDArray, lag: int) -> float:
+    """Agreement of two waveforms at a lag, to a fraction of a sample; 0 to 1."""
+    parts = _overlapping(one, other, lag)
+    if len(parts[0]) < max(_SHARE * min(len(one), len(other)), _SHORTEST * RATE):
+        return 0.0
+    energies = [float(np.sum(each.astype(np.float32) ** 2)) for each in (*parts, one, other)]
+    # The overlap must be more than the faint end of both.
+    if energies[0] < _SHARE * energies[2] and energies[1] < _SHARE * energies[3]:
+        return 0.0
+    shift, curve = _correlation(*_middle(*parts), _COHERENCE_FRAME, whitening=_WHITENING)
+    return min(float(np.abs(curve[np.abs(shift) <= 1.0]).max()), 1.0)
+
+
+def _correlation(
+    one: NDArray, other: NDArray, size: int, *, whitening: float
+) -> tuple[NDArray, NDArray]:
+    """Generalised cross-correlation of two aligned waveforms, averaged over short frames.
+
+    Returns:
+        Shifts in samples of `one`, from 0 up, then from the lowest up, and the coherence at each,
+        −1 to 1.
+    """
+    both, powers, weight = _whitened(one, other, size, whitening=whitening)
+    energy = np.sqrt(np.prod([np.sum(part * weight, dtype=np.float64) for part in powers]))
+    cross = np.sum(both[0] * both[1].conj() * weight, axis=0)
+    length = size * _UPSAMPLE
+    curve = np.fft.irfft(cross, length) * (length / 2 / max(energy, 1e-30))
+    return np.fft.fftfreq(length, 1 / size), curve
+
+
+def _whitened(
+    one: NDArray, other: NDArray, size: int, *, whitening: float
+) -> tuple[list[NDArray], list[NDArray], NDArray]:
+    """Spectra and powers of two waveforms, and the weight of each tile; `(frames, bins)` all."""
+    bins = np.fft.rfftfreq(size, 1 / RATE)
+    audible = ((bins >= _LOWEST) & (bins <= _HIGHEST)).astype(np.float32)
+    both = [_spectra(part, size, size // 4) for part in (one, other)]
+    powers = [_power(part) * audible for part in both]
+    floored = [np.maximum(part, _FAINTEST * part.max() + 1e-9) for part in powers]
+    return both, powers, audible * (floored[0] * floored[1]) ** (-whitening / 2)
+
+
+@cache
+def _remaining(size: int) -> NDArray[np.floating]:
+    """What a shift leaves of the product of two windows, in the order of `_correlation`."""
+    spectrum = _power(np.fft.rfft(_window(size), 2 * size))
+    overlap = np.fft.irfft(spectrum, 2 * size * _UPSAMPLE)
+    half = size * _UPSAMPLE // 2
+    return np.concatenate([overlap[:half], overlap[-half:]]) / overlap[0]
+
+
+# Sums
+
+
+def samples_sha256(waveform: NDArray[np.float32]) -> str:
+    """Return the SHA-256 of the samples of a waveform, as float32, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(waveform, dtype=np.float32).data).hexdigest()
 
 
 def file_sha256(file: Path) -> str:

@@ -21,12 +21,12 @@ import os
 import wave
 from collections.abc import Callable, Sequence
 from itertools import pairwise, permutations
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from timbrel.dataset.copies import fast_length
 from timbrel.errors import InvalidArgument, MissingExtra, OutputError
 from timbrel.files import write_bytes
 from timbrel.progress import Progress, watching
@@ -413,7 +413,6 @@ VOICES: dict[str, Callable[[Rng, int], Sound]] = {
 }
 """The voice of each label, in the order in which the data set lists them."""
 
-
 LOWEST_RATE = 8_000
 HIGHEST_RATE = 192_000
 
@@ -442,8 +441,8 @@ def make_synthetic(
         recordings: Recordings of each label, 1 or more.
         seed: Seed of the set, 0 or more.
         rate: Sampling rate in Hz, 8,000-192,000.
-        progress: True for a bar, in a notebook's cell or on a terminal's stderr, or an object to
-            tell.
+        progress: True for a bar, in a notebook's cell or on a terminal's stderr, or a `Progress`
+            of your own.
 
     Returns:
         The path of `recordings.csv`.
@@ -453,19 +452,40 @@ def make_synthetic(
         MissingExtra: SciPy is not installed.
         OutputError: The folder or a file in it cannot be written.
     """
-    _check_arguments(recordings=recordings, seed=seed, rate=rate)
+    for name, value in (("recordings", recordings), ("seed", seed), ("rate", rate)):
+        if not isinstance(value, (int, np.integer)):
+            raise InvalidArgument(f"`{name}` must be a whole number. Got {value!r}.")
+    if recordings < 1:
+        raise InvalidArgument(f"`recordings` must be at least 1. Got {recordings}.")
+    if seed < 0:
+        raise InvalidArgument(f"`seed` must be at least 0. Got {seed}.")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InvalidArgument(
+            f"`rate` must be between {LOWEST_RATE:,} and {HIGHEST_RATE:,} Hz. Got {rate}."
+        )
     folder = Path(folder)
     table = folder / "recordings.csv"
-    _clear(table)
+    try:
+        (folder / "recordings").mkdir(parents=True, exist_ok=True)
+        table.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
     rows = [("path", "label")]
-    with watching(progress) as told:
+    with watching(progress) as watch:
         for index, (label, voice) in enumerate(VOICES.items()):
             for number in range(1, recordings + 1):
                 rng = np.random.default_rng([seed, index, number])
                 path = f"recordings/{label.lower().replace(' ', '-')}_{number:02d}.wav"
-                write_bytes(folder / path, _wav(record(rng, voice(rng, rate), rate), rate))
+                sound = record(rng, voice(rng, rate), rate)
+                content = io.BytesIO()
+                with wave.open(content, "wb") as file:
+                    file.setnchannels(1)
+                    file.setsampwidth(2)
+                    file.setframerate(rate)
+                    file.writeframes(np.round(sound * 32767).astype("<i2").tobytes())
+                write_bytes(folder / path, content.getvalue())
                 rows.append((path, label))
-                told.stage("making", len(rows) - 1, len(VOICES) * recordings)
+                watch.stage("making", len(rows) - 1, len(VOICES) * recordings)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_bytes(table, text.getvalue().encode())
@@ -490,79 +510,27 @@ def record(rng: np.random.Generator, dry: NDArray[np.float32], rate: int) -> NDA
     lead = round(rng.uniform(0.02, 0.4) * rate)
     end = lead + len(dry)
     samples = end + round(rng.uniform(0.05, 0.6) * rate)
-    tail = _room_tail(rng, rate)
-    size = _fast_length(samples + len(tail))
-    frequency = np.fft.rfftfreq(size, 1 / rate)
-    octave = np.log2(np.maximum(frequency, 40) / 1000)
-    # Walls and air absorb high frequencies, in the tail but not in the direct sound.
-    room = 1 + np.fft.rfft(tail, size) / (1 + frequency / 4000)
-    spectrum = np.fft.rfft(np.concatenate((np.zeros(lead), dry)), size)
-    sound = np.fft.irfft(spectrum * room * _microphone(rng, octave), size)[:samples]
-    noise = np.fft.irfft(_noise(rng, octave), size)[:samples]
-    noise *= np.sqrt(np.mean(sound[lead:end] ** 2) / np.mean(noise**2))
-    sound += 10 ** (-rng.uniform(30, 60) / 20) * noise
-    gain = 10 ** (-rng.uniform(1, 24) / 20)
-    return (sound * (gain / np.abs(sound).max())).astype(np.float32)
-
-
-def _room_tail(rng: np.random.Generator, rate: int) -> NDArray[np.float64]:
-    """Draw the reverberation of a room after a direct sound of energy 1, float64[n]."""
+    # The reverberation of a room after a direct sound of energy 1.
     decay = rng.uniform(0.05, 0.6)
     time = np.arange(round(decay * rate)) / rate
     tail = rng.standard_normal(len(time)) * 0.001 ** (time / decay)
     tail *= 10 ** (rng.uniform(-30, -6) / 20) / np.sqrt(np.sum(tail**2))
-    return np.concatenate((np.zeros(round(rng.uniform(0.001, 0.02) * rate)), tail))
-
-
-def _microphone(rng: np.random.Generator, octave: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Draw a microphone's gain at frequencies in octaves above 1 kHz: a tilt and wide bumps."""
+    tail = np.concatenate((np.zeros(round(rng.uniform(0.001, 0.02) * rate)), tail))
+    size = fast_length(samples + len(tail))
+    frequency = np.fft.rfftfreq(size, 1 / rate)
+    octave = np.log2(np.maximum(frequency, 40) / 1000)
+    # Walls and air absorb high frequencies, in the tail but not in the direct sound.
+    room = 1 + np.fft.rfft(tail, size) / (1 + frequency / 4000)
+    # The gain of a microphone at frequencies in octaves above 1 kHz: a tilt and wide bumps.
     nodes = np.arange(-6, 8)
     decibels = rng.uniform(-1, 1) * nodes + rng.normal(0, 1, len(nodes))
-    return 10 ** (np.interp(octave, nodes, decibels) / 20)
-
-
-def _noise(rng: np.random.Generator, octave: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Draw the spectrum of background noise, falling by 2-6 dB an octave as in a real room."""
+    microphone = 10 ** (np.interp(octave, nodes, decibels) / 20)
+    spectrum = np.fft.rfft(np.concatenate((np.zeros(lead), dry)), size)
+    sound = np.fft.irfft(spectrum * room * microphone, size)[:samples]
+    # Background noise falls by 2-6 dB an octave, as in a real room.
     white = rng.standard_normal(2 * len(octave)).view(np.complex128)
-    return white * 2 ** (-rng.uniform(0.3, 1.0) * octave)
-
-
-def _fast_length(samples: int) -> int:
-    """Round a length up to 8-16 times a power of two, for which the FFT is fast."""
-    unit = 1 << max(samples.bit_length() - 4, 0)
-    return -(-samples // unit) * unit
-
-
-def _check_arguments(*, recordings: int, seed: int, rate: int) -> None:
-    """Raise InvalidArgument for the first argument that breaks its rule."""
-    for name, value in (("recordings", recordings), ("seed", seed), ("rate", rate)):
-        if not isinstance(value, Integral):
-            raise InvalidArgument(f"`{name}` must be a whole number. Got {value!r}.")
-    if recordings < 1:
-        raise InvalidArgument(f"`recordings` must be at least 1. Got {recordings}.")
-    if seed < 0:
-        raise InvalidArgument(f"`seed` must be at least 0. Got {seed}.")
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise InvalidArgument(
-            f"`rate` must be between {LOWEST_RATE:,} and {HIGHEST_RATE:,} Hz. Got {rate}."
-        )
-
-
-def _clear(table: Path) -> None:
-    """Make the folders of the set and remove an old list of it."""
-    try:
-        (table.parent / "recordings").mkdir(parents=True, exist_ok=True)
-        table.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError.of(table.parent, error) from error
-
-
-def _wav(sound: NDArray[np.float32], rate: int) -> bytes:
-    """Encode samples between -1 and 1 as a 16-bit mono WAV file."""
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.round(sound * 32767).astype("<i2").tobytes())
-    return content.getvalue()
+    noise = np.fft.irfft(white * 2 ** (-rng.uniform(0.3, 1.0) * octave), size)[:samples]
+    noise *= np.sqrt(np.mean(sound[lead:end] ** 2) / np.mean(noise**2))
+    sound += 10 ** (-rng.uniform(30, 60) / 20) * noise
+    gain = 10 ** (-rng.uniform(1, 24) / 20)
+    return (sound * (gain / np.abs(sound).max())).astype(np.float32)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from timbrel.audio.clean import Cleaned
-from timbrel.dataset.manifest import NONE_OF_THESE, Recording
+from timbrel.dataset.recording import NONE_OF_THESE, Recording
 from timbrel.features.spectrum import htk_mel
 from timbrel.findings import Finding
 from timbrel.networks.recipes import Recipe

@@ -173,6 +173,10 @@ class Examples:
             return np.empty(0, dtype=np.int64)
         return np.unique(self.background.recording)
 
+    def background_mask(self, rows: int) -> np.ndarray:
+        """Bool `(rows,)`, which rows of a corpus of so many are learned from as background."""
+        return np.isin(np.arange(rows), self.background_recordings)
+
     @property
     def class_weight(self) -> dict[int, float]:
         """Balanced class weights, as `fit` takes them."""

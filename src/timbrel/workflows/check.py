@@ -180,7 +180,7 @@ def check(
             recipe.windowing,
             levels=True,
             statistics=not deep,
-            samples="heard" if deep else "none",
+            samples="windowing" if deep else "none",
             progress=told,
         ) as corpus,
     ):
@@ -325,7 +325,7 @@ def _judged_by_recipe(
 
     cache = FeatureCache(default_folder()) if cache is None else cache
     examples = load_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
-    learned = corpus.mask(examples.background_recordings)
+    learned = examples.background_mask(len(corpus))
     folds = deal_folds(corpus.select(corpus.has_class), None, seed=seed)
     plan = fold_runs(corpus, folds, learned, seed=seed)
     runs = Runs(

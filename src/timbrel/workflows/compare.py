@@ -11,7 +11,8 @@ import numpy as np
 from timbrel.audio.samples import resample
 from timbrel.dataset.copies import dataset_sha256, join_groups, recording_sha256, samples_sha256
 from timbrel.dataset.corpus import open_corpus
-from timbrel.dataset.manifest import Recording, read_dataset, targets
+from timbrel.dataset.manifest import read_dataset
+from timbrel.dataset.recording import Recording, targets
 from timbrel.display.html import block, named, sentences, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered

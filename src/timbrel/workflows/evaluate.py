@@ -129,7 +129,7 @@ def evaluate(
     ):
         # Plan all networks first, so that it is known how many there will be.
         examples = load_examples(corpus, chosen, seed=seed, cache=cache, progress=told)
-        learned = corpus.mask(examples.background_recordings)
+        learned = examples.background_mask(len(corpus))
         known = corpus.select(corpus.has_class)
         dealt = [deal_folds(known, folds, seed=seed + turn) for turn in range(repeats)]
         for finding in dealt[0].findings:

@@ -174,7 +174,7 @@ def train_corpus(
     """
     # Draw windows, and hold recordings out.
     examples = load_examples(corpus, recipe, seed=seed, cache=cache, progress=progress)
-    learned = corpus.mask(examples.background_recordings)
+    learned = examples.background_mask(len(corpus))
     parts = split_parts(corpus.select(corpus.has_class), seed=seed)
     for finding in parts.findings:
         progress.finding(finding)

@@ -77,12 +77,7 @@ def small(tmp_path_factory):
 # The data set
 
 
-def test_the_same_arguments_give_the_same_bytes(small, tmp_path):
-    make_synthetic(tmp_path, recordings=2, rate=8000)
-    assert contents(tmp_path) == contents(small)
-
-
-def test_a_complete_set_is_made_again(small, tmp_path):
+def test_the_same_arguments_give_the_same_bytes_again(small, tmp_path):
     for _ in range(2):
         table = make_synthetic(tmp_path, recordings=2, rate=8000)
     assert table == tmp_path / "recordings.csv"
@@ -221,9 +216,9 @@ def test_additive_synthesis_leaves_out_what_would_alias():
         pitch, np.ones((2, 20)), np.zeros(8000), rate=8000, rng=np.random.default_rng(0)
     )
     frequencies, levels = magnitude(sound, 8000)
-    heard = levels > 0.01 * levels.max()
+    present = levels > 0.01 * levels.max()
     assert level_at(sound, 8000, 3000) == pytest.approx(level_at(sound, 8000, 1000), rel=0.02)
-    assert frequencies[heard].max() < 3100
+    assert frequencies[present].max() < 3100
 
 
 def test_modes_have_their_frequencies_and_decays():
