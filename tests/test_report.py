@@ -211,13 +211,13 @@ def test_everything_that_is_said_of_a_score_is_on_the_page(write, model, evaluat
         }
     ]  # fmt: skip
     view = ScoreView(evaluation, model)
-    said = [view.measured, view.expect, view.reliability.statement, view.learning.classes]
-    said += [*view.statements, view.confused]
+    said = [view.measured, view.expect, *view.statements]
+    said += [table.statement for table in (view.reliability, view.rises, view.confusions)]
     text = text_of(write(evaluation=evaluation))
     for sentence in said:
         assert str(sentence) in text
     tables = [view.compared, view.classes, view.confusions, view.metrics, view.facts, view.excluded]
-    tables += [view.made_up, view.reliability.table, view.learning.table, view.learning.rises]
+    tables += [view.synthetic, view.reliability, view.learning, view.rises]
     for row in (row for table in tables for row in table.rows):
         for cell in row:
             assert (cell if isinstance(cell, str) else cell.text) in text

@@ -214,8 +214,8 @@ def test_a_model_says_what_it_is(tiny_training):
     found = timbrel.info(tiny_training.path)
     cells = dict(row for row in rows(found))
     assert cells["classes"].endswith(": hiss (8), hum (8), whistle (8)")
-    assert cells["hears"].startswith("MFCC picture of 0.10 s at 16 kHz, every 0.10 s; ")
-    assert cells["scored on"] == "5 recordings that it never heard"
+    assert cells["input"].startswith("MFCC picture of 0.10 s at 16 kHz, every 0.10 s; ")
+    assert cells["scored on"] == "5 recordings that it was not trained on"
     assert cells["files right"].endswith(" %)")
     assert cells["network"].startswith(f"{tiny_training.metadata['parameters']:,} parameters, ")
     unsaid = replace(found, scores={"file": {"accuracy": "much"}, "held_out_files": 3})

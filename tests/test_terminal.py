@@ -16,7 +16,7 @@ from test_view import crossed, unscored
 from timbrel.cli.console import Terminal
 from timbrel.display.console import HarmlessConsole, plain_table
 from timbrel.files import replacing
-from timbrel.report.terminal import fact_table, print_score, rich_table
+from timbrel.report.terminal import print_score, rich_table
 from timbrel.report.view import ScoreView, Table, models_table
 from timbrel.text import rows_to
 
@@ -116,7 +116,7 @@ def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
 
 def test_what_a_model_says_of_itself_is_harmless(capsys):
     said = Table(f"models/{BROKEN}", ("", ""), [("recipe", CLEAR), ("classes", BROKEN)])
-    Terminal().out.print(fact_table(said))
+    Terminal().out.print(rich_table(said))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "models/c\\nd\\u009b2J",

@@ -12,7 +12,8 @@ try:
     import jinja2
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 except ModuleNotFoundError as error:
     raise MissingExtra.of("train", "Drawing pictures") from error
 
-__all__ = ["Figure", "jinja2", "matplotlib"]
+__all__ = ["ConstrainedLayoutEngine", "Figure", "jinja2", "matplotlib"]

@@ -211,15 +211,12 @@ def write_report(
         MissingExtra: matplotlib or Jinja2 is not installed.
     """
     view = ScoreView(evaluation, model)
-    reliability, learning = view.reliability, view.learning
     values = {
         "view": view,
         "matrix": confusion_matrix(view.labels, view.matrix) if view.answers else None,
         "mistakes": sorted(players, key=lambda item: -item.probability)[:MISTAKES],
-        "reliability": reliability,
-        "reliability_plots": reliability_plots(reliability.bins) if reliability else [],
-        "learning": learning,
-        "learning_plot": learning_plot(learning.table) if learning else None,
+        "reliability_plots": view.reliability_bins and reliability_plots(view.reliability_bins),
+        "learning_plot": learning_plot(view.learning) if view.learning else None,
         "curves": training_curves(history) if history else [],
     }
     with replacing(path) as temporary:
