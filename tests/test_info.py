@@ -115,7 +115,7 @@ def test_a_model_that_says_no_more_than_it_must(show, saying):
     assert "no score" in found["notes"][0]
     path = saying(least | {"recipe": {}})
     out = show(path)
-    assert "it does not say" in out
+    assert "recipe           not known" in out
     assert "scored on        nothing" in out
 
 
