@@ -58,7 +58,7 @@ def test_mistake_is_shown_whole_where_it_is_short():
     found = mistake(ROW, tone(1.5), RATE)
     assert (found.path, found.label, found.predicted, found.probability) == ("a.wav", "x", "y", 0.8)
     sound, rate = heard(found.uri)
-    assert found.seconds == len(sound) / rate == pytest.approx(1.5, abs=0.01)
+    assert len(sound) / rate == pytest.approx(1.5, abs=0.01)
     assert found.part == ""
     assert found.plot.x.high == 1.5
     assert "Spectrogram of a.wav: 1.5\u00a0s, up to 8\u00a0kHz." in found.plot.alt

@@ -8,8 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from functools import reduce
-from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -249,7 +247,7 @@ def _names_in_folder(
 
 
 def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[str, ...]]]:
-    """The deepest folder that holds all that was given, and where in it each file lies.
+    """The deepest folder that holds all that was given, and the place of each file in it.
 
     Args:
         files: the recordings.
@@ -258,22 +256,14 @@ def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[
     Returns:
         The folder, and for each recording the folders in it and its name.
     """
-
-    def parts_of(path: str) -> tuple[str, ...]:
-        return Path(os.path.abspath(path)).parts
-
-    def shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
-        return tuple(part for part, _ in same)
-
-    parts = [parts_of(file) for file in files]
-    folders = {parts_of(path) for path in given if os.path.isdir(path)}
-    starts = set(folders)
-    for file in parts:
-        if not any(file[:depth] in folders for depth in range(1, len(file))):
-            starts.add(file[:-1])
-    root = reduce(shared, starts) if starts else ()
-    return os.path.join(*root) if root else "", [file[len(root) :] for file in parts]
+    paths = [Path(os.path.abspath(file)) for file in files]
+    folders = {Path(os.path.abspath(path)) for path in given if os.path.isdir(path)}
+    starts = folders | {path.parent for path in paths if folders.isdisjoint(path.parents)}
+    try:
+        root = os.path.commonpath(starts)
+    except ValueError:  # No recording, or several drives of Windows.
+        root = ""
+    return root, [path.relative_to(root).parts if root else path.parts for path in paths]
 
 
 def names_for(inside: Sequence[tuple[str, ...]], extension: str) -> list[Path]:

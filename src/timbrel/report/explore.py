@@ -1,4 +1,4 @@
-"""The page of a data set: how much there is of what, and how each class looks and sounds."""
+"""The page of a data set: the size of each class, pictures of it and players."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from timbrel.report.pictures import colour_scale, heat_uri
 from timbrel.report.view import Table
 from timbrel.text import count, duration, percent, signed
 
-# A page of more than this many classes is one that no one reads; the rest is in the table.
+# More classes than this make a page too long; the rest is in the table only.
 PICTURED_CLASSES = 100
 
 _MOST_NAMED = 200
@@ -47,7 +47,7 @@ _DECIBELS_PER_NEPER = 10 / math.log(10)
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What reading and cleaning a recording tells.
+    """A recording and what reading and cleaning it found.
 
     Attributes:
         recording: the recording.
@@ -95,18 +95,18 @@ class Example:
 
 @dataclass(frozen=True)
 class Exploration:
-    """What the page tells.
+    """The content of the page.
 
     Attributes:
-        source: what the user named.
+        source: the data as the user named them.
         recipe: gives rate and cleaning.
         facts: every recording that can be used.
         problems: every recording that cannot.
-        notes: what was passed over, in sentences.
+        notes: sentences on what was left out.
         examples: one for each class that is pictured.
         player_seconds: the most that is played of a recording.
         players: the most recordings of a class that are played.
-        wanted_players: how many were asked for.
+        wanted_players: the most recordings of a class that the user wanted.
     """
 
     source: str
@@ -154,7 +154,7 @@ def picture_example(
     rate: int,
     players: Sequence[Player] = (),
 ) -> Example:
-    """Draw what can be drawn of one recording alone.
+    """Draw a recording: as it was read, with the kept stretches marked; cleaned; its spectrum.
 
     Args:
         facts: the recording.
@@ -164,11 +164,54 @@ def picture_example(
         players: recordings of the class to play.
     """
     name = facts.recording.name
-    raw, after = waveform_plots(name, waveform, cleaned, rate=rate)
+    peak = float(np.abs(waveform).max())
+    # An axis with room for the peak, the same up and down.
+    high = round_up(max(peak, 1e-6))
+    title, text = "Amplitude (full scale = 1)", f"{high:g}"
+    if high <= 0.01:
+        title, text = "Amplitude (thousandths of full scale)", f"{high * 1000:g}"
+    level = Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
+
+    def wave(samples: np.ndarray, is_kept: np.ndarray) -> dict[str, str]:
+        """Lowest and highest sample of each column, as areas of kept and of cut columns."""
+        columns = min(_COLUMNS, len(samples))
+        starts = np.linspace(0, len(samples), columns, endpoint=False).astype(np.int64)
+        lowest = level.place(np.minimum.reduceat(samples, starts))
+        highest = level.place(np.maximum.reduceat(samples, starts))
+        kept = np.maximum.reduceat(is_kept, starts) > 0
+        turns = np.flatnonzero(np.diff(kept)) + 1
+        paths = {"wave-cut": "", "wave-kept": ""}
+        for first, last in zip([0, *turns], [*turns, columns], strict=True):
+            area = band(lowest[first:last], highest[first:last], first=first, columns=columns)
+            paths["wave-kept" if kept[first] else "wave-cut"] += area
+        return {style: path for style, path in paths.items() if path}
+
+    runs = cleaned.runs
+    # Kept stretches that could not be told apart in the plot are joined.
+    gap = runs[1:, 0] - runs[:-1, 1] > cleaned.samples / _COLUMNS
+    starts = runs[np.concatenate([[True], gap]), 0]
+    ends = runs[np.concatenate([gap, [True]]), 1]
+    shown = np.stack([starts, ends], axis=1) / len(waveform)
+    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
+    np.add.at(is_kept, runs[:, 0], 1)
+    np.add.at(is_kept, runs[:, 1], -1)
+    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
     return Example(
         facts=facts,
-        raw=raw,
-        cleaned=after,
+        raw=Plot(
+            alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
+            f"in {len(runs)} stretches; amplitude up to {peak:.2g}.",
+            x=time_axis(seconds),
+            y=level,
+            paths={"kept-band": "".join(bar(left, right) for left, right in shown)}
+            | wave(waveform, np.cumsum(is_kept[:-1])),
+        ),
+        cleaned=Plot(
+            alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
+            x=time_axis(kept),
+            y=level,
+            paths=wave(cleaned.waveform, np.ones(len(cleaned.waveform))),
+        ),
         spectrum=spectrum_plot(name, cleaned.waveform, rate),
         stretch=cleaned.waveform[: int(_PICTURE_SECONDS * rate)].copy(),
         players=tuple(players),
@@ -312,65 +355,6 @@ def explore_page(exploration: Exploration) -> str:
         "pictured": PICTURED_CLASSES,
     }
     return templates().get_template("explore.html.j2").render(values)
-
-
-def waveform_plots(name: str, waveform: np.ndarray, cleaned: Cleaned, *, rate: int) -> list[Plot]:
-    """Draw a recording as it was read, with what is kept marked, and what cleaning leaves of it.
-
-    Args:
-        name: the recording, for the alternative text.
-        waveform: float32 `(samples,)`, at least one sample.
-        cleaned: what is kept of it, not empty.
-        rate: sample rate in Hz.
-    """
-    peak = float(np.abs(waveform).max())
-    # An axis with room for the peak, the same up and down.
-    high = round_up(max(peak, 1e-6))
-    title, text = "Amplitude (full scale = 1)", f"{high:g}"
-    if high <= 0.01:
-        title, text = "Amplitude (thousandths of full scale)", f"{high * 1000:g}"
-    level = Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
-    runs = cleaned.runs
-    # Kept stretches that no one could tell apart in the plot are joined.
-    gap = runs[1:, 0] - runs[:-1, 1] > cleaned.samples / _COLUMNS
-    starts = runs[np.concatenate([[True], gap]), 0]
-    ends = runs[np.concatenate([gap, [True]]), 1]
-    shown = np.stack([starts, ends], axis=1) / len(waveform)
-    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
-    np.add.at(is_kept, runs[:, 0], 1)
-    np.add.at(is_kept, runs[:, 1], -1)
-    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
-    raw = Plot(
-        alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
-        f"in {len(runs)} stretches; amplitude up to {peak:.2g}.",
-        x=time_axis(seconds),
-        y=level,
-        paths={"kept-band": "".join(bar(left, right) for left, right in shown)}
-        | _wave(waveform, level, np.cumsum(is_kept[:-1])),
-    )
-    after = Plot(
-        alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
-        x=time_axis(kept),
-        y=level,
-        paths=_wave(cleaned.waveform, level, np.ones(len(cleaned.waveform))),
-    )
-    return [raw, after]
-
-
-def _wave(waveform: np.ndarray, level: Axis, is_kept: np.ndarray) -> dict[str, str]:
-    """Lowest and highest sample of each column, as areas of kept and of cut columns."""
-    columns = min(_COLUMNS, len(waveform))
-    starts = np.linspace(0, len(waveform), columns, endpoint=False).astype(np.int64)
-    low = level.place(np.minimum.reduceat(waveform, starts))
-    high = level.place(np.maximum.reduceat(waveform, starts))
-    kept = np.maximum.reduceat(is_kept, starts) > 0
-    turns = np.flatnonzero(np.diff(kept)) + 1
-    paths = {"wave-cut": "", "wave-kept": ""}
-    for first, last in zip([0, *turns], [*turns, columns], strict=True):
-        style = "wave-kept" if kept[first] else "wave-cut"
-        area = band(low[first:last], high[first:last], first=first, columns=columns)
-        paths[style] += area
-    return {style: path for style, path in paths.items() if path}
 
 
 def spectrum_plot(name: str, waveform: np.ndarray, rate: int) -> Plot:

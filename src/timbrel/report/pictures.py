@@ -1,7 +1,8 @@
 """Pictures as files and pixels: training curves, a network, heat maps.
 
 matplotlib draws `history.png` and the picture of a network, because a PNG with text needs fonts and
-a rasteriser; its palette colours the heat maps. The charts of our pages are SVG.
+a rasteriser, and its palette colours the heat maps. The charts of our pages are SVG. Neither pyplot
+nor a setting of matplotlib is touched, so that a caller's own plots stay as they are.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timbrel.errors import InvalidArgument
+from timbrel.errors import InvalidArgument, MissingExtra
 from timbrel.files import replacing
-from timbrel.report.backend import ConstrainedLayoutEngine, Figure, matplotlib
 from timbrel.report.charts import percent_axis, training_curves
 from timbrel.text import percent, plural, shorten
+
+try:
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("train", "Drawing pictures") from error
 
 if TYPE_CHECKING:
     # The module that defines it imports Keras, which nothing here needs.

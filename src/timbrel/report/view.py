@@ -181,6 +181,7 @@ class ScoreView:
         crossed: whether the score is that of several networks.
         grouped: whether every group was on one side only.
         independent: whether nearly every recording is a group of its own.
+        changed_copies: whether the recipe learns from changed copies of recordings.
         accuracy: the score: the share of files with the right answer.
         calibration: how far confidence is off.
         unknown: how sounds of no class are answered.
@@ -217,16 +218,12 @@ class ScoreView:
         data = evaluation.get("data") or {}
         # A few duplicates that share a group do not matter.
         self.independent = (data.get("groups") or 0) >= 0.9 * (data.get("files") or 1)
+        known_recipe = RECIPES.get(str(evaluation.get("recipe")))
+        self.changed_copies = known_recipe is not None and known_recipe.schedule is not None
         self.accuracy = metric_figure(evaluation["file"], "accuracy")
         self.calibration = calibration_statement(evaluation.get("calibration"))
         self.unknown = unknown_statement(evaluation.get("unknown"))
         self.sanity = sanity_statement(self.model.get("sanity"))
-
-    @property
-    def changed_copies(self) -> bool:
-        """Whether the recipe learns from changed copies of recordings."""
-        recipe = RECIPES.get(str(self.evaluation.get("recipe")))
-        return recipe is not None and recipe.schedule is not None
 
     @property
     def headline(self) -> str:
@@ -370,22 +367,20 @@ class ScoreView:
         columns = ("sound", "answer", "most probable", "verdict")
         return Table("Made-up sounds", columns, cells, words=columns[1:])
 
-    @property
+    @cached_property
     def classes(self) -> Table:
-        """The score class by class."""
-        return class_table(self.labels, self.evaluation["per_class"], self.matrix)
-
-    @property
-    def hardest(self) -> str:
-        """The classes with the lowest F1, in a sentence; empty of few classes or equal ones."""
+        """The score class by class; of many classes, those with the lowest F1 in a sentence."""
+        table = class_table(self.labels, self.evaluation["per_class"], self.matrix)
         rows = [row for row in self.evaluation["per_class"] if row["files"]]
         rows.sort(key=lambda row: row["f1"])
-        named = [
+        hardest = [
             f"{shorten(row['label'], _LABEL)} ({percent(row['f1'], 0)})"
             for row in rows[:3]
             if row["f1"] < rows[-1]["f1"]
         ]
-        return f"Hardest, by F1: {', '.join(named)}." if named and len(rows) >= 6 else ""
+        if not hardest or len(rows) < 6:
+            return table
+        return replace(table, statement=Statement(f"Hardest, by F1: {', '.join(hardest)}."))
 
     @cached_property
     def confusions(self) -> Table:
