@@ -277,7 +277,7 @@ def test_nothing_found_is_an_empty_file_and_not_heard_is_none(tmp_path, nothing)
 def test_what_lies_beside_a_recording_is_not_replaced(tmp_path):
     files = library(tmp_path, "a/x.wav", "a/y.wav")
     (tmp_path / "a" / "y.txt").write_text("0\t1\tby hand\n")
-    with pytest.raises(InvalidArgument, match="y.txt is there already, beside its recording"):
+    with pytest.raises(InvalidArgument, match="y.txt exists already next to its recording"):
         put(tmp_path, each(*files), form="audacity", given=[str(tmp_path)])
     assert tree(tmp_path) == ["a/x.wav", "a/y.txt", "a/y.wav"]
     assert (tmp_path / "a" / "y.txt").read_text() == "0\t1\tby hand\n"

@@ -82,7 +82,7 @@ def counted(number_of: float, word: str, words: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """Leave only what can be printed, for a repr: names of files may hold anything."""
+    """Replace characters that cannot be printed, for a repr with names of files."""
     return "".join(
         letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in text
     )

@@ -33,7 +33,7 @@ class HarmlessConsole(Console):
 
 
 class _NamesTable(Table):
-    """A table in which each cell of text is one line, whatever names hold."""
+    """A table in which each cell of text is one line."""
 
     def add_row(self, *cells: object, **options: Any) -> None:
         """Add a row; text is not markup."""

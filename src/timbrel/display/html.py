@@ -75,20 +75,20 @@ white-space:nowrap;margin:0 auto;display:block}}
 {_ME} svg{{display:block;width:100%;max-width:640px;height:auto}}
 </style>"""
 
-# Neither text nor what XML may hold: control characters, odd bytes of a file name, and what would
-# turn the direction of the text around.
+# Characters that are not allowed in XML, odd bytes of a file name, and characters that change the
+# direction of the text.
 _NO_TEXT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def text(value: object) -> str:
-    """Escape whatever may come from outside: names of files, labels, messages."""
+    """Escape text from outside: names of files, labels, messages."""
     return html.escape(_NO_TEXT.sub("\ufffd", str(value)), quote=True)
 
 
 def named(value: object) -> str:
-    """Escape a name, which may be in letters of another direction than the text around it."""
+    """Escape a name, which may be written in another direction than the text around it."""
     return f"<bdi>{text(value)}</bdi>" if value else ""
 
 
@@ -109,7 +109,7 @@ def note(*contents: str) -> str:
 
 
 def tag(content: str, kind: str = "") -> str:
-    """A word in a frame; `kind` is "yes" or "no" where it is good or bad news."""
+    """A word in a frame; `kind` is "yes" for accepted, "no" for rejected."""
     return f'<span class="tag {kind}">{text(content)}</span>'
 
 

@@ -1,7 +1,7 @@
 """The formats that predictions are written in: one class each, all of them in `FORMATS`.
 
-Text is UTF-8 whatever a name or a label holds: bytes of a file name that are no text are written as
-`\\udc80` to `\\udcff`, which JSON readers turn back into the name.
+Text is always UTF-8: bytes of a file name that are no text are written as `\\udc80` to `\\udcff`,
+which JSON readers turn back into the name.
 
 Sources: RFC 4180; "Importing and Exporting Labels" in the Audacity manual; the Raven Pro User's
 Manual, for tables over several sound files the chapter on file sequences.
@@ -23,7 +23,7 @@ from timbrel.text import TerminalRows
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
 
-# What would end a cell or a line for one reader or another.
+# Characters that end a cell or a line for some readers.
 _BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -35,7 +35,7 @@ class Format:
     - `binary`: whether it takes a stream of bytes instead of text;
     - `has_errors`: whether it has a row for a recording that could not be used;
     - `lists_top`: whether a row lists the most probable classes;
-    - `default_level`: what a row stands for unless the user says something else.
+    - `default_level`: what a row stands for by default.
 
     Args:
         stream: where to write; it stays open.
@@ -134,8 +134,8 @@ class Raven(Format):
 
     Raven either opens the sound files one after the other, where `Begin Time (s)` counts through
     all of them, or looks up `Begin Path` and `File Offset (s)`; both say the same. Files that could
-    not be used have no length and no place in that sequence. The frequencies are those that the
-    model hears.
+    not be used have no length and no place in that sequence. The frequencies are those of the
+    input of the model.
     """
 
     name, extension = "raven", ".selections.txt"
@@ -240,7 +240,7 @@ FORMATS: dict[str, type[Format]] = {
 
 
 def csv_line(cells: Iterable[str]) -> str:
-    """A line of CSV that is UTF-8, whatever the cells hold."""
+    """A line of CSV, in UTF-8 always."""
     stream = io.StringIO()
     # With this end of line, cells that hold either half of it are quoted.
     csv.writer(stream, lineterminator="\r\n").writerow(cells)

@@ -175,7 +175,7 @@ def opened(
         if sys.stdout is None:
             raise OutputError("There is no stdout to write to; name a file with -o.")
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # In UTF-8 for other programs whatever the terminal uses.
+            # Other programs get UTF-8 always.
             encoding = None if sys.stdout.isatty() else "utf-8"
             sys.stdout.reconfigure(newline="\n", encoding=encoding)
         writer = writer_to(sys.stdout)
@@ -223,7 +223,7 @@ def _names_in_folder(
     """The output of each recording in a folder, which is made where it is not there.
 
     Raises:
-        InvalidArgument: a file exists beside a recording, which somebody may have made.
+        InvalidArgument: a file exists next to a recording, which somebody may have made.
         OutputError: the folder cannot be made.
     """
     folder = Path(target)
@@ -240,7 +240,7 @@ def _names_in_folder(
         for name in names:
             if name.exists():
                 raise InvalidArgument(
-                    f"{name} is there already, beside its recording, and may be somebody's work; "
+                    f"{name} exists already next to its recording and may be somebody's work; "
                     "move it away, or name another folder with -o."
                 )
     return dict(zip(files, names, strict=True))

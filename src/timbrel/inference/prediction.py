@@ -224,7 +224,7 @@ class Prediction:
         parts = [heading, note(_path(self.path), _times(self), length)]
         if self.error is None and self.predicted is not None and not self.accepted:
             guess = f"{_label(self.predicted)} is most probable, but {percent(self.probability)}"
-            parts.append(f'<p class="small">{guess} is too little to vouch for it.</p>')
+            parts.append(f'<p class="small">{guess} is below the threshold.</p>')
         if self.top:
             rows = [
                 (

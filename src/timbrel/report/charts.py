@@ -106,7 +106,7 @@ def percent_axis(title: str = "") -> Axis:
 
 
 def time_axis(seconds: float) -> Axis:
-    """Axis of time from zero, in seconds, or in milliseconds for what is very short."""
+    """Axis of time from zero, in seconds, or in milliseconds for short times."""
     if seconds >= 0.02:
         return linear_axis("Time (s)", 0, seconds)
     return linear_axis("Time (ms)", 0, seconds * 1000)
@@ -254,10 +254,10 @@ class TrainingCurve:
     """One figure over the epochs.
 
     Attributes:
-        title: what it is.
+        title: its name.
         share: whether it is a share, written in percent.
         epochs: float64 `(epochs,)`, their numbers.
-        fitted, held: float64 `(epochs,)`, on what is trained on and on what is held out meanwhile;
+        fitted, held: float64 `(epochs,)`, of the training data and of the held-out data;
             NaN where unknown.
         high: end of the axis, which begins at 0.
     """

@@ -51,8 +51,8 @@ class Mistake:
 
     Attributes:
         path: the recording.
-        label: what it is.
-        predicted: what the model took it for.
+        label: its class.
+        predicted: the answer of the model.
         probability: of that answer, 0 to 1.
         uri: its sound as a `data:` URI, or None.
         plot: the spectrogram of that sound, or None.
@@ -160,7 +160,7 @@ def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
 
 @cache
 def templates() -> jinja2.Environment:
-    """Return the templates of this package; whatever they are given is escaped."""
+    """Return the templates of this package, which escape all values."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("timbrel.report"),
         autoescape=True,

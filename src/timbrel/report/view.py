@@ -314,7 +314,7 @@ class ScoreView:
             ("No model", figure(guess), "always answering with the most common class"),
         ]
         return Table(
-            "The score, and what it stands beside",
+            "The score and other accuracies",
             ("scored on", "right", "what it is"),
             [row for row in rows if row[1].value is not None],
             words=("what it is",),
