@@ -107,19 +107,19 @@ def test_curves_survive_a_loss_that_is_not_a_number():
 
 
 def test_learning_plot_names_every_point_and_stays_in_its_frame():
-    plot = learning_plot(learning([point(3, 0.0), point(6, 1.0)]).table)
+    plot = learning_plot(learning([point(3, 0.0), point(6, 1.0)]).learning)
     assert "3: 0.0\N{NO-BREAK SPACE}%; 6: 100.0\N{NO-BREAK SPACE}%" in plot.alt
     texts = [text for _, text in plot.x.ticks]
     assert len(set(texts)) == len(texts)
     assert next(iter(plot.paths)) == "under"
     for alone in ([point(3, 0.5)], [point(3, 0.5, doubt=None), point(6, 0.6)]):
-        assert next(iter(learning_plot(learning(alone).table).paths)) == "doubt"
+        assert next(iter(learning_plot(learning(alone).learning).paths)) == "doubt"
 
 
 def test_counts_are_written_over_the_bars():
     right = np.arange(12_345) < 6000
     diagram, counts = reliability_plots(reliability(np.full(12_345, 0.72), right))
-    assert [mark.text for mark in counts.marks] == ["12k"]
+    assert [mark["text"] for mark in counts.marks] == ["12k"]
     assert "67\N{NO-BREAK SPACE}% to 73\N{NO-BREAK SPACE}%: 12345" in counts.alt
     assert "72\N{NO-BREAK SPACE}% sure, 49\N{NO-BREAK SPACE}% right" in diagram.alt
 

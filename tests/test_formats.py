@@ -162,13 +162,6 @@ def test_what_is_said_of_all_of_a_recording_spans_all_of_it(tmp_path):
     assert file.read_bytes() == b"0.000000\t2.500000\tdog\n"
 
 
-@pytest.mark.parametrize("form", ["audacity", "raven"])
-def test_what_could_not_be_used_is_in_no_label_track(tmp_path, form):
-    file = write(tmp_path / "out.txt", [ODD[1:]], form)
-    assert not read_label_file(file).stretches
-    assert "br" not in file.read_text(encoding="utf-8")
-
-
 # Selection tables
 
 

@@ -84,7 +84,7 @@ def test_everything_that_matters_is_shown(show, tiny_training):
         "MFCC picture of 0.10 s at 16 kHz, every 0.10 s",
         "where the envelope exceeds 0.005 of full scale",
         "503,715 parameters",
-        "5 recordings that it never heard",
+        "5 recordings that it was not trained on",
         f"{100 * file['accuracy']:.1f} % (95 % interval {100 * low:.0f}–{100 * high:.0f} %)",
         f"temperature {tiny_training.metadata['temperature']:.2f}",
         f"below a probability of {tiny_training.metadata['thresholds']['unknown']:.3f}",
@@ -115,7 +115,7 @@ def test_a_model_that_says_no_more_than_it_must(show, saying):
     assert "no score" in found["notes"][0]
     path = saying(least | {"recipe": {}})
     out = show(path)
-    assert "it does not say" in out
+    assert "recipe           not known" in out
     assert "scored on        nothing" in out
 
 

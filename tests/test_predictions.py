@@ -165,7 +165,7 @@ def test_a_folder_that_all_share_is_named_once():
 def test_a_timeline_joins_windows_that_say_the_same():
     items, _ = windows(6)
     line = shown(items).find(".//*[@role='img']")
-    assert line.get("aria-label") == "What is heard in a.wav, and when."
+    assert line.get("aria-label") == "Answers for a.wav over time."
     tracks = line.findall("span[@class='track']")
     assert [item.text for item in line.iterfind("span[@class='name']/bdi")] == ["A", "B"]
     # 0–4 s and 3–7 s of 7 s; the last window ends there.

@@ -107,18 +107,16 @@ def test_all_ways_in_give_the_same(model, tiny_model, tmp_path, rate):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_windows", "predict_events", "embed"])
-def test_every_method_takes_every_way_in(predictor, tmp_path, method):
+def test_every_method_takes_a_rate(predictor, tmp_path, method):
     path = write_sounds(tmp_path)
-    expected = getattr(predictor, method)(path)
-    for source, rate in ways_in(path):
-        found = getattr(predictor, method)(source, rate)
-        if method == "embed":
-            np.testing.assert_array_equal(found, expected)
-        else:
-            items = [found, expected] if method == "predict" else [*found, *expected]
-            assert {item.path for item in items} <= {path.as_posix(), ""}
-            one, other = np.split(np.array([repr(item.top) for item in items]), 2)
-            assert one.tolist() == other.tolist()
+    waveform, rate = soundfile.read(path, dtype="float32")
+    one, other = (getattr(predictor, method)(*sound) for sound in ((path,), (waveform, rate)))
+    if method == "embed":
+        np.testing.assert_array_equal(one, other)
+    else:
+        one, other = ([one], [other]) if method == "predict" else (one, other)
+        assert {item.path for item in one} == {path.as_posix()}
+        assert [dataclasses.replace(item, path="") for item in one] == list(other)
 
 
 def test_a_file_that_was_opened_by_its_path_has_it(predictor, tiny_data):
@@ -150,7 +148,7 @@ def test_errors_name_the_sound(predictor, tmp_path):
     for wrong in (io.StringIO("words"), None, 5):
         with pytest.raises(InvalidArgument, match="`sound` must be a path, bytes, a file object"):
             predictor.predict(wrong)
-    for source in (b"words", io.BytesIO()):
+    for source in (path, b"words", io.BytesIO()):
         with pytest.raises(InvalidArgument, match="a file says its own. Got 16000"):
             predictor.predict(source, RATE)
 
@@ -248,25 +246,16 @@ def test_nothing_is_left_behind(predictor, tmp_path, monkeypatch):
 
 
 def test_predictions_of_windows_are_made_when_they_are_read():
-    count = 1_000_000
-    times = np.arange(count, dtype=float)
+    times = np.arange(1_000_000, dtype=float)
+    zeros = np.zeros((len(times), 2))
     scores = WindowScores(
-        probabilities=np.broadcast_to(np.float32([0.9, 0.1]), (count, 2)),
-        start=times,
-        end=times + 1,
-        cut=np.zeros((count, 2)),
-        sounding=np.zeros((count, 2)),
-        silent=times == 7,
-        counted=times > 7,
-        seconds=float(count),
-    )
+        probabilities=np.broadcast_to(np.float32([0.9, 0.1]), zeros.shape),
+        start=times, end=times + 1, cut=zeros, sounding=zeros, silent=times == 7,
+        counted=times > 7, seconds=1e6,
+    )  # fmt: skip
     items = stub_predictor(Windowing(1000, 10, 10)).to_predictions(scores, "window", path="x")
-    part = items[999_000::-3]
-    assert (len(items), len(part), part[0].start, part[-1].start) == (count, 333_001, 999_000, 0)
-    assert part[1:3] == [items[998_997], items[998_994]]
+    assert (len(items), items[-1].start) == (1_000_000, 999_999)
     assert (items[7].predicted, items[8].predicted, items[8].path) == (None, "a", "x")
-    with pytest.raises(IndexError):
-        _ = part[333_001]
 
 
 # Answers
@@ -350,32 +339,35 @@ def test_any_rate_and_channel_count(predictor, tmp_path, rate, channels):
     assert predictor.predict(path).predicted == "hum"
 
 
-def test_wrong_arguments_name_the_value(predictor, tiny_model):
-    with pytest.raises(InvalidArgument, match="`rate` must be given"):
-        predictor.predict(np.zeros(100))
-    with pytest.raises(InvalidArgument, match=r"Got int16 of shape \(100,\)"):
-        predictor.predict(np.zeros(100, dtype=np.int16), RATE)
-    for rate in (float("nan"), float("inf"), 0, 1, True, 10**400, "44100"):
-        with pytest.raises(InvalidArgument, match=f"`rate` must be between .* Got {rate!r}"):
-            predictor.predict(np.zeros(100), rate)
-    with pytest.raises(InvalidArgument, match=r"of shape \(5, 0\)"):
-        predictor.predict(np.zeros((5, 0)), RATE)
-    with pytest.raises(InvalidArgument, match=r"bytes, or a NumPy array. Got list"):
-        predictor.predict([0.0, 1.0], RATE)
-    with pytest.raises(InvalidArgument, match=r"a NumPy array. Got list"):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros(100),), "`rate` must be given"),
+        ((np.zeros(100, dtype=np.int16), RATE), r"Got int16 of shape \(100,\)"),
+        ((np.zeros((5, 0)), RATE), r"of shape \(5, 0\)"),
+        ((np.zeros((2, 100)), RATE), "samples first"),
+        ((np.zeros(0), RATE), "not empty"),
+        (([0.0, 1.0], RATE), "bytes, or a NumPy array. Got list"),
+        *(
+            ((np.zeros(100), rate), f"`rate` must be between .* Got {rate!r}")
+            for rate in (float("nan"), float("inf"), 0, 1, True, 10**400, "44100")
+        ),
+    ],
+)
+def test_a_wrong_sound_or_rate_is_named(predictor, arguments, message):
+    with pytest.raises(InvalidArgument, match=message):
+        predictor.predict(*arguments)
+
+
+def test_other_wrong_arguments_are_named(predictor, tiny_model):
+    for threshold in (1.5, "a"):
+        with pytest.raises(InvalidArgument, match=f"be between 0 and 1. Got {threshold}"):
+            load(tiny_model, threshold=threshold)
+    for top in (0, 2.5):
+        with pytest.raises(InvalidArgument, match=f"`top` must be at least 1. Got {top}"):
+            load(tiny_model, top=top)
+    with pytest.raises(InvalidArgument, match="a NumPy array. Got list"):
         list(predictor.listen([[0.0, 1.0]], RATE))
-    with pytest.raises(InvalidArgument, match=r"`threshold` must be between 0 and 1. Got a"):
-        load(tiny_model, threshold="a")
-    with pytest.raises(InvalidArgument, match=r"`top` must be at least 1. Got 2.5"):
-        load(tiny_model, top=2.5)
-    with pytest.raises(InvalidArgument, match="samples first"):
-        predictor.predict(np.zeros((2, 100)), RATE)
-    with pytest.raises(InvalidArgument, match="not empty"):
-        predictor.predict(np.zeros(0), RATE)
-    with pytest.raises(InvalidArgument, match=r"between 0 and 1\. Got 1\.5"):
-        load(tiny_model, threshold=1.5)
-    with pytest.raises(InvalidArgument, match=r"`top` must be at least 1\. Got 0"):
-        load(tiny_model, top=0)
     with pytest.raises(InvalidArgument, match="must be one of file, window, event. Got 'day'"):
         list(predictor.predict_many([], level="day"))
     with pytest.raises(AudioError, match="1 of 100 samples is NaN or infinite"):
@@ -396,11 +388,6 @@ def test_samples_that_are_no_sound_get_no_answer(predictor, tmp_path, peak):
             ask(np.float32(waveform), RATE)
     loud = 1e6 * np.float32(sound("hum", 0.5, np.random.default_rng(0)))
     assert 0 < predictor.predict(loud, RATE).probability <= 1
-
-
-def test_a_file_says_its_rate_itself(predictor, tiny_data):
-    with pytest.raises(InvalidArgument, match="a file says its own. Got 44100"):
-        predictor.predict(tiny_data / "hum" / "0.wav", 44_100)
 
 
 def test_a_bad_file_is_named_and_the_others_are_answered(predictor, tiny_data, tmp_path):
@@ -458,13 +445,6 @@ def test_the_predictor_hears_what_training_heard(predictor, tiny_data, tiny_mode
         stored = dict(zip(predictor.labels, row["probabilities"], strict=True))
         for label, value in answer.top:
             assert value == pytest.approx(stored[label], abs=1e-5)
-
-
-def test_decoding_is_the_same_for_both(tiny_data):
-    path = tiny_data / "hum" / "0.wav"
-    np.testing.assert_array_equal(
-        decode(path, RATE).waveform, soundfile.read(path, dtype="float32")[0]
-    )
 
 
 def heard_deeply(predictor):

@@ -17,12 +17,19 @@ pytest.importorskip("jinja2", reason="the train extra is not installed")
 
 import base64
 
+from test_charts import HISTORY
 from test_view import LABELS, crossed, made_up_evaluation, score, unscored
 from timbrel.audio.player import player_uri
-from timbrel.files import replacing
+from timbrel.features.spectrum import htk_mel
 from timbrel.networks.recipes import get_recipe
 from timbrel.report.explore import heat_pictures, spectrum_plot
-from timbrel.report.page import Mistake, mistake, write_report
+from timbrel.report.page import (
+    Mistake,
+    mistake,
+    spectrogram_uri,
+    surest_mistakes,
+    write_report,
+)
 from timbrel.report.view import ScoreView
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -60,10 +67,6 @@ def elements(html: str, tag: str, *, id: bool = False) -> list[dict[str, str]]:
 
 def text_of(html: str) -> str:
     return re.sub(r"[ \n]+", " ", "".join(_read(html).text))
-
-
-def base64_bytes(html: str) -> int:
-    return sum(len(item["src"]) for item in elements(html, "audio"))
 
 
 def assert_self_contained(html: str) -> None:
@@ -122,8 +125,8 @@ def open_page(path: Path) -> dict:
     return found
 
 
-def tone(seconds: float = 0.5, rate: int = 16_000) -> np.ndarray:
-    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype("f4")
+def tone(seconds: float = 0.5, rate: int = 16_000, *, hertz: float = 440) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype("f4")
 
 
 @pytest.fixture
@@ -147,17 +150,6 @@ def model() -> dict:
     }
 
 
-@pytest.fixture
-def history() -> list[dict]:
-    return [
-        {
-            "epoch": epoch, "loss": 2 / epoch, "acc": 1 - 0.6 / epoch, "val_loss": 2.2 / epoch**0.5,
-            "val_acc": 0.8 - 0.5 / epoch, "seconds": 3.0,
-        }
-        for epoch in range(1, 6)
-    ]  # fmt: skip
-
-
 def wrong(path: str, label: str, predicted: str, probability: float) -> dict:
     """A row of `predictions`."""
     return {
@@ -176,11 +168,11 @@ def players() -> list[Mistake]:
 
 
 @pytest.fixture
-def write(tmp_path, evaluation, history, model, players):
+def write(tmp_path, evaluation, model, players):
     """Write the report with some of its parts replaced; returns the HTML."""
 
     def write_with(**parts) -> str:
-        given = {"evaluation": evaluation, "history": history, "model": model, "players": players}
+        given = {"evaluation": evaluation, "history": HISTORY, "model": model, "players": players}
         write_report(tmp_path / "report.html", **{**given, **parts})
         return (tmp_path / "report.html").read_text("utf-8")
 
@@ -190,15 +182,7 @@ def write(tmp_path, evaluation, history, model, players):
 # ── report.html ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_report_tells_the_honest_score_first(write):
-    text = text_of(write())
-    assert text.index("85.0") < text.index("61.2\u00a0%") < text.index("All scores")
-    assert "of 40\u00a0recordings right95 % interval 75–95\u00a0%" in text
-    assert "34 of 40\u00a0recordings got the right answer." in text
-    assert "always answering with the most common class" in text
-
-
-def test_everything_that_is_said_of_a_score_is_on_the_page(write, model, evaluation, history):
+def test_everything_that_is_said_of_a_score_is_on_the_page(write, model):
     evaluation = crossed()
     evaluation["learning_curve"] = [
         {"recordings": size, "accuracy": share, "ci95": None, "recall": {"Flute": share}}
@@ -211,20 +195,20 @@ def test_everything_that_is_said_of_a_score_is_on_the_page(write, model, evaluat
         }
     ]  # fmt: skip
     view = ScoreView(evaluation, model)
-    said = [view.measured, view.expect, view.reliability.statement, view.learning.classes]
-    said += [*view.statements, view.confused]
+    said = [view.measured, view.expect, *view.statements]
+    said += [table.statement for table in (view.reliability, view.rises, view.confusions)]
     text = text_of(write(evaluation=evaluation))
     for sentence in said:
         assert str(sentence) in text
     tables = [view.compared, view.classes, view.confusions, view.metrics, view.facts, view.excluded]
-    tables += [view.made_up, view.reliability.table, view.learning.table, view.learning.rises]
+    tables += [view.synthetic, view.reliability, view.learning, view.rises]
     for row in (row for table in tables for row in table.rows):
         for cell in row:
             assert (cell if isinstance(cell, str) else cell.text) in text
             assert isinstance(cell, str) or cell.interval in text
 
 
-def test_report_holds_every_part(write):
+def test_report_is_whole_escaped_and_needs_no_other_file(write):
     html = write()
     curves, spectrograms = 2, 2
     plots = [item for item in elements(html, "svg") if item.get("class") == "plot"]
@@ -232,18 +216,14 @@ def test_report_holds_every_part(write):
     assert all(item["aria-label"] for item in plots)
     assert len(elements(html, "image")) == spectrograms
     assert len(elements(html, "audio")) == 2
-    text = text_of(html)
-    assert "So it is." in text
-    assert "most frequent" not in text
-
-
-def test_report_escapes_and_is_self_contained(write):
-    html = write()
     assert "<script" not in html
     assert "<i>.wav" not in html
     assert_self_contained(html)
-    for label in LABELS:
-        assert label in text_of(html)
+    text = text_of(html)
+    assert text.index("85.0") < text.index("61.2\u00a0%") < text.index("All scores")
+    assert "of 40\u00a0recordings right95 % interval 75–95\u00a0%" in text
+    assert "So it is." in text
+    assert all(label in text for label in LABELS)
 
 
 def test_mistakes_are_sorted_by_confidence_and_at_most_twelve(write, players):
@@ -323,13 +303,112 @@ def test_report_is_not_touched_when_it_cannot_be_written(write, tmp_path, evalua
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
 
 
-# ── pieces ───────────────────────────────────────────────────────────────────────────────────────
+# ── mistakes ──────────────────────────────────────────────────────────────────────────────────────
+
+RATE = 16_000
+ROW = wrong("a.wav", "x", "y", 0.8)
 
 
 def decoded(uri: str) -> tuple[np.ndarray, int]:
     kind, data = uri.split(",", 1)
     assert kind == "data:audio/mpeg;base64"
     return soundfile.read(io.BytesIO(base64.b64decode(data)), dtype="float32")
+
+
+def shades(uri: str) -> np.ndarray:
+    """Number of the colour of each pixel, 0 the darkest, the lowest frequency first."""
+    image = pytest.importorskip("PIL.Image")
+    kind, data = uri.split(",", 1)
+    assert kind == "data:image/png;base64"
+    with image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        assert picture.mode == "P"
+        return np.asarray(picture)[::-1].astype(int)
+
+
+def test_surest_mistakes_come_first_and_each_recording_once():
+    rows = [
+        {**ROW, "path": "right.wav", "predicted": "x", "probabilities": [0.99, 0.01]},
+        {**ROW, "path": "a.wav", "probabilities": [0.4, 0.6], "repeat": 0},
+        {**ROW, "path": "b.wav", "probabilities": [0.3, 0.7]},
+        {**ROW, "path": "a.wav", "probabilities": [0.1, 0.9], "repeat": 1},
+    ]
+    found = surest_mistakes(rows)
+    assert [(row["path"], max(row["probabilities"])) for row in found] == [
+        ("a.wav", 0.9),
+        ("b.wav", 0.7),
+    ]
+    assert len(surest_mistakes([{**ROW, "path": str(n)} for n in range(20)])) == 12
+    assert len(surest_mistakes(rows, most=1)) == 1
+
+
+def test_mistake_is_shown_whole_where_it_is_short():
+    found = mistake(ROW, tone(1.5), RATE)
+    assert (found.path, found.label, found.predicted, found.probability) == ("a.wav", "x", "y", 0.8)
+    sound, rate = decoded(found.uri)
+    assert len(sound) / rate == pytest.approx(1.5, abs=0.01)
+    assert found.part == ""
+    assert found.plot.x.high == 1.5
+    assert "Spectrogram of a.wav: 1.5\u00a0s, up to 8\u00a0kHz." in found.plot.alt
+
+
+def test_of_a_long_recording_the_loud_stretch_is_shown():
+    sound = np.zeros(20 * RATE, np.float32)
+    sound[12 * RATE : 15 * RATE] = tone(3)
+    found = mistake(ROW, sound, RATE)
+    player, rate = decoded(found.uri)
+    assert len(player) / rate == pytest.approx(5.0, abs=0.01)
+    assert np.sum(player**2) / rate > 0.9 * np.sum(sound**2) / RATE
+    assert found.part == "10.0 to 15.0 of 20.0\u00a0s"
+    even = mistake(ROW, tone(9), RATE)
+    assert even.part == "the first 5.0 of 9.0\u00a0s"
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100, 96_000])
+@pytest.mark.parametrize("hertz", [100, 440, 3000])
+def test_spectrogram_shows_a_tone_where_its_axis_says(rate, hertz):
+    sound = tone(1.0, rate, hertz=hertz)
+    picture = shades(spectrogram_uri(sound, rate))
+    brightest = np.argmax(picture.sum(axis=1)) + 0.5
+    axis = mistake(ROW, sound, rate).plot.y
+    place = float(axis.place(htk_mel(hertz)))
+    assert brightest / len(picture) == pytest.approx(place, abs=1.5 / len(picture))
+
+
+def test_spectrogram_and_player_share_their_time():
+    sound = np.concatenate([np.zeros(3 * RATE, np.float32), tone(1)])
+    columns = shades(spectrogram_uri(sound, RATE)).max(axis=0)
+    begins = np.argmax(columns > columns.max() / 2) / len(columns)
+    assert begins == pytest.approx(0.75, abs=0.01)
+
+
+def test_spectrogram_does_not_depend_on_the_level():
+    sound = tone(0.5) + np.float32(0.01) * np.random.default_rng(0).standard_normal(8000, "f4")
+    loud, quiet = (shades(spectrogram_uri(level * sound, RATE)) for level in (1.0, 0.01))
+    assert np.abs(loud - quiet).max() <= 6  # one of 48 shades, of 256 numbers
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 639, 640, 641])
+def test_spectrogram_of_few_samples(samples):
+    picture = shades(spectrogram_uri(np.full(samples, 0.5, np.float32), RATE))
+    assert picture.shape[0] == 80
+    assert 1 <= picture.shape[1] <= 320
+
+
+def test_silence_is_dark():
+    assert shades(spectrogram_uri(np.zeros(8000, np.float32), RATE)).max() == 0
+
+
+def test_spectrogram_of_noise_is_small():
+    noise = np.random.default_rng(0).standard_normal(5 * 44_100).astype(np.float32)
+    assert len(spectrogram_uri(noise, 44_100)) < 30_000
+
+
+def test_silent_recording_can_be_shown():
+    found = mistake(ROW, np.zeros(7 * RATE, np.float32), RATE)
+    assert found.part == "the first 5.0 of 7.0\u00a0s"
+
+
+# ── pieces ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 11_000, 96_000])
@@ -367,30 +446,6 @@ def test_pictures_are_those_of_the_layers():
     assert [one.shape for one in pictures] == [(13, 98), (13, 18), (13, 1), (13, 1)]
     alone = np.asarray(mfcc.MFCC(rate=16_000)(sounds[1][None]))[0].T
     np.testing.assert_allclose(pictures[1], alone[:, :18], atol=1e-3)
-
-
-# ── files ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_replacing_keeps_the_old_file_when_the_work_fails(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text("old")
-
-    def fail_half_way() -> None:
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail_half_way()
-    assert path.read_text() == "old"
-    assert [item.name for item in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_replacing_makes_the_folder(tmp_path):
-    with replacing(tmp_path / "new/folder/page.html") as temporary:
-        temporary.write_text("page")
-    assert (tmp_path / "new/folder/page.html").read_text() == "page"
 
 
 @pytest.mark.slow

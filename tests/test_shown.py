@@ -17,6 +17,7 @@ from timbrel.workflows.check import Checked, CheckResult
 from timbrel.workflows.compare import Comparison
 from timbrel.workflows.demo import DemoResult
 from timbrel.workflows.evaluate import EvaluateResult
+from timbrel.workflows.explore import ExploreResult
 from timbrel.workflows.tag import TagResult
 from timbrel.workflows.train import TrainResult
 
@@ -36,6 +37,7 @@ def objects(tiny_data, tiny_training, prepared, tmp_path_factory):
     model, data = timbrel.load(tiny_training.path), timbrel.read_dataset(tiny_data)
     sound = timbrel.decode(tiny_data / "hum" / "0.wav", RATE)
     checked = timbrel.check(tiny_data)
+    both = timbrel.evaluate_models(new, [tiny_training.path] * 2)
     found = [
         data, data.recordings[0], sound, model, checked, checked.recordings[0], prepared,
         prepared.examples, prepared.audit, tiny_training, timbrel.hold_out(prepared.recordings),
@@ -44,10 +46,10 @@ def objects(tiny_data, tiny_training, prepared, tmp_path_factory):
         timbrel.FeatureCache(folder), timbrel.Pcm(RATE), prepared.recipe.windowing, prepared.recipe,
         timbrel.EventSettings(), timbrel.summary("tutorial-cnn"), timbrel.info(tiny_training.path),
         timbrel.IsolatedDecoder(), model.predict(tiny_data / "hum" / "0.wav"),
-        timbrel.predict([new], model), timbrel.evaluate_models(new, [tiny_training.path] * 2),
-        timbrel.evaluate_models(new, [tiny_training.path]),
+        timbrel.predict([new], model), both,
+        replace(both, models=both.models[:1], evaluations=both.evaluations[:1]),
         EvaluateResult(tiny_training.evaluation, prepared, [], ()),
-        timbrel.explore(tiny_data, folder / "explore.html", players=1),
+        ExploreResult(folder / "explore.html", 24, 12.0, 11.5),
         timbrel.tag(new, folder / "sorted", model), timbrel.undo_tag(folder / "sorted"),
         DemoResult(Path("a/b"), checked, tiny_training, [("hum", Prediction("x"))], Path("c")),
         next(iter(timbrel.listen([sound.waveform], RATE, model))),
@@ -214,8 +216,8 @@ def test_a_model_says_what_it_is(tiny_training):
     found = timbrel.info(tiny_training.path)
     cells = dict(row for row in rows(found))
     assert cells["classes"].endswith(": hiss (8), hum (8), whistle (8)")
-    assert cells["hears"].startswith("MFCC picture of 0.10 s at 16 kHz, every 0.10 s; ")
-    assert cells["scored on"] == "5 recordings that it never heard"
+    assert cells["input"].startswith("MFCC picture of 0.10 s at 16 kHz, every 0.10 s; ")
+    assert cells["scored on"] == "5 recordings that it was not trained on"
     assert cells["files right"].endswith(" %)")
     assert cells["network"].startswith(f"{tiny_training.metadata['parameters']:,} parameters, ")
     unsaid = replace(found, scores={"file": {"accuracy": "much"}, "held_out_files": 3})

@@ -267,8 +267,8 @@ def test_made_up_sounds_in_words():
     )
     rows[0]["predicted"] = None
     view = ScoreView(made_up_evaluation(), {"sanity": rows})
-    assert [plain(row[2]) for row in view.made_up.rows] == ["", *["Flute, 93 %"] * 3]
-    assert [row[3] for row in view.made_up.rows][-2:] == ["as it should", "taken for a class"]
+    assert [plain(row[2]) for row in view.synthetic.rows] == ["", *["Flute, 93 %"] * 3]
+    assert [row[3] for row in view.synthetic.rows][-2:] == ["as it should", "taken for a class"]
 
 
 @pytest.mark.parametrize(
@@ -293,16 +293,16 @@ def test_confidence_is_compared_with_what_came_true(right, verdict, given):
         f"On the whole the confidence is {verdict}. It was 72.0 % on average, and {right}.0 % of "
         "answers were right."
     )
-    ((confidence, files, mean, share),) = found.table.rows
+    ((confidence, files, mean, share),) = found.rows
     assert plain(f"{confidence}; {files}; {mean}; {share.text}") == (
         f"67 % to 73 %; 100; 72.0 %; {right}.0 %"
     )
 
 
 def test_no_confidence_no_reliability():
-    assert ScoreView(made_up_evaluation()).reliability is None
+    assert ScoreView(made_up_evaluation()).reliability.rows == []
     lost = {"path": "a", "label": "a", "predicted": "a", "probabilities": [math.nan]}
-    assert ScoreView(made_up_evaluation(predictions=[lost])).reliability is None
+    assert ScoreView(made_up_evaluation(predictions=[lost])).reliability.rows == []
 
 
 # ── class by class ───────────────────────────────────────────────────────────────────────────────
@@ -317,9 +317,11 @@ def test_mistakes_are_sorted_and_leave_out_what_is_right():
         ("a", "c", "2", "29 %"),
         ("c", "a", "2", "20 %"),
     ]
-    assert view.confused == ("Most often: b taken for a (3), a taken for c (2), c taken for a (2).")
+    assert view.confusions.statement.more == (
+        "Most often: b taken for a (3), a taken for c (2), c taken for a (2)."
+    )
     perfect = made_up_evaluation(confusion=np.diag([10] * 4).tolist())
-    assert ScoreView(perfect).confused == "Every recording got the right answer."
+    assert ScoreView(perfect).confusions.statement.more == "Every recording got the right answer."
 
 
 def test_classes_have_their_intervals_and_what_they_are_taken_for():
@@ -330,13 +332,17 @@ def test_classes_have_their_intervals_and_what_they_are_taken_for():
 
 
 def test_the_hardest_classes_are_named_where_there_are_some():
-    rows = made_up_evaluation()["per_class"]
-    many = [rows[0] | {"label": f"c{number}", "f1": 0.9 - number / 10} for number in range(6)]
-    assert plain(ScoreView(made_up_evaluation(per_class=many)).hardest) == (
+    def hardest(scores: list[float]) -> str:
+        row = made_up_evaluation()["per_class"][0]
+        rows = [row | {"label": f"c{number}", "f1": f1} for number, f1 in enumerate(scores)]
+        labels, matrix = [row["label"] for row in rows], np.eye(len(rows)).tolist()
+        evaluation = made_up_evaluation(labels=labels, per_class=rows, confusion=matrix)
+        return plain(ScoreView(evaluation).classes.statement)
+
+    assert hardest([0.9, 0.8, 0.7, 0.6, 0.5, 0.4]) == (
         "Hardest, by F1: c5 (40 %), c4 (50 %), c3 (60 %)."
     )
-    for alike in (rows, [row | {"f1": 0.5} for row in many], many[:5]):
-        assert ScoreView(made_up_evaluation(per_class=alike)).hardest == ""
+    assert hardest([0.5] * 6) == hardest([0.9, 0.8, 0.7, 0.6, 0.5]) == ""
 
 
 # ── the learning curve ───────────────────────────────────────────────────────────────────────────
@@ -347,21 +353,21 @@ def point(recordings: int, accuracy: float, *, doubt: float | None = 0.02, **rec
     return {"recordings": recordings, "accuracy": accuracy, "ci95": ends, "recall": recall}
 
 
-def learning(points: list[dict] | None, files: int = 10):
+def learning(points: list[dict] | None, files: int = 10) -> ScoreView:
     labels = sorted({label for item in points or () for label in item["recall"]}) or ["a"]
     per_class = [{"label": label, "files": files} for label in labels]
-    return ScoreView(made_up_evaluation(learning_curve=points, per_class=per_class)).learning
+    return ScoreView(made_up_evaluation(learning_curve=points, per_class=per_class))
 
 
 def test_the_last_doubling_is_compared():
     curve = [point(30, 0.4), point(60, 0.5), point(120, 0.6), point(200, 0.65), point(240, 0.66)]
     # Two intervals of ± 2 points give 2.8 points.
-    assert str(learning(curve).statement) == (
+    assert str(learning(curve).learning.statement) == (
         "More recordings would very likely help: the curve still rises at its end. Twice as many "
         "recordings, 240 instead of 120, raised the score by 6.0 points; a difference of up to 2.8 "
         "points could be chance. The step before, from 60 to 120, changed it by 10.0 points."
     )
-    assert [plain(cell) for cell in learning(curve).table.rows[0]] == [
+    assert [plain(cell) for cell in learning(curve).learning.rows[0]] == [
         "30",
         "40.0 % (95 % interval 38–42 %)",
     ]
@@ -387,14 +393,15 @@ def test_the_last_doubling_is_compared():
 )
 def test_verdicts_on_more_recordings(before, after, doubt, verdict):
     curve = [point(100, before, doubt=doubt), point(200, after, doubt=doubt)]
-    assert verdict in str(learning(curve).statement)
+    assert verdict in str(learning(curve).learning.statement)
 
 
 def test_little_to_learn_from():
     for nothing in (None, [], [point(10, math.nan, doubt=None)]):
-        assert learning(nothing) is None
+        assert learning(nothing).learning is None
+        assert learning(nothing).rises.rows == []
     alone = learning([point(10, 0.5)])
-    assert str(alone.statement).startswith("Only one number of recordings was tried")
+    assert str(alone.learning.statement).startswith("Only one number of recordings was tried")
     assert alone.rises.rows == []
 
 
@@ -406,8 +413,8 @@ def test_classes_are_sorted_by_rise_and_luck_is_told_from_gain():
     few, many = learning(curve, files=6), learning(curve, files=100)
     assert [(row[0], row[3]) for row in few.rises.rows] == [("a", "+50"), ("b", "+5")]
     assert [(row[0], row[3]) for row in many.rises.rows] == [("a", "+50 *"), ("b", "+5")]
-    assert "Each of these rises could be chance" in few.classes.more
-    assert many.classes.more.startswith("Begin with a: ")
+    assert "Each of these rises could be chance" in few.rises.statement.more
+    assert many.rises.statement.more.startswith("Begin with a: ")
 
 
 def test_one_lucky_class_of_a_hundred_is_not_called_sure():

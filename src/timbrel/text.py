@@ -1,11 +1,11 @@
-"""Text for readers: numbers with units, plurals, and names that are safe to print in a terminal."""
+"""Text for people: numbers with units, plurals, and names that are safe to print in a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TextIO
+from typing import IO, TypeGuard
 from unicodedata import category, east_asian_width
 
 # Between a number and its unit: no line break.
@@ -19,7 +19,7 @@ _JOINER = "\u200d"
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Whether there is a number: not None, not NaN."""
     return value is not None and not math.isnan(value)
 
@@ -40,7 +40,7 @@ def count(value: float | None) -> str:
 
 
 def times(ratio: float) -> str:
-    """Write how many times as large something is."""
+    """Write a ratio, such as how many times larger something is."""
     return number(ratio, 1) if ratio < 10 else count(ratio)
 
 
@@ -82,32 +82,29 @@ def counted(number_of: float, word: str, words: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """Leave only what can be printed, for a repr: names of files may hold anything."""
+    """Replace characters that cannot be printed, for a repr with names of files."""
     return "".join(
         letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in text
     )
 
 
 def harmless(text: str) -> str:
-    """Show control characters as escapes, so that names of files cannot command a terminal.
+    """Show control characters as escapes, so that names of files cannot control a terminal.
 
-    Those that turn the direction of writing, too. The escapes are such that JSON stays JSON.
+    So are those that change the direction of writing. The escapes keep JSON valid.
     """
     if text.isprintable():
         return text
-    return "".join(_escape(letter) if _commands(letter) else letter for letter in text)
-
-
-def _commands(letter: str) -> bool:
-    return (category(letter) == "Cc" and letter not in "\n\t") or letter in _DIRECTIONS
-
-
-def _escape(letter: str) -> str:
-    return f"\\u{ord(letter):04x}" if ord(letter) >= 0x7F else f"\\x{ord(letter):02x}"
+    return "".join(
+        (f"\\u{ord(letter):04x}" if ord(letter) >= 0x7F else f"\\x{ord(letter):02x}")
+        if (category(letter) == "Cc" and letter not in "\n\t") or letter in _DIRECTIONS
+        else letter
+        for letter in text
+    )
 
 
 def one_line(text: str) -> str:
-    """Make a text harmless, breaks of its line as well: a name must not pass for a line of ours."""
+    """Make a text harmless and escape its line breaks, so that it stays one line."""
     return harmless(text).replace("\n", "\\n")
 
 
@@ -131,12 +128,23 @@ def shorten(text: str, length: int) -> str:
 
 def shorten_all(texts: Sequence[str], width: float) -> list[str]:
     """Cut texts to a width in ems; where that makes some alike, their ends are kept too."""
-    cut = [shorten(text, _letters(text, width)) for text in texts]
+
+    def letters(text: str, width: float) -> int:
+        """How many letters of a text fit a width."""
+        length = len(text)
+        while ems(text[:length]) > width:
+            length -= 1
+        return max(length, 1)
+
+    cut = [shorten(text, letters(text, width)) for text in texts]
     alike = Counter(cut)
-    return [
-        _middle_out(text, width) if alike[short] > 1 and short != text else short
-        for text, short in zip(texts, cut, strict=True)
-    ]
+    for place, text in enumerate(texts):
+        if alike[cut[place]] > 1 and cut[place] != text:
+            tail = letters(text[::-1], 0.55 * width)
+            while tail > 1 and _joins(text[-tail]):
+                tail -= 1
+            cut[place] = shorten(text, letters(text, 0.45 * width)) + text[-tail:].lstrip()
+    return cut
 
 
 def ems(text: str) -> float:
@@ -145,23 +153,6 @@ def ems(text: str) -> float:
         0.0 if _joins(letter) else 1.1 if east_asian_width(letter) in "WF" else 0.58
         for letter in text
     )
-
-
-def _letters(text: str, width: float) -> int:
-    """How many letters of a text fit a width in ems."""
-    length = len(text)
-    while ems(text[:length]) > width:
-        length -= 1
-    return max(length, 1)
-
-
-def _middle_out(text: str, width: float) -> str:
-    """Cut the middle of a text that is wider than a width in ems."""
-    head = shorten(text, _letters(text, 0.45 * width))
-    tail = _letters(text[::-1], 0.55 * width)
-    while tail > 1 and _joins(text[-tail]):
-        tail -= 1
-    return head + text[-tail:].lstrip()
 
 
 def _joins(letter: str) -> bool:
@@ -183,15 +174,15 @@ class TerminalRows:
         stream: the terminal.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, row: str) -> None:
-        """Write a row, or several cells of one, with the end of its line."""
+        """Write a row that ends its line, or a part of one."""
         end = "\n" if row.endswith("\n") else ""
         self._stream.write(one_line(row.removesuffix("\n")) + end)
 
 
-def rows_to(stream: TextIO) -> TextIO | TerminalRows:
-    """Where to write rows: files and pipes get them as they are."""
+def rows_to(stream: IO[str]) -> IO[str] | TerminalRows:
+    """A stream to write rows to; files and pipes get them unchanged."""
     return TerminalRows(stream) if stream.isatty() else stream

@@ -65,7 +65,7 @@ def test_what_it_shows_is_drawn(executed):
     events = [
         output["data"]
         for output in outputs_of(notebook)
-        if 'role="img" aria-label="What is heard in evening.wav' in str(output.get("data"))
+        if 'role="img" aria-label="Answers for evening.wav' in str(output.get("data"))
     ]
     (found,) = events
     line = ElementTree.fromstring(found["text/html"]).find(".//*[@role='img']")

@@ -33,6 +33,5 @@ def info(
         sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
         return
     from timbrel.report.terminal import print_model
-    from timbrel.report.view import model_view
 
-    print_model(Terminal().out, model_view(found.to_dict()))
+    print_model(Terminal().out, found.to_dict())

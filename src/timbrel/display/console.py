@@ -1,8 +1,9 @@
-"""A console and a table that names of files and labels cannot command."""
+"""A console and a table that names of files and labels cannot control."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -13,36 +14,34 @@ from timbrel.text import harmless, one_line
 
 
 class HarmlessConsole(Console):
-    """Shows control characters in what it prints as escapes; its own colours and moves work.
+    """Prints control characters as escapes, and no-break spaces as usual ones.
 
-    Spaces that do not break keep lines whole and are printed as usual ones, which other programs
-    find. Where nobody reads what it prints, that raises BrokenPipeError.
+    Its own colours and moves of the cursor work. A closed pipe raises BrokenPipeError.
     """
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render what is to be printed."""
+        """Render an object for printing."""
         for segment in super().render(renderable, options):
             text = harmless(segment.text).replace("\u00a0", " ")
             yield segment if segment.control else segment._replace(text=text)
 
     def on_broken_pipe(self) -> None:
-        """Let the program end as it does wherever else it writes."""
+        """Raise BrokenPipeError, as other streams do."""
         raise BrokenPipeError
 
 
 class _NamesTable(Table):
-    """A table in which each cell of text is one line, whatever names hold."""
+    """A table in which each cell of text is one line."""
 
-    def add_row(self, *cells: str | Text, **options: object) -> None:
+    def add_row(self, *cells: object, **options: Any) -> None:
         """Add a row; text is not markup."""
-        super().add_row(*map(_whole, cells), **options)
-
-
-def _whole(cell: str | Text) -> Text:
-    style = cell.style if isinstance(cell, Text) else ""
-    return Text(one_line(str(cell)), style)
+        texts = []
+        for cell in cells:
+            style = cell.style if isinstance(cell, Text) else ""
+            texts.append(Text(one_line(str(cell)), style))
+        super().add_row(*texts, **options)
 
 
 def plain_table(title: str, *columns: str) -> Table:

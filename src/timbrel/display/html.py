@@ -1,9 +1,8 @@
-"""HTML that objects show in a notebook: no script, no file from anywhere, light or dark.
+"""HTML that objects show in a notebook: no script, no other file, light or dark.
 
-Text has the colour that the notebook gives it, lines and washes are half transparent, and the two
-colours of bars are told apart from white and from black alike, so nothing asks which theme is on.
-Where a style sheet is not let through, tables and words remain. What is made here is well-formed
-XML too.
+Text has the colour of the notebook, lines and backgrounds are half transparent, and the two colours
+of bars contrast with white and with black, so it works in either theme. Without the style sheet,
+tables and words remain. The HTML is well-formed XML too.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import html
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from timbrel.text import percent, shorten
 
@@ -76,25 +75,25 @@ white-space:nowrap;margin:0 auto;display:block}}
 {_ME} svg{{display:block;width:100%;max-width:640px;height:auto}}
 </style>"""
 
-# Neither text nor what XML may hold: control characters, odd bytes of a file name, and what would
-# turn the direction of the text around.
+# Characters that are not allowed in XML, odd bytes of a file name, and characters that change the
+# direction of the text.
 _NO_TEXT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def text(value: object) -> str:
-    """Escape whatever may come from outside: names of files, labels, messages."""
+    """Escape text from outside: names of files, labels, messages."""
     return html.escape(_NO_TEXT.sub("\ufffd", str(value)), quote=True)
 
 
 def named(value: object) -> str:
-    """Escape a name, which may be in letters of another direction than the text around it."""
+    """Escape a name, which may be written in another direction than the text around it."""
     return f"<bdi>{text(value)}</bdi>" if value else ""
 
 
 def block(*parts: str) -> str:
-    """What a notebook is given: HTML parts with the style sheet that is only theirs."""
+    """HTML for a notebook: the parts, with a style sheet of their own."""
     return f'<div class="timbrel">{_STYLE}{"".join(parts)}</div>'
 
 
@@ -105,12 +104,12 @@ def title(content: str) -> str:
 
 def note(*contents: str) -> str:
     """A line of small soft text; takes HTML, parts of which that are empty are left out."""
-    said = " · ".join(content for content in contents if content)
-    return f'<p class="soft small">{said}</p>' if said else ""
+    line = " · ".join(content for content in contents if content)
+    return f'<p class="soft small">{line}</p>' if line else ""
 
 
 def tag(content: str, kind: str = "") -> str:
-    """A word in a frame; `kind` is "yes" or "no" where it is good or bad news."""
+    """A word in a frame; `kind` is "yes" for accepted, "no" for rejected."""
     return f'<span class="tag {kind}">{text(content)}</span>'
 
 
@@ -178,12 +177,12 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400,
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a recording with what is heard in it.
+    """A stretch of a recording and the answer for it.
 
     Attributes:
         start, end: in seconds.
         label: the answer.
-        probability: how sure, 0 to 1; None where that is not known.
+        probability: of the answer, 0 to 1; None where that is not known.
         accepted: whether the answer is one of the classes.
     """
 
@@ -194,34 +193,15 @@ class Span:
     accepted: bool
 
 
-def timeline(spans: Sequence[Span], seconds: float, *, what: str) -> str:
-    """Draw spans on an axis from 0 to `seconds`; the surer, the stronger.
+def timeline(spans: Sequence[Span], seconds: float, *, title: str) -> str:
+    """Draw spans on an axis from 0 to `seconds`; the higher their probability, the stronger.
 
     Args:
         spans: in the order of time.
         seconds: where the axis ends.
-        what: what it shows, for who cannot see it.
+        title: a description, for screen readers.
     """
-    rows: dict[str, list[Span]] = {}
-    for span in _merged(spans):
-        rows.setdefault(span.label, []).append(span)
-    # What is no class comes last, and what is heard first is at the top.
-    order = sorted(rows, key=lambda label: not rows[label][0].accepted)
-    if len(order) > _ROWS:
-        kept, rest = order[: _ROWS - 1], order[_ROWS - 1 :]
-        rows = {label: rows[label] for label in kept} | {
-            _OTHERS: [span for label in rest for span in rows[label]]
-        }
-        order = [*kept, _OTHERS]
-    lines = "".join(_row(label, rows[label], seconds) for label in order)
-    return (
-        f'<div class="line" role="img" aria-label="{text(what)}">{lines}'
-        f'<span class="ticks soft">{_ticks(seconds)}</span></div>'
-    )
-
-
-def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Join neighbours that say the same and touch; the joined is as sure as their mean."""
+    # Neighbours with the same answer that touch are one; its probability is the mean of theirs.
     merged: list[list[Span]] = []
     for span in spans:
         last = merged[-1][-1] if merged else None
@@ -229,61 +209,53 @@ def _merged(spans: Sequence[Span]) -> list[Span]:
             merged[-1].append(span)
         else:
             merged.append([span])
-    return [_joined(group) for group in merged]
-
-
-def _joined(group: list[Span]) -> Span:
-    sure = [span.probability for span in group if span.probability is not None]
-    return Span(
-        start=group[0].start,
-        end=group[-1].end,
-        label=group[0].label,
-        probability=math.fsum(sure) / len(sure) if sure else None,
-        accepted=group[0].accepted,
-    )
-
-
-def _row(label: str, spans: Sequence[Span], seconds: float) -> str:
-    kind = "" if all(span.accepted for span in spans) else " other"
-    marks = "".join(_mark(span, seconds) for span in spans)
-    return (
-        f'<span class="name" title="{text(label)}">{named(shorten(label, 28))}</span>'
-        f'<span class="track{kind}">{marks}</span>'
-    )
-
-
-def _mark(span: Span, seconds: float) -> str:
-    left, right = (min(max(at / seconds, 0.0), 1.0) for at in (span.start, span.end))
-    place = f"left:{100 * left:.2f}%;width:{100 * (right - left):.2f}%"
-    said = f"{clock(span.start, seconds)} to {clock(span.end, seconds)}: {span.label}"
-    if span.accepted and span.probability is not None:
-        place += f";opacity:{0.3 + 0.7 * min(max(span.probability, 0.0), 1.0):.2f}"
-        said += f", {percent(span.probability)}"
-    return f'<i style="{place}" title="{text(said)}"></i>'
-
-
-def _ticks(seconds: float) -> str:
-    step = _step(seconds / _TICKS)
-    count = math.floor(seconds / step + 1e-9) + 1
-    return "".join(
-        f'<span style="left:{100 * number * step / seconds:.2f}%">'
-        f"{clock(number * step, seconds, digits=_digits(step))}</span>"
-        for number in range(count)
-    )
-
-
-def _step(least: float) -> float:
-    """The next round number of seconds that is not below `least`."""
+    rows: dict[str, list[Span]] = {}
+    for group in merged:
+        known = [span.probability for span in group if span.probability is not None]
+        mean = math.fsum(known) / len(known) if known else None
+        joined = replace(group[0], end=group[-1].end, probability=mean)
+        rows.setdefault(joined.label, []).append(joined)
+    # Unknown comes last; the others stand in the order of their first span.
+    order = sorted(rows, key=lambda label: not rows[label][0].accepted)
+    if len(order) > _ROWS:
+        rest = order[_ROWS - 1 :]
+        order = [*order[: _ROWS - 1], _OTHERS]
+        rows[_OTHERS] = [span for label in rest for span in rows[label]]
+    lines = ""
+    for label in order:
+        kind = "" if all(span.accepted for span in rows[label]) else " other"
+        marks = ""
+        for span in rows[label]:
+            left, right = (min(max(at / seconds, 0.0), 1.0) for at in (span.start, span.end))
+            style = f"left:{100 * left:.2f}%;width:{100 * (right - left):.2f}%"
+            words = f"{clock(span.start, seconds)} to {clock(span.end, seconds)}: {span.label}"
+            if span.accepted and span.probability is not None:
+                style += f";opacity:{0.3 + 0.7 * min(max(span.probability, 0.0), 1.0):.2f}"
+                words += f", {percent(span.probability)}"
+            marks += f'<i style="{style}" title="{text(words)}"></i>'
+        lines += (
+            f'<span class="name" title="{text(label)}">{named(shorten(label, 28))}</span>'
+            f'<span class="track{kind}">{marks}</span>'
+        )
+    # The next round number of seconds.
+    least = seconds / _TICKS
     if least > _STEPS[-1]:
-        return math.ceil(least / _STEPS[-1]) * _STEPS[-1]
-    if least >= 1:
-        return next(step for step in _STEPS if step >= least)
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
-
-
-def _digits(step: float) -> int:
-    return max(0, -math.floor(math.log10(step) + 1e-9))
+        step: float = math.ceil(least / _STEPS[-1]) * _STEPS[-1]
+    elif least >= 1:
+        step = next(step for step in _STEPS if step >= least)
+    else:
+        power = 10.0 ** math.floor(math.log10(least))
+        step = next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    ticks = "".join(
+        f'<span style="left:{100 * number * step / seconds:.2f}%">'
+        f"{clock(number * step, seconds, digits=digits)}</span>"
+        for number in range(math.floor(seconds / step + 1e-9) + 1)
+    )
+    return (
+        f'<div class="line" role="img" aria-label="{text(title)}">{lines}'
+        f'<span class="ticks soft">{ticks}</span></div>'
+    )
 
 
 def clock(at: float, seconds: float, *, digits: int = 2) -> str:

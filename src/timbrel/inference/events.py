@@ -36,13 +36,18 @@ class EventSettings:
     max_gap: float = 0.0
 
     def __post_init__(self) -> None:
-        least = self.min_confidence
-        if least is not None and not (isinstance(least, Real) and 0 <= least <= 1):
-            raise InvalidArgument(f"`min_confidence` must be between 0 and 1. Got {least}.")
+        if self.min_confidence is not None:
+            check_share("min_confidence", self.min_confidence)
         for name in ("min_length", "max_gap"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value < np.inf:
+            if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
                 raise InvalidArgument(f"`{name}` must be at least 0 s. Got {value}.")
+
+
+def check_share(name: str, value: object) -> None:
+    """Raise InvalidArgument where an argument is no number between 0 and 1."""
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise InvalidArgument(f"`{name}` must be between 0 and 1. Got {value}.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,16 @@ def find_events(scores: WindowScores, settings: EventSettings, *, threshold: flo
     needed = settings.min_confidence if settings.min_confidence is not None else threshold
     label = scores.probabilities.argmax(axis=1)
     sure = (scores.probabilities.max(axis=1) >= needed) & ~scores.silent
-    start, end = _borders(scores, sure)
+    # Where each window begins and ends once overlaps are divided.
+    start, end = scores.sounding.T.copy()
+    overlap = end[:-1] > start[1:]
+    # An unsure window whose sound is all in the overlap leaves it to its neighbour. Where sound
+    # begins and ends in a window is known to within a piece.
+    overlap &= sure[:-1] | (start[:-1] < start[1:] - PIECE_SECONDS)
+    overlap &= sure[1:] | (end[1:] > end[:-1] + PIECE_SECONDS)
+    middle = (end[:-1] + start[1:]) / 2
+    end[:-1][overlap] = middle[overlap]
+    start[1:][overlap] = middle[overlap]
     # A window that cleaning cut in its middle has two parts. A border may lie within the cut.
     before, after = np.clip(scores.cut, start[:, np.newaxis], end[:, np.newaxis]).T
     parts = 1 + (after - before > settings.max_gap + _TOLERANCE)
@@ -97,17 +111,3 @@ def find_events(scores: WindowScores, settings: EventSettings, *, threshold: flo
     return [
         event for event in events if event.end - event.start >= settings.min_length - _TOLERANCE
     ]
-
-
-def _borders(scores: WindowScores, sure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each window begins and ends once overlaps are divided; float64 `(n,)` both."""
-    start, end = scores.sounding.T.copy()
-    overlap = end[:-1] > start[1:]
-    # An unsure window whose sound is all in the overlap leaves it to its neighbour. Where sound
-    # begins and ends in a window is known to within a piece.
-    overlap &= sure[:-1] | (start[:-1] < start[1:] - PIECE_SECONDS)
-    overlap &= sure[1:] | (end[1:] > end[:-1] + PIECE_SECONDS)
-    middle = (end[:-1] + start[1:]) / 2
-    end[:-1][overlap] = middle[overlap]
-    start[1:][overlap] = middle[overlap]
-    return start, end

@@ -1,7 +1,7 @@
 """The formats that predictions are written in: one class each, all of them in `FORMATS`.
 
-Text is UTF-8 whatever a name or a label holds: bytes of a file name that are no text are written as
-`\\udc80` to `\\udcff`, which JSON readers turn back into the name.
+Text is always UTF-8: bytes of a file name that are no text are written as `\\udc80` to `\\udcff`,
+which JSON readers turn back into the name.
 
 Sources: RFC 4180; "Importing and Exporting Labels" in the Audacity manual; the Raven Pro User's
 Manual, for tables over several sound files the chapter on file sequences.
@@ -10,6 +10,7 @@ Manual, for tables over several sound files the chapter on file sequences.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -17,11 +18,12 @@ from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from timbrel.errors import InvalidArgument, MissingExtra
+from timbrel.text import TerminalRows
 
 if TYPE_CHECKING:
     from timbrel.inference.prediction import Prediction
 
-# What would end a cell or a line for one reader or another.
+# Characters that end a cell or a line for some readers.
 _BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -33,7 +35,7 @@ class Format:
     - `binary`: whether it takes a stream of bytes instead of text;
     - `has_errors`: whether it has a row for a recording that could not be used;
     - `lists_top`: whether a row lists the most probable classes;
-    - `default_level`: what a row stands for unless the user says something else.
+    - `default_level`: what a row stands for by default.
 
     Args:
         stream: where to write; it stays open.
@@ -49,7 +51,7 @@ class Format:
     lists_top: ClassVar[bool] = False
     default_level: ClassVar[str] = "file"
 
-    def __init__(self, stream: IO, *, level: str = "file", rate: int = 1) -> None:
+    def __init__(self, stream: IO | TerminalRows, *, level: str = "file", rate: int = 1) -> None:
         self._stream = stream
 
     @classmethod
@@ -77,7 +79,7 @@ class Csv(Format):
 
     name, extension = "csv", ".csv"
 
-    def __init__(self, stream: IO, *, level: str = "file", rate: int = 1) -> None:
+    def __init__(self, stream: IO | TerminalRows, *, level: str = "file", rate: int = 1) -> None:
         super().__init__(stream)
         times = () if level == "file" else ("start", "end")
         answer = ("label", "predicted", "probability", "accepted", "seconds", "error")
@@ -98,7 +100,11 @@ class JsonLines(Format):
         """Write a line."""
         fields = prediction.to_dict()
         line = json.dumps(fields, ensure_ascii=False)
-        self._stream.write((line if _is_utf8(line) else json.dumps(fields)) + "\n")
+        try:
+            line.encode()
+        except UnicodeEncodeError:
+            line = json.dumps(fields)
+        self._stream.write(line + "\n")
 
 
 class Audacity(Format):
@@ -120,7 +126,7 @@ class Audacity(Format):
     def write(self, prediction: Prediction) -> None:
         """Write a label."""
         start, end = _span(prediction)
-        self._stream.write(_tabbed(f"{start:.6f}", f"{end:.6f}", prediction.label))
+        self._stream.write(_tabbed(start, end, prediction.label))
 
 
 class Raven(Format):
@@ -128,14 +134,14 @@ class Raven(Format):
 
     Raven either opens the sound files one after the other, where `Begin Time (s)` counts through
     all of them, or looks up `Begin Path` and `File Offset (s)`; both say the same. Files that could
-    not be used have no length and no place in that sequence. The frequencies are those that the
-    model hears.
+    not be used have no length and no place in that sequence. The frequencies are those of the
+    input of the model.
     """
 
     name, extension = "raven", ".selections.txt"
     has_errors, default_level = False, "event"
 
-    def __init__(self, stream: IO, *, level: str = "file", rate: int = 1) -> None:
+    def __init__(self, stream: IO | TerminalRows, *, level: str = "file", rate: int = 1) -> None:
         super().__init__(stream)
         self._highest = f"{rate / 2:.1f}"
         self._selections = 0
@@ -154,15 +160,15 @@ class Raven(Format):
                 str(self._selections),
                 "Spectrogram 1",
                 "1",
-                f"{self._seconds_before + start:.6f}",
-                f"{self._seconds_before + end:.6f}",
+                self._seconds_before + start,
+                self._seconds_before + end,
                 "0.0",
                 self._highest,
                 path if path == "-" else os.path.abspath(path),
-                f"{start:.6f}",
+                start,
                 os.path.basename(path),
                 prediction.label,
-                cell(prediction.probability),
+                prediction.probability,
             )
         )
 
@@ -178,7 +184,7 @@ class Parquet(Format):
     # Rows that wait in memory for the next row group, some ten megabytes.
     rows_in_group: ClassVar[int] = 1 << 14
 
-    def __init__(self, stream: IO, *, level: str = "file", rate: int = 1) -> None:
+    def __init__(self, stream: IO | TerminalRows, *, level: str = "file", rate: int = 1) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -234,18 +240,11 @@ FORMATS: dict[str, type[Format]] = {
 
 
 def csv_line(cells: Iterable[str]) -> str:
-    """A line of CSV that is UTF-8, whatever the cells hold."""
+    """A line of CSV, in UTF-8 always."""
+    stream = io.StringIO()
     # With this end of line, cells that hold either half of it are quoted.
-    line = csv.writer(_Echo, lineterminator="\r\n").writerow(cells)
-    return _as_utf8(line.removesuffix("\r\n")) + "\n"
-
-
-class _Echo:
-    """A stream that returns what is written to it."""
-
-    @staticmethod
-    def write(text: str) -> str:
-        return text
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return _as_utf8(stream.getvalue().removesuffix("\r\n")) + "\n"
 
 
 def cell(value: object) -> str:
@@ -261,25 +260,16 @@ def cell(value: object) -> str:
 
 def _span(prediction: Prediction) -> tuple[float, float]:
     """Begin and end of a prediction in seconds; all of the recording at the level "file"."""
-    if prediction.start is None:
+    if prediction.start is None or prediction.end is None:
         return 0.0, prediction.seconds or 0.0
-    return prediction.start, prediction.end
+    return float(prediction.start), float(prediction.end)
 
 
-def _tabbed(*cells: str) -> str:
+def _tabbed(*values: object) -> str:
     """A line of cells between tabs; neither Audacity nor Raven knows quotes or escapes."""
-    return _as_utf8("\t".join(_BREAKS.sub(" ", cell) for cell in cells)) + "\n"
-
-
-def _is_utf8(text: str) -> bool:
-    """Whether UTF-8 can hold a text; it cannot hold bytes of a file name that are no text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return _as_utf8("\t".join(_BREAKS.sub(" ", cell(value)) for value in values)) + "\n"
 
 
 def _as_utf8(text: str) -> str:
-    """Write out as escapes what UTF-8 cannot hold."""
-    return text if _is_utf8(text) else text.encode("utf-8", "backslashreplace").decode()
+    """Escape what UTF-8 cannot hold, such as bytes of a file name that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()

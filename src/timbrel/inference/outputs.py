@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from functools import reduce
-from itertools import takewhile
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -26,9 +25,9 @@ class Output:
 
     Args:
         kind: the format.
-        writer: writes all recordings, unless each has a file of its own.
+        open_writer: opens what a recording is written to, by its path.
+        own_files: whether that is a file for each, which appears when it is closed.
         stream: flushed after each prediction, so that a reader can follow.
-        open_writer: opens the file of a recording, by its path; the file appears when it is closed.
 
     Attributes:
         done: recordings that are written whole.
@@ -39,16 +38,18 @@ class Output:
     def __init__(
         self,
         kind: type[Format],
+        open_writer: Callable[[str], AbstractContextManager[Format]],
         *,
-        writer: Format | None = None,
+        own_files: bool = False,
         stream: IO | None = None,
-        open_writer: Callable[[str], AbstractContextManager[Format]] | None = None,
     ) -> None:
         self.done = 0
         self.rows = 0
         self.stopped = False
-        self._kind, self._writer, self._stream = kind, writer, stream
-        self._open_writer, self._own_file = open_writer, ExitStack()
+        self._kind, self._open_writer, self._own_files = kind, open_writer, own_files
+        self._stream = stream
+        self._writer: Format | None = None
+        self._opened = ExitStack()
         self._path = ""
         self._rows_before = 0
         self._seconds = 0.0
@@ -75,22 +76,21 @@ class Output:
             self._stream.flush()
 
     def end(self) -> None:
-        """Say that this was all for the recording that was begun."""
+        """End the recording that was begun."""
         if not self._left_out:
             self._opened_writer().end_recording(self._seconds)
-            if self._open_writer is not None:
-                self._own_file.close()
-                self._writer = None
+            self._opened.close()
+            self._writer = None
             self.done += 1
         self._rows_before = self.rows
 
     def stop(self) -> None:
-        """Say that there will be no more."""
+        """Note that no more will be written."""
         self.stopped = True
 
     def discard(self) -> None:
         """Remove what is written of the recording that was begun, if it has a file of its own."""
-        self._own_file.__exit__(_Unchanged, _Unchanged(), None)
+        self._opened.__exit__(_Unchanged, _Unchanged(), None)
 
     @property
     def empty(self) -> bool:
@@ -105,17 +105,17 @@ class Output:
     @property
     def cut(self) -> str | None:
         """The recording of which only the beginning is written, if there is one."""
-        own_files = self._open_writer is not None
-        return self._path if self.rows > self._rows_before and not own_files else None
+        begun = self.rows > self._rows_before
+        return self._path if begun and not self._own_files else None
 
     def _opened_writer(self) -> Format:
         if self._writer is None:
-            self._writer = self._own_file.enter_context(self._open_writer(self._path))
+            self._writer = self._opened.enter_context(self._open_writer(self._path))
         return self._writer
 
 
 class _Unchanged(Exception):
-    """What was there before is to stay."""
+    """Raised to keep what was there before."""
 
 
 @contextmanager
@@ -149,9 +149,10 @@ def opened(
         OutputError: it cannot be written.
     """
     kind = FORMATS[form]
-    folder = target is not None and is_folder(target)
-    where = "folder" if folder else "stdout" if target is None else "file"
-    kind.check_target(where, len(files))
+    if target is None:
+        kind.check_target("stdout", len(files))
+    else:
+        kind.check_target("folder" if is_folder(target) else "file", len(files))
 
     def open_stream(path: str | Path) -> IO:
         if kind.binary:
@@ -170,21 +171,27 @@ def opened(
         ):
             yield writer
 
-    if folder:
+    if target is None:
+        if sys.stdout is None:
+            raise OutputError("There is no stdout to write to; name a file with -o.")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Other programs get UTF-8 always.
+            encoding = None if sys.stdout.isatty() else "utf-8"
+            sys.stdout.reconfigure(newline="\n", encoding=encoding)
+        writer = writer_to(sys.stdout)
+        yield Output(kind, lambda path: nullcontext(writer), stream=sys.stdout)
+    elif is_folder(target):
         names = _names_in_folder(target, files, given, kind.extension)
-        output = Output(kind, open_writer=lambda path: appearing(names[path]))
+        output = Output(kind, lambda path: appearing(names[path]), own_files=True)
         try:
             yield output
         finally:
             output.discard()
-    elif target is None:
-        stream = _stdout()
-        yield Output(kind, writer=writer_to(stream), stream=stream)
     elif os.path.exists(target) and not os.path.isfile(target):
         # A device or a named pipe, which must not be replaced by a file.
         try:
             with open_stream(target) as stream, closing(writer_to(stream)) as writer:
-                yield Output(kind, writer=writer, stream=stream)
+                yield Output(kind, lambda path: nullcontext(writer), stream=stream)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -197,7 +204,7 @@ def opened(
                 )
         try:
             with appearing(target) as writer:
-                output = Output(kind, writer=writer)
+                output = Output(kind, lambda path: nullcontext(writer))
                 yield output
                 if output.stopped and output.empty:
                     raise _Unchanged
@@ -210,22 +217,13 @@ def is_folder(target: str) -> bool:
     return target.endswith(("/", os.sep)) or os.path.isdir(target)
 
 
-def _stdout() -> IO:
-    """Stdout, in UTF-8 for other programs whatever the terminal understands."""
-    if sys.stdout is None:
-        raise OutputError("There is no stdout to write to; name a file with -o.")
-    encoding = {} if sys.stdout.isatty() else {"encoding": "utf-8"}
-    sys.stdout.reconfigure(newline="\n", **encoding)
-    return sys.stdout
-
-
 def _names_in_folder(
     target: str, files: Sequence[str], given: Iterable[str], extension: str
 ) -> dict[str, Path]:
     """The output of each recording in a folder, which is made where it is not there.
 
     Raises:
-        InvalidArgument: something lies beside a recording already: somebody may have made it.
+        InvalidArgument: a file exists next to a recording, which somebody may have made.
         OutputError: the folder cannot be made.
     """
     folder = Path(target)
@@ -242,14 +240,14 @@ def _names_in_folder(
         for name in names:
             if name.exists():
                 raise InvalidArgument(
-                    f"{name} is there already, beside its recording, and may be somebody's work; "
+                    f"{name} exists already next to its recording and may be somebody's work; "
                     "move it away, or name another folder with -o."
                 )
     return dict(zip(files, names, strict=True))
 
 
 def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[str, ...]]]:
-    """The deepest folder that holds all that was given, and where in it each file lies.
+    """The deepest folder that holds all that was given, and the place of each file in it.
 
     Args:
         files: the recordings.
@@ -258,22 +256,14 @@ def places(files: Sequence[str], given: Iterable[str]) -> tuple[str, list[tuple[
     Returns:
         The folder, and for each recording the folders in it and its name.
     """
-
-    def parts_of(path: str) -> tuple[str, ...]:
-        return Path(os.path.abspath(path)).parts
-
-    def shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
-        return tuple(part for part, _ in same)
-
-    parts = [parts_of(file) for file in files]
-    folders = {parts_of(path) for path in given if os.path.isdir(path)}
-    starts = set(folders)
-    for file in parts:
-        if not any(file[:depth] in folders for depth in range(1, len(file))):
-            starts.add(file[:-1])
-    root = reduce(shared, starts) if starts else ()
-    return os.path.join(*root) if root else "", [file[len(root) :] for file in parts]
+    paths = [Path(os.path.abspath(file)) for file in files]
+    folders = {Path(os.path.abspath(path)) for path in given if os.path.isdir(path)}
+    starts = folders | {path.parent for path in paths if folders.isdisjoint(path.parents)}
+    try:
+        root = os.path.commonpath(starts)
+    except ValueError:  # No recording, or several drives of Windows.
+        root = ""
+    return root, [path.relative_to(root).parts if root else path.parts for path in paths]
 
 
 def names_for(inside: Sequence[tuple[str, ...]], extension: str) -> list[Path]:

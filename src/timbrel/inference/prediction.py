@@ -1,4 +1,4 @@
-"""What a model predicts for a recording or a part of it, and how a notebook shows it."""
+"""Predictions for a recording or a part of it, and their HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from timbrel.display.html import (
     title,
 )
 from timbrel.findings import Finding
-from timbrel.text import duration, percent, plain, plural, shorten
+from timbrel.text import counted, duration, percent, plain, plural, shorten
 
 # Rows of a table, timelines one below the other, and stretches of one.
 _ROWS = 20
@@ -33,42 +33,8 @@ _LONG_PATH = 44
 _LONG_LABEL = 48
 
 
-def prediction_html(item: Prediction) -> str:
-    """The answer, its probability, and the most probable classes."""
-    if item.error is not None:
-        heading = title("Could not be used") + f"<p>{text(item.error)}</p>"
-    elif item.label is None:
-        heading = title("No event was found")
-    elif item.predicted is None:
-        heading = title(f"{_label(item.label)} {tag('silence')}")
-    else:
-        verdict = tag("accepted", "yes") if item.accepted else tag("not accepted", "no")
-        heading = title(f"{_label(item.label)} {verdict}")
-    length = "" if item.seconds is None else f"{duration(item.seconds)} long"
-    parts = [heading, note(_path(item.path), _times(item), length)]
-    if item.error is None and item.predicted is not None and not item.accepted:
-        guess = f"{_label(item.predicted)} is most probable, but {percent(item.probability)}"
-        parts.append(f'<p class="small">{guess} is too little to vouch for it.</p>')
-    if item.top:
-        rows = [
-            (
-                _label(label),
-                bar(share, "" if item.accepted and place == 0 else "other"),
-                percent(share),
-            )
-            for place, (label, share) in enumerate(item.top)
-        ]
-        parts.append(table(("class", "probability", ""), rows, numbers=(2,)))
-    return block(*parts, sentences(item.warnings))
-
-
-def predictions_html(items: Sequence[Prediction]) -> str:
-    """A timeline of each recording where times are known, and a table."""
-    return block(*predictions_parts(items))
-
-
 def predictions_parts(items: Sequence[Prediction]) -> list[str]:
-    """The parts of `predictions_html`, to stand beside something else."""
+    """HTML of several predictions: a timeline of each recording where times are known, a table."""
     if not items:
         return [note("No predictions.")]
     shown = items[:_ROWS]
@@ -80,23 +46,23 @@ def predictions_parts(items: Sequence[Prediction]) -> list[str]:
 
 def _timelines(items: Sequence[Prediction]) -> str:
     """Timelines of the first few recordings whose predictions have times."""
-    # A long recording has windows by the thousand, too many to see, and each takes time to make.
+    # Of a long recording, some windows are drawn: each takes time to make.
     every = -(-len(items) // _STRETCHES)
-    recordings: dict[str, list[Prediction]] = {}
+    recordings: dict[str, list[Span]] = {}
+    lengths: dict[str, float] = {}
     for item in items if every == 1 else _thinned(items, every):
         if item.start is not None and item.end is not None and item.label is not None:
-            recordings.setdefault(item.path, []).append(item)
+            accepted = bool(item.accepted)
+            span = Span(item.start, item.end, item.label, item.probability, accepted)
+            recordings.setdefault(item.path, []).append(span)
+            lengths.setdefault(item.path, item.seconds or 0.0)
     parts = []
-    for path, found in list(recordings.items())[:_TIMELINES]:
-        seconds = max([found[0].seconds or 0.0, *(item.end for item in found)])
+    for path, spans in list(recordings.items())[:_TIMELINES]:
+        seconds = max([lengths[path], *(span.end for span in spans)])
         if seconds > 0:
-            spans = [
-                Span(item.start, item.end, item.label, item.probability, bool(item.accepted))
-                for item in found
-            ]
             head = f"<p>{_path(path)}</p>" if path or len(recordings) > 1 else ""
-            what = f"What is heard in {path or 'the waveform'}, and when."
-            parts.append(head + timeline(spans, seconds, what=what))
+            summary = f"Answers for {path or 'the waveform'} over time."
+            parts.append(head + timeline(spans, seconds, title=summary))
     if len(recordings) > _TIMELINES:
         parts.append(note(f"… and {plural(len(recordings) - _TIMELINES, 'more recording')}"))
     if every > 1 and recordings:
@@ -105,7 +71,7 @@ def _timelines(items: Sequence[Prediction]) -> str:
 
 
 def _thinned(items: Sequence[Prediction], every: int) -> Iterator[Prediction]:
-    """One of so many, as long as all up to the next if the one after it follows at once."""
+    """One in `every`; it lasts until the next one is drawn where its windows touch."""
     for place in range(0, len(items), every):
         item, *following = items[place : place + 2]
         until = items[min(place + every, len(items) - 1)]
@@ -117,7 +83,7 @@ def _thinned(items: Sequence[Prediction], every: int) -> Iterator[Prediction]:
 
 
 def _table(items: Sequence[Prediction]) -> str:
-    """A row a prediction; columns only for what there is."""
+    """A row a prediction; columns only for known values. An error or silence fills its row."""
     paths = [item.path for item in items]
     has_times = any(item.start is not None for item in items)
     # A table of the windows of one recording has its name above the timeline.
@@ -135,35 +101,28 @@ def _table(items: Sequence[Prediction]) -> str:
         cells = [_path(item.path.removeprefix(folder))] if has_paths else []
         if has_times:
             cells.append(_times(item))
-        rows.append([*cells, *_cells(item)])
+        if item.error is not None:
+            cells.append(f"{tag('not usable', 'no')} {text(item.error)}")
+        elif item.label is None:
+            cells.append('<span class="soft">no event</span>')
+        elif item.predicted is None:
+            cells.append(f"{tag(item.label)} silence")
+        else:
+            answer, kind = _label(item.label), ""
+            others = "".join(f"{_label(label)} {percent(share)}" for label, share in item.top[1:2])
+            if not item.accepted:
+                answer, kind = tag(item.label), "other"
+                others = f"perhaps {_label(item.predicted)}"
+            share = item.probability or 0.0
+            cells += [answer, bar(share, kind), percent(share)]
+            cells.append(f'<span class="soft">{others}</span>')
+        rows.append(cells)
     head = ["recording"] if has_paths else []
     if has_times:
         head.append("time")
     head += ["answer", "probability", "", "next"]
-    where = note(f"in {named(folder[:-1])}") if folder else ""
-    return where + table(head, rows, numbers=(len(head) - 2,))
-
-
-def _cells(item: Prediction) -> tuple[str, ...]:
-    """The cells after path and times; where there are fewer than four, the last is wider."""
-    if item.error is not None:
-        return (f"{tag('not usable', 'no')} {text(item.error)}",)
-    if item.label is None:
-        return ('<span class="soft">no event</span>',)
-    if item.predicted is None:
-        return (f"{tag(item.label)} silence",)
-    if not item.accepted:
-        answer, kind = tag(item.label), "other"
-        next_label = f"perhaps {_label(item.predicted)}"
-    else:
-        answer, kind = _label(item.label), ""
-        next_label = "".join(f"{_label(label)} {percent(share)}" for label, share in item.top[1:2])
-    return (
-        answer,
-        bar(item.probability, kind),
-        percent(item.probability),
-        f'<span class="soft">{next_label}</span>',
-    )
+    heading = note(f"in {named(folder[:-1])}") if folder else ""
+    return heading + table(head, rows, numbers=(len(head) - 2,))
 
 
 def _label(label: str) -> str:
@@ -172,7 +131,7 @@ def _label(label: str) -> str:
 
 
 def _path(path: str) -> str:
-    """A path; of a long one the end, which says most."""
+    """A path; of a long one the end."""
     if not path:
         return "waveform"
     if len(path) <= _LONG_PATH:
@@ -252,8 +211,31 @@ class Prediction:
         return plain(f"Prediction({name}: {answer})")
 
     def _repr_html_(self) -> str:
-
-        return prediction_html(self)
+        if self.error is not None:
+            heading = title("Could not be used") + f"<p>{text(self.error)}</p>"
+        elif self.label is None:
+            heading = title("No event was found")
+        elif self.predicted is None:
+            heading = title(f"{_label(self.label)} {tag('silence')}")
+        else:
+            verdict = tag("accepted", "yes") if self.accepted else tag("not accepted", "no")
+            heading = title(f"{_label(self.label)} {verdict}")
+        length = "" if self.seconds is None else f"{duration(self.seconds)} long"
+        parts = [heading, note(_path(self.path), _times(self), length)]
+        if self.error is None and self.predicted is not None and not self.accepted:
+            guess = f"{_label(self.predicted)} is most probable, but {percent(self.probability)}"
+            parts.append(f'<p class="small">{guess} is below the threshold.</p>')
+        if self.top:
+            rows = [
+                (
+                    _label(label),
+                    bar(share, "" if self.accepted and place == 0 else "other"),
+                    percent(share),
+                )
+                for place, (label, share) in enumerate(self.top)
+            ]
+            parts.append(table(("class", "probability", ""), rows, numbers=(2,)))
+        return block(*parts, sentences(self.warnings))
 
     def to_dict(self) -> dict:
         """Return all fields but `findings` as JSON data; those that are empty are None."""
@@ -285,7 +267,7 @@ class Predictions(Sequence[Prediction]):
         items: Iterable[Prediction] | Sequence[Any] = (),
         make: Callable[[Any], Prediction] | None = None,
     ) -> None:
-        self._items = items if isinstance(items, Sequence) else tuple(items)
+        self._items: Sequence[Any] = items if isinstance(items, Sequence) else tuple(items)
         self._make = make
 
     def __len__(self) -> int:
@@ -296,18 +278,15 @@ class Predictions(Sequence[Prediction]):
     @overload
     def __getitem__(self, index: slice) -> Predictions: ...
     def __getitem__(self, index: int | slice) -> Prediction | Predictions:
-        found = self._items[index]
         if isinstance(index, slice):
-            return Predictions(found, self._make)
-        return found if self._make is None else self._make(found)
+            return Predictions(self._items[index], self._make)
+        item = self._items[index]
+        return item if self._make is None else self._make(item)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Predictions | list | tuple):
             return NotImplemented
         return len(self) == len(other) and all(map(operator.eq, self, other))
-
-    # A list that is equal to it has no hash.
-    __hash__ = None
 
     def __add__(self, other: Sequence[Prediction]) -> Predictions:
         if not isinstance(other, Predictions | list | tuple):
@@ -315,7 +294,7 @@ class Predictions(Sequence[Prediction]):
         return Predictions([*self, *other])
 
     def __repr__(self) -> str:
-        count = f"{len(self):,} prediction{'' if len(self) == 1 else 's'}"
+        count = counted(len(self), "prediction")
         if not 0 < len(self) <= _COUNTED:
             return f"<{count}>"
         counts = Counter(
@@ -326,5 +305,4 @@ class Predictions(Sequence[Prediction]):
         return plain(f"<{count}: {labels}{', …' if len(counts) > _NAMED else ''}>")
 
     def _repr_html_(self) -> str:
-
-        return predictions_html(self)
+        return block(*predictions_parts(self))

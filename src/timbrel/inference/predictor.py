@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from numbers import Real
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +23,7 @@ from timbrel.audio.samples import Inspection, Resampler, check_rate
 from timbrel.audio.windows import Windows, WindowStream, power
 from timbrel.errors import AudioError, InvalidArgument, OutputError
 from timbrel.files import with_slashes
-from timbrel.inference.events import EventSettings, find_events
+from timbrel.inference.events import EventSettings, check_share, find_events
 from timbrel.inference.prediction import UNKNOWN, Prediction, Predictions
 from timbrel.inference.scores import (
     Recording,
@@ -83,8 +83,8 @@ class Predictor:
     """
 
     def __init__(self, model: LoadedModel, *, threshold: float | None = None, top: int = 5) -> None:
-        if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
-            raise InvalidArgument(f"`threshold` must be between 0 and 1. Got {threshold}.")
+        if threshold is not None:
+            check_share("threshold", threshold)
         if not isinstance(top, int) or top < 1:
             raise InvalidArgument(f"`top` must be at least 1. Got {top}.")
         self.metadata = model.metadata
@@ -153,8 +153,8 @@ class Predictor:
         Arguments and errors are those of `predict`.
         """
         scores = self.window_scores(sound, rate, embeddings=True)
-        mean = scores.embeddings[scores.counted].mean(axis=0, dtype=np.float64)
-        return mean.astype(np.float32)
+        counted = np.asarray(scores.embeddings)[scores.counted]
+        return counted.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def embed_windows(self, sound: Sound, rate: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Embed every window of one recording; arguments and errors as for `predict`.
@@ -164,7 +164,7 @@ class Predictor:
             recording, float64 `(n, 2)`.
         """
         scores = self.window_scores(sound, rate, embeddings=True)
-        return scores.embeddings, np.stack([scores.start, scores.end], axis=1)
+        return np.asarray(scores.embeddings), np.stack([scores.start, scores.end], axis=1)
 
     def window_scores(
         self,
@@ -218,13 +218,8 @@ class Predictor:
         if level == "window":
 
             def of_window(number: int) -> Prediction:
-                item = Prediction(
-                    path=path,
-                    seconds=scores.seconds,
-                    start=float(scores.start[number]),
-                    end=float(scores.end[number]),
-                    findings=scores.findings,
-                )
+                start, end = float(scores.start[number]), float(scores.end[number])
+                item = replace(whole, start=start, end=end)
                 silent = scores.silent[number]
                 return self._classified(item, None if silent else scores.probabilities[number])
 
@@ -344,16 +339,18 @@ class Predictor:
 
     @contextmanager
     def _opened(self, sound: Sound, rate: int | None, pcm: Pcm | None) -> Iterator[Recording]:
-        """Whatever is a sound, as a recording at the sample rate of the model."""
+        """Open any kind of sound as a recording at the sample rate of the model."""
         if isinstance(sound, np.ndarray):
             yield Waveform.of(sound, rate, self.windowing.rate)
             return
+        source: str | os.PathLike | BinaryIO
+        given: object = sound
         if isinstance(sound, str | os.PathLike):
-            name = os.fspath(sound)
+            name, source = os.fspath(sound), sound
         elif isinstance(sound, bytes | bytearray | memoryview):
-            name, sound = "bytes", io.BytesIO(sound)
-        elif hasattr(sound, "read") and not isinstance(sound, io.TextIOBase):
-            name = path_of(sound) or "file object"
+            name, source = "bytes", io.BytesIO(sound)
+        elif hasattr(sound, "read") and not isinstance(given, io.TextIOBase):
+            name, source = path_of(sound) or "file object", sound
         else:
             raise InvalidArgument(
                 "`sound` must be a path, bytes, a file object that is open for reading bytes, or a "
@@ -363,11 +360,11 @@ class Predictor:
             raise InvalidArgument(
                 f"`rate` goes with a waveform; a file says its own. Got {rate} and '{name}'."
             )
-        if hasattr(sound, "read") and not sound.seekable():
-            with temporary_copy(sound, pcm) as path:
-                yield Reading(path, self.windowing.rate, name=name, pcm=pcm)
+        if isinstance(source, str | os.PathLike) or source.seekable():
+            yield Reading(source, self.windowing.rate, name=name, pcm=pcm)
         else:
-            yield Reading(sound, self.windowing.rate, name=name, pcm=pcm)
+            with temporary_copy(source, pcm) as path:
+                yield Reading(path, self.windowing.rate, name=name, pcm=pcm)
 
     def _classified(
         self, item: Prediction, probabilities: np.ndarray | None, *, accepted: bool | None = None
@@ -418,6 +415,8 @@ class Listener:
         # the end of the last one that cleaning has kept something of.
         self._next_hop = self._end_of_sound = 0
         self._ended = False
+        # Length of the stream, once it has ended.
+        self._seconds = math.inf
 
     def push(self, piece: np.ndarray) -> list[Prediction]:
         """Take the next piece; return the predictions that can be made now, in the order of time.
@@ -438,11 +437,10 @@ class Listener:
         """Return the rest; nothing can be pushed after it."""
         self._check_open()
         self._ended = True
-        found = self._predict(self._stream.push(self._resampler.finish()))
-        found += self._predict(self._stream.finish())
         # Resampling rounds the length up to a whole sample.
-        seconds = self._inspection.samples / self._rate
-        return [replace(item, end=min(item.end, seconds)) for item in found]
+        self._seconds = self._inspection.samples / self._rate
+        found = self._predict(self._stream.push(self._resampler.finish()))
+        return found + self._predict(self._stream.finish())
 
     def _check_open(self) -> None:
         if self._ended:
@@ -450,17 +448,18 @@ class Listener:
 
     def _predict(self, windows: Windows) -> list[Prediction]:
         """Predictions for windows, and for the hops before them that cleaning kept nothing of."""
-        predictor, found = self._predictor, []
+        predictor = self._predictor
+        rate, hop = predictor.windowing.rate, predictor.windowing.hop
+        # Begin and end of each, and the probabilities; None for silence.
+        answers: list[tuple[float, float, np.ndarray | None]] = []
         if predictor.windowing.clean_threshold is not None:
-            rate, hop = predictor.windowing.rate, predictor.windowing.hop
             decided = self._stream.decided
             for first, end in [*self._stream.runs.tolist(), [decided, decided]]:
                 # Hops that end before the next kept stretch begins.
                 while (self._next_hop + 1) * hop <= first:
                     if self._next_hop >= self._end_of_sound:
-                        times = (self._next_hop * hop / rate, (self._next_hop + 1) * hop / rate)
-                        item = Prediction(path=self._name, start=times[0], end=times[1])
-                        found.append(predictor._classified(item, None))
+                        begin = self._next_hop * hop / rate
+                        answers.append((begin, (self._next_hop + 1) * hop / rate, None))
                     self._next_hop += 1
                 if end > first:
                     self._end_of_sound = max(self._end_of_sound, (end - 1) // hop + 1)
@@ -468,17 +467,18 @@ class Listener:
             probabilities = predictor.probabilities(windows.samples)
             silent = is_silent(windows.samples, power(windows.samples))
             for number, row in enumerate(probabilities):
-                start, end = float(windows.start[number]), float(windows.end[number])
-                item = Prediction(path=self._name, start=start, end=end)
-                found.append(predictor._classified(item, None if silent[number] else row))
-        return sorted(found, key=lambda item: item.end)
+                times = float(windows.start[number]), float(windows.end[number])
+                answers.append((*times, None if silent[number] else row))
+        return [
+            predictor._classified(
+                Prediction(path=self._name, start=begin, end=min(end, self._seconds)), row
+            )
+            for begin, end, row in sorted(answers, key=lambda answer: answer[1])
+        ]
 
 
 def path_of(sound: Sound) -> str:
-    """What `Prediction.path` says of a sound: a path as it was given, joined with `/`, or nothing.
-
-    A file object that was opened by its path has that path.
-    """
+    """`Prediction.path` of a sound: that of a file, joined with `/`; empty for other sounds."""
     name = sound if isinstance(sound, str | os.PathLike) else getattr(sound, "name", None)
     return with_slashes(name) if isinstance(name, str | os.PathLike) else ""
 

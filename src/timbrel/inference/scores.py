@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from timbrel.audio.reading import Reading
 from timbrel.audio.samples import Inspection, check_rate, resample
 from timbrel.audio.windows import (
     Windowing,
@@ -29,25 +30,6 @@ from timbrel.workers import Task, WorkerPool
 # Seconds of sound that are cut into windows together.
 _BATCH_SECONDS = 10.0
 
-
-class Recording(Protocol):
-    """Mono float32 pieces `(samples,)` at the sample rate of the model; can be read again."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in findings."""
-
-    @property
-    def seconds(self) -> float:
-        """Length of the recording, known at the end of an iteration."""
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is odd about it, known at the end of an iteration."""
-
-    def __iter__(self) -> Iterator[np.ndarray]: ...
-
-
 # Probabilities `(n, classes)` and embeddings `(n, d)` of windows `(n, window)`, float32 all.
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -60,7 +42,7 @@ class Waveform:
         samples: float32 `(samples,)` at the sample rate of the model.
         seconds: its length.
         findings: what is odd about it.
-        name: what to call it in findings.
+        name: its name in findings.
     """
 
     samples: np.ndarray
@@ -102,25 +84,26 @@ class Waveform:
         return cls(resample(mono, rate, model_rate), len(sound) / rate, findings)
 
 
+# Mono float32 pieces `(samples,)` at the sample rate of the model, which can be read again. Its
+# `seconds` and `findings` are known at the end of an iteration.
+Recording = Reading | Waveform
+
+
 def as_channels(sound: np.ndarray) -> np.ndarray:
     """Samples, float `(samples,)` or `(samples, channels)`, as float32 `(samples, channels)`.
 
     Raises:
         InvalidArgument: another shape, or not floats.
     """
-    if (
-        not isinstance(sound, np.ndarray)
-        or not np.issubdtype(sound.dtype, np.floating)
-        or sound.ndim not in (1, 2)
-        or 0 in sound.shape[1:]
-    ):
+    if not isinstance(sound, np.ndarray):
+        raise InvalidArgument(f"`sound` must be a NumPy array. Got {type(sound).__name__}.")
+    is_float = np.issubdtype(sound.dtype, np.floating)
+    if not is_float or sound.ndim not in (1, 2) or 0 in sound.shape[1:]:
         raise _wrong_array(sound)
     return np.asarray(sound, dtype=np.float32).reshape(len(sound), -1 if sound.size else 1)
 
 
-def _wrong_array(sound: object) -> InvalidArgument:
-    if not isinstance(sound, np.ndarray):
-        return InvalidArgument(f"`sound` must be a NumPy array. Got {type(sound).__name__}.")
+def _wrong_array(sound: np.ndarray) -> InvalidArgument:
     return InvalidArgument(
         "`sound` must be floats of shape (samples,) or (samples, channels), not empty. "
         f"Got {sound.dtype} of shape {sound.shape}."
@@ -180,7 +163,22 @@ def score_windows(
     Raises:
         Whatever reading the recording raises.
     """
-    used = windowing
+    used, stream = windowing, WindowStream(windowing)
+
+    def cut() -> Iterator[Windows]:
+        waiting: list[np.ndarray] = []
+        read = pushed = 0
+        for piece in recording:
+            waiting.append(piece)
+            read += len(piece)
+            if read - pushed >= used.rate * _BATCH_SECONDS:
+                windows = stream.push(np.concatenate(waiting))
+                waiting, pushed = [], read
+                yield windows
+            progress(read / used.rate)
+        if waiting:
+            yield stream.push(np.concatenate(waiting))
+        yield stream.finish()
 
     def score(windows: Windows) -> dict[str, np.ndarray]:
         probabilities, embedding = run(windows.samples)
@@ -199,50 +197,23 @@ def score_windows(
             "loudness": loudness,
         } | ({"embeddings": embedding} if embeddings else {})
 
-    stream = WindowStream(used)
-    batches = list(apply(score, _window_batches(recording, stream, used.rate, progress)))
+    batches = list(apply(score, (windows for windows in cut() if len(windows.samples))))
     kept = stream.kept / windowing.rate
     if not kept:
         used = replace(windowing, clean_threshold=None, depth=None)
         stream = WindowStream(used)
-        batches = list(apply(score, _window_batches(recording, stream, used.rate, progress)))
+        batches = list(apply(score, (windows for windows in cut() if len(windows.samples))))
     found = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     for name in ("end", "cut", "sounding"):
         # Resampling rounds the length up to a whole sample.
         found[name] = np.minimum(found[name], recording.seconds)
-    odd = ()
+    findings = recording.findings
     if not found["silent"].all():
-        odd = cleaning_findings(recording.name, windowing, seconds=recording.seconds, kept=kept)
-    return WindowScores(
-        counted=counts(found.pop("loudness"), windowing),
-        seconds=recording.seconds,
-        findings=(*recording.findings, *odd),
-        **found,
-    )
-
-
-def _window_batches(
-    recording: Recording, stream: WindowStream, rate: int, progress: Callable[[float], object]
-) -> Iterator[Windows]:
-    """Cut a recording into windows, those of at least `_BATCH_SECONDS` together."""
-    waiting: list[np.ndarray] = []
-    read = cut = 0
-    for piece in recording:
-        waiting.append(piece)
-        read += len(piece)
-        if read - cut >= rate * _BATCH_SECONDS:
-            windows = stream.push(np.concatenate(waiting))
-            waiting, cut = [], read
-            if len(windows.samples):
-                yield windows
-        progress(read / rate)
-    if waiting:
-        windows = stream.push(np.concatenate(waiting))
-        if len(windows.samples):
-            yield windows
-    windows = stream.finish()
-    if len(windows.samples):
-        yield windows
+        findings += cleaning_findings(
+            recording.name, windowing, seconds=recording.seconds, kept=kept
+        )
+    counted = counts(found.pop("loudness"), windowing)
+    return WindowScores(counted=counted, seconds=recording.seconds, findings=findings, **found)
 
 
 def is_silent(samples: np.ndarray, loudness: np.ndarray) -> np.ndarray:
@@ -260,7 +231,9 @@ def is_silent(samples: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     return silent
 
 
-def score_in_worker(pool: WorkerPool, path: str, windowing: Windowing, graph: Path) -> WindowScores:
+def score_in_worker(
+    pool: WorkerPool, path: str | os.PathLike, windowing: Windowing, graph: Path
+) -> WindowScores:
     """Read a file and run the model on its windows in another process.
 
     Args:

@@ -1,1 +1,1 @@
-"""Pictures and pages: what a person looks at."""
+"""Reports: pictures, pages, and scores in a terminal or a notebook."""

@@ -47,23 +47,18 @@ class Axis:
     """One axis of a plot.
 
     Attributes:
-        title: what is on it, with the unit.
+        title: its quantity, with the unit.
         low, high: its ends.
-        ticks: values and what is written at them.
-        log: whether it is logarithmic.
+        ticks: values and the texts at them.
     """
 
     title: str
     low: float
     high: float
-    ticks: tuple[tuple[float, str], ...] = ()
-    log: bool = False
+    ticks: Sequence[tuple[float, str]] = ()
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
         """Where values lie between the ends, 0 to 1."""
-        if self.log:
-            span = math.log(self.high / self.low)
-            return np.log(np.asarray(values, dtype=np.float64) / self.low) / span
         return (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
 
     def marks(self) -> list[tuple[float, str]]:
@@ -72,31 +67,18 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A text in a plot.
-
-    Attributes:
-        x, y: the middle of its foot, in percent of the plot, y downwards.
-        text: what is written.
-    """
-
-    x: float
-    y: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Plot:
     """A plot.
 
     Attributes:
-        alt: what it shows, for who cannot see it.
+        alt: a description, for screen readers.
         x, y: its axes.
         paths: SVG path data of lines and areas on the square of 1000 units, by their classes in the
             style sheet, the first at the back.
         image: data URI of a picture that fills it, or None.
         height: height of the plotted area in CSS pixels.
-        marks: texts over it.
+        marks: texts over it: `text`, and `x` and `y` of the middle of its foot, in percent of the
+            plot, y downwards.
     """
 
     alt: str
@@ -105,7 +87,7 @@ class Plot:
     paths: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     height: int = 150
-    marks: tuple[Mark, ...] = ()
+    marks: Sequence[Mapping] = ()
 
 
 def linear_axis(title: str, low: float, high: float, *, ticks: int = 5, unit: str = "") -> Axis:
@@ -124,7 +106,7 @@ def percent_axis(title: str = "") -> Axis:
 
 
 def time_axis(seconds: float) -> Axis:
-    """Axis of time from zero, in seconds, or in milliseconds for what is very short."""
+    """Axis of time from zero, in seconds, or in milliseconds for short times."""
     if seconds >= 0.02:
         return linear_axis("Time (s)", 0, seconds)
     return linear_axis("Time (ms)", 0, seconds * 1000)
@@ -272,10 +254,10 @@ class TrainingCurve:
     """One figure over the epochs.
 
     Attributes:
-        title: what it is.
+        title: its name.
         share: whether it is a share, written in percent.
         epochs: float64 `(epochs,)`, their numbers.
-        fitted, held: float64 `(epochs,)`, on what is trained on and on what is held out meanwhile;
+        fitted, held: float64 `(epochs,)`, of the training data and of the held-out data;
             NaN where unknown.
         high: end of the axis, which begins at 0.
     """
@@ -337,30 +319,27 @@ def training_curves(history: Sequence[Mapping]) -> list[TrainingCurve]:
     step = round_up(top / 4)
     return [
         TrainingCurve(
-            title="Loss",
-            share=False,
+            title=title,
+            share=key == "acc",
             epochs=column["epoch"],
-            fitted=column["loss"],
-            held=column["val_loss"],
-            high=step * math.ceil(top / step - 1e-9),
-        ),
-        TrainingCurve(
-            title="Accuracy",
-            share=True,
-            epochs=column["epoch"],
-            fitted=column["acc"],
-            held=column["val_acc"],
-            high=1.0,
-        ),
+            fitted=column[key],
+            held=column[f"val_{key}"],
+            high=high,
+        )
+        for key, title, high in (
+            ("loss", "Loss", step * math.ceil(top / step - 1e-9)),
+            ("acc", "Accuracy", 1.0),
+        )
     ]
 
 
 def learning_plot(table: Table) -> Plot:
-    """Draw a learning curve; takes the table of `LearningCurve`."""
-    size, accuracy = (
-        np.array([row[column].value for row in table.rows], dtype=np.float64) for column in (0, 1)
-    )
-    low, high = np.array([(row[1].low, row[1].high) for row in table.rows], dtype=np.float64).T
+    """Draw a learning curve; takes `ScoreView.learning`."""
+    sizes, scores = table.figures(0), table.figures(1)
+    size = np.array([item.value for item in sizes], dtype=np.float64)
+    accuracy = np.array([item.value for item in scores], dtype=np.float64)
+    low = np.array([item.low for item in scores], dtype=np.float64)
+    high = np.array([item.high for item in scores], dtype=np.float64)
     x = linear_axis("Recordings trained on", 0, 1.04 * float(size.max()))
     whole = tuple((value, count(value)) for value, _ in x.ticks if value == round(value))
     x = Axis(x.title, x.low, x.high, whole)
@@ -369,9 +348,11 @@ def learning_plot(table: Table) -> Plot:
         doubt = {"under": line(left, high) + "L" + line(left[::-1], low[::-1])[1:] + "Z"}
     else:
         doubt = {"doubt": whiskers(left, low, high)}
-    said = "; ".join(f"{row[0].text}: {row[1].text}" for row in table.rows)
+    points = "; ".join(
+        f"{one.text}: {other.text}" for one, other in zip(sizes, scores, strict=True)
+    )
     return Plot(
-        alt=f"Learning curve: share of right answers by recordings trained on. {said}.",
+        alt=f"Learning curve: share of right answers by recordings trained on. {points}.",
         x=x,
         y=percent_axis("Right, of held-out files"),
         paths=doubt | {"fitted": line(left, accuracy), "dots": dots(left, accuracy)},
@@ -384,11 +365,11 @@ def reliability_plots(bins: Sequence[ReliabilityBin]) -> list[Plot]:
     confidence = np.array([item.confidence for item in bins])
     accuracy = np.array([item.accuracy for item in bins])
     low, high = np.array([item.ci95 for item in bins]).T
-    said = "; ".join(
+    values = "; ".join(
         f"{percent(item.confidence, 0)} sure, {percent(item.accuracy, 0)} right" for item in bins
     )
     diagram = Plot(
-        alt=f"Reliability diagram. {said}.",
+        alt=f"Reliability diagram. {values}.",
         x=percent_axis("Confidence"),
         y=percent_axis("Right"),
         paths={
@@ -406,17 +387,17 @@ def reliability_plots(bins: Sequence[ReliabilityBin]) -> list[Plot]:
         left, right = 1000 * item.low + 3, 1000 * item.high - 3
         bars += f"M{left:.0f} 1000V{1000 * level:.0f}H{right:.0f}V1000Z"
         text = f"{item.count}" if item.count < 10_000 else f"{item.count / 1000:.0f}k"
-        marks.append(Mark(50 * (item.low + item.high), 100 * level, text))
-    said = "; ".join(
+        marks.append({"x": 50 * (item.low + item.high), "y": 100 * level, "text": text})
+    values = "; ".join(
         f"{percent(item.low, 0)} to {percent(item.high, 0)}: {item.count}" for item in bins
     )
     counts = Plot(
         alt=f"How many of {plural(sum(item.count for item in bins), 'answer')} were given with "
-        f"each confidence. {said}.",
+        f"each confidence. {values}.",
         x=percent_axis("Confidence"),
         y=Axis("", 0.0, top),
         paths={"bar": bars},
-        marks=tuple(marks),
+        marks=marks,
         height=80,
     )
     return [diagram, counts]

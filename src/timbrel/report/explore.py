@@ -1,4 +1,4 @@
-"""The page of a data set: how much there is of what, and how each class looks and sounds."""
+"""The page of a data set: the size of each class, pictures of it and players."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from timbrel.report.pictures import colour_scale, heat_uri
 from timbrel.report.view import Table
 from timbrel.text import count, duration, percent, signed
 
-# A page of more than this many classes is one that no one reads; the rest is in the table.
+# More classes than this make a page too long; the rest is in the table only.
 PICTURED_CLASSES = 100
 
 _MOST_NAMED = 200
@@ -42,12 +42,12 @@ _COLUMNS = 420
 _LOWEST_HERTZ = 20.0
 _SPECTRUM_DECIBELS = 80
 _PICTURE_DECIBELS = 60
-_PER_NEPER = 10 / math.log(10)
+_DECIBELS_PER_NEPER = 10 / math.log(10)
 
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What reading and cleaning a recording tells.
+    """A recording and what reading and cleaning it found.
 
     Attributes:
         recording: the recording.
@@ -95,18 +95,18 @@ class Example:
 
 @dataclass(frozen=True)
 class Exploration:
-    """What the page tells.
+    """The content of the page.
 
     Attributes:
-        source: what the user named.
+        source: the data as the user named them.
         recipe: gives rate and cleaning.
         facts: every recording that can be used.
         problems: every recording that cannot.
-        notes: what was passed over, in sentences.
+        notes: sentences on what was left out.
         examples: one for each class that is pictured.
         player_seconds: the most that is played of a recording.
         players: the most recordings of a class that are played.
-        wanted_players: how many were asked for.
+        wanted_players: the most recordings of a class that the user wanted.
     """
 
     source: str
@@ -154,7 +154,7 @@ def picture_example(
     rate: int,
     players: Sequence[Player] = (),
 ) -> Example:
-    """Draw what can be drawn of one recording alone.
+    """Draw a recording: as it was read, with the kept stretches marked; cleaned; its spectrum.
 
     Args:
         facts: the recording.
@@ -164,11 +164,54 @@ def picture_example(
         players: recordings of the class to play.
     """
     name = facts.recording.name
-    raw, after = waveform_plots(name, waveform, cleaned, rate=rate)
+    peak = float(np.abs(waveform).max())
+    # An axis with room for the peak, the same up and down.
+    high = round_up(max(peak, 1e-6))
+    title, text = "Amplitude (full scale = 1)", f"{high:g}"
+    if high <= 0.01:
+        title, text = "Amplitude (thousandths of full scale)", f"{high * 1000:g}"
+    level = Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
+
+    def wave(samples: np.ndarray, is_kept: np.ndarray) -> dict[str, str]:
+        """Lowest and highest sample of each column, as areas of kept and of cut columns."""
+        columns = min(_COLUMNS, len(samples))
+        starts = np.linspace(0, len(samples), columns, endpoint=False).astype(np.int64)
+        lowest = level.place(np.minimum.reduceat(samples, starts))
+        highest = level.place(np.maximum.reduceat(samples, starts))
+        kept = np.maximum.reduceat(is_kept, starts) > 0
+        turns = np.flatnonzero(np.diff(kept)) + 1
+        paths = {"wave-cut": "", "wave-kept": ""}
+        for first, last in zip([0, *turns], [*turns, columns], strict=True):
+            area = band(lowest[first:last], highest[first:last], first=first, columns=columns)
+            paths["wave-kept" if kept[first] else "wave-cut"] += area
+        return {style: path for style, path in paths.items() if path}
+
+    runs = cleaned.runs
+    # Kept stretches that could not be told apart in the plot are joined.
+    gap = runs[1:, 0] - runs[:-1, 1] > cleaned.samples / _COLUMNS
+    starts = runs[np.concatenate([[True], gap]), 0]
+    ends = runs[np.concatenate([gap, [True]]), 1]
+    shown = np.stack([starts, ends], axis=1) / len(waveform)
+    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
+    np.add.at(is_kept, runs[:, 0], 1)
+    np.add.at(is_kept, runs[:, 1], -1)
+    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
     return Example(
         facts=facts,
-        raw=raw,
-        cleaned=after,
+        raw=Plot(
+            alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
+            f"in {len(runs)} stretches; amplitude up to {peak:.2g}.",
+            x=time_axis(seconds),
+            y=level,
+            paths={"kept-band": "".join(bar(left, right) for left, right in shown)}
+            | wave(waveform, np.cumsum(is_kept[:-1])),
+        ),
+        cleaned=Plot(
+            alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
+            x=time_axis(kept),
+            y=level,
+            paths=wave(cleaned.waveform, np.ones(len(cleaned.waveform))),
+        ),
         spectrum=spectrum_plot(name, cleaned.waveform, rate),
         stretch=cleaned.waveform[: int(_PICTURE_SECONDS * rate)].copy(),
         players=tuple(players),
@@ -206,23 +249,66 @@ def explore_page(exploration: Exploration) -> str:
     banks, pictures = heat_pictures([item.stretch for item in examples], recipe)
     # One scale for all, as the network gets them: colours can be compared between classes.
     scale = min(float(one.min()) for one in pictures), max(float(one.max()) for one in pictures)
+    columns = ("class", "recordings", "sound", "kept", "share kept", "mean kept", "median kept")
+    class_table = Table(
+        "Classes",
+        (*columns, "what it is"),
+        [
+            (
+                row.label,
+                count(row.recordings),
+                duration(row.seconds),
+                duration(row.kept),
+                percent(row.kept / row.seconds, 0),
+                duration(row.mean),
+                duration(row.median),
+                "no class: examples of none of these" if row.none_of_these else "",
+            )
+            for row in rows
+        ],
+        note="what it is",
+    )
+    front_end = recipe.front_end.mfcc(recipe.windowing.rate)
+    nyquist = recipe.windowing.rate / 2
     sections = []
     for number, (item, bank, picture) in enumerate(zip(examples, banks, pictures, strict=True), 1):
         name = item.facts.recording.name
+        # Both have the same frames.
+        time = time_axis(bank.shape[1] * front_end.hop / recipe.windowing.rate)
+        bands, loudest = len(bank), float(bank.max())
+        ticks = [
+            (float(htk_mel(hertz) / htk_mel(nyquist)) * (bands + 1) - 0.5, f"{hertz:,}")
+            for hertz in (200, 500, 1000, 2000, 4000, 8000, 16000)
+            if hertz < 0.9 * nyquist
+        ]
+        bank_plot = Plot(
+            alt=f"Filter bank of {name}: energy in {bands} mel bands over time.",
+            x=time,
+            y=Axis("Centre of the band (Hz)", 0, bands, ticks),
+            image=heat_uri(bank, loudest - _PICTURE_DECIBELS, loudest),
+        )
+        coefficients = len(picture)
+        ticks = [(row, str(row)) for row in range(0, coefficients, 4)]
+        mfcc_plot = Plot(
+            alt=f"MFCC of {name}: {coefficients} coefficients over time.",
+            x=time,
+            y=Axis("Coefficient", -0.5, coefficients - 0.5, ticks),
+            image=heat_uri(picture, *scale),
+        )
         sections.append(
             {
                 "anchor": f"class-{number}",
                 "label": item.facts.recording.label,
                 "example": item,
-                "bank": _filter_bank_plot(name, bank, recipe),
-                "mfcc": _mfcc_plot(name, picture, recipe, scale=scale),
+                "bank": bank_plot,
+                "mfcc": mfcc_plot,
             }
         )
     values = {
         "title": Path(exploration.source).resolve().name or exploration.source,
         "page": exploration,
         "rows": rows,
-        "class_table": _class_table(rows),
+        "class_table": class_table,
         "classes": classes,
         "seconds": sum(row.seconds for row in rows),
         "kept": sum(row.kept for row in rows),
@@ -262,90 +348,13 @@ def explore_page(exploration: Exploration) -> str:
         "colours": colour_scale(),
         "bank_scale": (f"−{_PICTURE_DECIBELS} dB", "0 dB"),
         "mfcc_scale": (signed(scale[0]), signed(scale[1])),
-        "settings": recipe.front_end.mfcc(recipe.windowing.rate),
-        "mfcc_front_end": recipe.front_end.mfcc(recipe.windowing.rate) == recipe.front_end,
+        "settings": front_end,
+        "mfcc_front_end": front_end == recipe.front_end,
         "windowing": recipe.windowing,
         "spectrum_seconds": _SPECTRUM_SECONDS,
         "pictured": PICTURED_CLASSES,
     }
     return templates().get_template("explore.html.j2").render(values)
-
-
-def _class_table(rows: Sequence[ClassRow]) -> Table:
-    columns = ("class", "recordings", "sound", "kept", "share kept", "mean kept", "median kept")
-    cells = [
-        (
-            row.label,
-            count(row.recordings),
-            duration(row.seconds),
-            duration(row.kept),
-            percent(row.kept / row.seconds, 0),
-            duration(row.mean),
-            duration(row.median),
-            "no class: examples of none of these" if row.none_of_these else "",
-        )
-        for row in rows
-    ]
-    return Table("Classes", (*columns, "what it is"), cells, note="what it is")
-
-
-def waveform_plots(name: str, waveform: np.ndarray, cleaned: Cleaned, *, rate: int) -> list[Plot]:
-    """Draw a recording as it was read, with what is kept marked, and what cleaning leaves of it.
-
-    Args:
-        name: the recording, for the alternative text.
-        waveform: float32 `(samples,)`, at least one sample.
-        cleaned: what is kept of it, not empty.
-        rate: sample rate in Hz.
-    """
-    peak = float(np.abs(waveform).max())
-    # An axis with room for the peak, the same up and down.
-    high = round_up(max(peak, 1e-6))
-    title, text = "Amplitude (full scale = 1)", f"{high:g}"
-    if high <= 0.01:
-        title, text = "Amplitude (thousandths of full scale)", f"{high * 1000:g}"
-    level = Axis(title, -high, high, ((-high, f"−{text}"), (0, "0"), (high, text)))
-    runs = cleaned.runs
-    # Kept stretches that no one could tell apart in the plot are joined.
-    gap = runs[1:, 0] - runs[:-1, 1] > cleaned.samples / _COLUMNS
-    starts = runs[np.concatenate([[True], gap]), 0]
-    ends = runs[np.concatenate([gap, [True]]), 1]
-    shown = np.stack([starts, ends], axis=1) / len(waveform)
-    is_kept = np.zeros(len(waveform) + 1, dtype=np.int64)
-    np.add.at(is_kept, runs[:, 0], 1)
-    np.add.at(is_kept, runs[:, 1], -1)
-    seconds, kept = len(waveform) / rate, len(cleaned.waveform) / rate
-    raw = Plot(
-        alt=f"Waveform of {name}: {duration(seconds)}, of which {duration(kept)} are kept "
-        f"in {len(runs)} stretches; amplitude up to {peak:.2g}.",
-        x=time_axis(seconds),
-        y=level,
-        paths={"kept-band": "".join(bar(left, right) for left, right in shown)}
-        | _wave(waveform, level, np.cumsum(is_kept[:-1])),
-    )
-    after = Plot(
-        alt=f"Waveform of {name} after cleaning: {duration(kept)}.",
-        x=time_axis(kept),
-        y=level,
-        paths=_wave(cleaned.waveform, level, np.ones(len(cleaned.waveform))),
-    )
-    return [raw, after]
-
-
-def _wave(waveform: np.ndarray, level: Axis, is_kept: np.ndarray) -> dict[str, str]:
-    """Lowest and highest sample of each column, as areas of kept and of cut columns."""
-    columns = min(_COLUMNS, len(waveform))
-    starts = np.linspace(0, len(waveform), columns, endpoint=False).astype(np.int64)
-    low = level.place(np.minimum.reduceat(waveform, starts))
-    high = level.place(np.maximum.reduceat(waveform, starts))
-    kept = np.maximum.reduceat(is_kept, starts) > 0
-    turns = np.flatnonzero(np.diff(kept)) + 1
-    paths = {"wave-cut": "", "wave-kept": ""}
-    for first, last in zip([0, *turns], [*turns, columns], strict=True):
-        style = "wave-kept" if kept[first] else "wave-cut"
-        area = band(low[first:last], high[first:last], first=first, columns=columns)
-        paths[style] += area
-    return {style: path for style, path in paths.items() if path}
 
 
 def spectrum_plot(name: str, waveform: np.ndarray, rate: int) -> Plot:
@@ -367,12 +376,15 @@ def spectrum_plot(name: str, waveform: np.ndarray, rate: int) -> Plot:
     loudest = np.maximum.reduceat(decibels, np.minimum(first[:-1], len(decibels) - 1))
     level = np.where(np.diff(first) > 0, loudest, np.interp(centres, hertz, decibels))
     top = 10 * math.ceil(level.max() / 10)
-    ticks = tuple(
-        (hertz, f"{hertz:,}") for hertz in (50, 200, 1000, 5000, 20000) if hertz < rate / 2
-    )
-    x = Axis("Frequency (Hz)", _LOWEST_HERTZ, rate / 2, ticks, log=True)
+    ticks = [
+        (math.log(hertz), f"{hertz:,}")
+        for hertz in (50, 200, 1000, 5000, 20000)
+        if hertz < rate / 2
+    ]
+    # Every octave is equally wide.
+    x = Axis("Frequency (Hz)", math.log(_LOWEST_HERTZ), math.log(rate / 2), ticks)
     y = linear_axis("Level (dB of full scale)", top - _SPECTRUM_DECIBELS, top, ticks=4)
-    places = x.place(centres), np.maximum(y.place(level), 0.0)
+    places = x.place(np.log(centres)), np.maximum(y.place(level), 0.0)
     strongest = float(centres[np.argmax(level)])
     return Plot(
         alt=f"Spectrum of {name}: loudest near {strongest:.0f} Hz, at {level.max():.0f} dB.",
@@ -403,61 +415,33 @@ def heat_pictures(stretches: Sequence[np.ndarray], recipe: Recipe) -> tuple[list
     from timbrel.features.logmel import LogMel
     from timbrel.features.mfcc import MFCC
 
-    rate, use = recipe.windowing.rate, recipe.front_end.mfcc(recipe.windowing.rate)
+    rate = recipe.windowing.rate
+    settings = recipe.front_end.mfcc(rate)
     samples = int(_PICTURE_SECONDS * rate)
     batch = np.zeros((len(stretches), samples), dtype=np.float32)
     frames = []
     for row, stretch in zip(batch, stretches, strict=True):
         stretch = stretch[:samples]
         row[: len(stretch)] = stretch
-        frames.append(1 + max(len(stretch) - use.frame, 0) // use.hop)
-    shared = {"rate": rate, "frame": use.frame, "hop": use.hop, "nfft": use.nfft}
-    mel = LogMel(**shared, filters=use.filters)
+        frames.append(1 + max(len(stretch) - settings.frame, 0) // settings.hop)
+    shared = {
+        "rate": rate,
+        "frame": settings.frame,
+        "hop": settings.hop,
+        "nfft": settings.nfft,
+        "filters": settings.filters,
+    }
     mfcc = MFCC(
         **shared,
-        filters=use.filters,
-        coefficients=use.coefficients,
-        preemphasis=use.preemphasis,
-        lifter=use.lifter,
+        coefficients=settings.coefficients,
+        preemphasis=settings.preemphasis,
+        lifter=settings.lifter,
     )
-    pictures = []
-    for layer, scale in ((mel, _PER_NEPER), (mfcc, 1.0)):
-        values = keras.ops.convert_to_numpy(layer(batch)) * scale
-        pictures.append([row[:count].T for row, count in zip(values, frames, strict=True)])
-    return tuple(pictures)
-
-
-def _filter_bank_plot(name: str, decibels: np.ndarray, recipe: Recipe) -> Plot:
-    """Draw the energies of the mel bands `(bands, frames)`, relative to the highest of them."""
-    bands, top = len(decibels), float(decibels.max())
-    nyquist = recipe.windowing.rate / 2
-    ticks = tuple(
-        (float(htk_mel(hertz) / htk_mel(nyquist)) * (bands + 1) - 0.5, f"{hertz:,}")
-        for hertz in (200, 500, 1000, 2000, 4000, 8000, 16000)
-        if hertz < 0.9 * nyquist
+    banks, pictures = (
+        [row[:used].T for row, used in zip(values, frames, strict=True)]
+        for values in (
+            keras.ops.convert_to_numpy(LogMel(**shared)(batch)) * _DECIBELS_PER_NEPER,
+            keras.ops.convert_to_numpy(mfcc(batch)),
+        )
     )
-    return Plot(
-        alt=f"Filter bank of {name}: energy in {bands} mel bands over time.",
-        x=_picture_time(decibels, recipe),
-        y=Axis("Centre of the band (Hz)", 0, bands, ticks),
-        image=heat_uri(decibels, top - _PICTURE_DECIBELS, top),
-    )
-
-
-def _mfcc_plot(
-    name: str, picture: np.ndarray, recipe: Recipe, *, scale: tuple[float, float]
-) -> Plot:
-    """Draw MFCC `(coefficients, frames)`; `scale` is the values of darkest and brightest."""
-    rows = len(picture)
-    return Plot(
-        alt=f"MFCC of {name}: {rows} coefficients over time.",
-        x=_picture_time(picture, recipe),
-        y=Axis("Coefficient", -0.5, rows - 0.5, tuple((i, str(i)) for i in range(0, rows, 4))),
-        image=heat_uri(picture, *scale),
-    )
-
-
-def _picture_time(picture: np.ndarray, recipe: Recipe) -> Axis:
-    return time_axis(
-        picture.shape[1] * recipe.front_end.mfcc(recipe.windowing.rate).hop / recipe.windowing.rate
-    )
+    return banks, pictures

@@ -1,15 +1,16 @@
-"""What a notebook shows of a score, of a data set's findings and of a model.
+"""Scores, findings and models laid out for a notebook.
 
-Needs neither Jinja2 nor matplotlib: models are looked at where only predicting is installed, too.
+Needs neither Jinja2 nor matplotlib: models are shown where only predicting is installed, too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from timbrel.display.html import bar, named, note, sentences, table, text, title
-from timbrel.report.view import Figure, ModelView, ScoreView, Table
+from timbrel.report.view import Figure, ScoreView, Table, model_tables
 from timbrel.text import percent, shorten
 
 # Larger tables are for the report.
@@ -19,7 +20,7 @@ _NAME = 24
 
 
 def score_parts(view: ScoreView) -> list[str]:
-    """The score with its interval, what it stands beside, what is taken for what."""
+    """The score with its interval, other accuracies, the mistakes and the other results."""
     if not view.answers:
         return [title("No score"), note(text(view.measured)), sentences(view.notes)]
     return [
@@ -40,27 +41,24 @@ def html_table(shown: Table, *, main_first: bool = False) -> str:
         main_first: let the bar of the first row stand out.
     """
     head, numbers = [], []
-    drawn = [
-        any(isinstance(row[place], Figure) for row in shown.rows)
-        for place in range(len(shown.columns))
-    ]
     for place, column in enumerate(shown.columns):
-        head += [column, ""] if drawn[place] else [column]
-        if drawn[place] or not (place == 0 or column in shown.words):
+        drawn = bool(shown.figures(place))
+        head += [column, ""] if drawn else [column]
+        if drawn or not (place == 0 or column in shown.words):
             numbers.append(len(head) - 1)
-    rows = []
+    rows: list[list[str]] = []
     for row in shown.rows[:_ROWS]:
         cells = []
         for place, cell in enumerate(row):
             if isinstance(cell, Figure):
-                ends = None if cell.low is None else (cell.low, cell.high)
+                ends = None if cell.low is None or cell.high is None else (cell.low, cell.high)
                 kind = "other" if main_first and rows else ""
-                drawn_bar = "" if cell.value is None else bar(cell.value, kind, ends=ends)
-                cells += [drawn_bar, f'{cell.text} <span class="soft">{cell.interval}</span>']
-            elif place == 0:
-                cells.append(named(cell))
+                cells += [
+                    "" if cell.value is None else bar(cell.value, kind, ends=ends),
+                    f'{cell.text} <span class="soft">{cell.interval}</span>',
+                ]
             else:
-                cells.append(text(cell))
+                cells.append(named(cell) if place == 0 else text(cell))
         rows.append(cells)
     more = len(shown.rows) - _ROWS
     return table(head, rows, numbers=numbers) + (note(f"… and {more:,} more") if more > 0 else "")
@@ -85,10 +83,10 @@ def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[float]]) -
             share = times / total
             # At these strengths, black is read on white, and white on black.
             ink = "51,137,207" if place == column else "210,105,30"
-            said = f"{label}, taken for {labels[column]}: {times:g} ({percent(share, 0)})"
+            taken = f"{label}, taken for {labels[column]}: {times:g} ({percent(share, 0)})"
             cells.append(
                 f'<td style="background:rgba({ink},{0.14 + 0.56 * share:.2f})" '
-                f'title="{text(said)}">{times:g}</td>'
+                f'title="{text(taken)}">{times:g}</td>'
             )
         right = percent(row[place] / total, 0) if total else ""
         rows.append(
@@ -104,7 +102,7 @@ def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[float]]) -
 
 
 def finding_parts(findings: Sequence, kinds: Mapping[str, str]) -> list[str]:
-    """What is wrong or odd about recordings, the first ones in full, and how many of each kind.
+    """Findings on recordings, the first ones in full, and how many there are of each kind.
 
     Args:
         findings: with `path`, `kind`, `message` and `action`.
@@ -113,7 +111,7 @@ def finding_parts(findings: Sequence, kinds: Mapping[str, str]) -> list[str]:
     if not findings:
         return []
     counts = Counter(item.kind for item in findings)
-    said = [f"{text(kinds[kind])}: {count}" for kind, count in counts.items()]
+    totals = [f"{text(kinds[kind])}: {count}" for kind, count in counts.items()]
     rows = [
         (
             named(item.path),
@@ -122,17 +120,18 @@ def finding_parts(findings: Sequence, kinds: Mapping[str, str]) -> list[str]:
         )
         for item in findings[:_ROWS]
     ]
-    parts = [note(*said), table(("recording", "finding", "what, and what to do"), rows)]
+    parts = [note(*totals), table(("recording", "finding", "what, and what to do"), rows)]
     if len(findings) > _ROWS:
         parts.append(note(f"… and {len(findings) - _ROWS:,} more"))
     return parts
 
 
-def model_parts(view: ModelView) -> list[str]:
-    """What a model says of itself; anybody may have written that."""
+def model_parts(found: Mapping[str, Any]) -> list[str]:
+    """A model and its score; takes the result of `ModelInfo.to_dict`."""
+    about, score, *_ = model_tables(found)
     return [
-        title(named(view.about.title)),
-        html_table(view.about),
-        html_table(view.score),
-        sentences(view.notes),
+        title(named(about.title)),
+        html_table(about),
+        html_table(score),
+        sentences(found["notes"]),
     ]

@@ -1,4 +1,4 @@
-"""The page of a trained model or of a cross-validation: what it is worth, where it goes wrong."""
+"""The page of a trained model or of a cross-validation: its score and its mistakes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from timbrel import text
 from timbrel.audio.player import player_uri
+from timbrel.errors import MissingExtra
 from timbrel.features.spectrum import area_filters, htk_mel
 from timbrel.files import replacing, write_text
-from timbrel.report.backend import jinja2
 from timbrel.report.charts import (
     Axis,
     Plot,
@@ -27,7 +27,12 @@ from timbrel.report.pictures import heat_uri
 from timbrel.report.view import ScoreView
 from timbrel.text import duration, frequency
 
-# A page with more players than this grows too heavy to be sent to anyone.
+try:
+    import jinja2
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("train", "Drawing pictures") from error
+
+# More players make a page too large to send.
 MISTAKES = 12
 PLAYER_SECONDS = 5.0
 
@@ -35,7 +40,7 @@ _COLUMNS = 320
 _BANDS = 80
 _FRAME_SECONDS = 0.04
 _DECIBELS = 70
-# Fewer shades than a palette holds: no one sees it, and the picture is a third smaller.
+# Fewer shades than a palette holds make the picture a third smaller, with no visible difference.
 _SHADES = 48
 _LOWEST_HERTZ = 40.0
 
@@ -46,14 +51,12 @@ class Mistake:
 
     Attributes:
         path: the recording.
-        label: what it is.
-        predicted: what the model took it for.
-        probability: how sure it was, 0 to 1.
+        label: its class.
+        predicted: the answer of the model.
+        probability: of that answer, 0 to 1.
         uri: its sound as a `data:` URI, or None.
-        picture: the spectrogram of that sound as a `data:` URI, or None.
-        seconds: length of both.
-        rate: sample rate in Hz that the spectrogram was made at; it ends at half of it.
-        part: which part of the recording is shown where it is not the whole, as text.
+        plot: the spectrogram of that sound, or None.
+        part: the part of the recording that is shown, as text; empty where it is the whole.
     """
 
     path: str
@@ -61,30 +64,8 @@ class Mistake:
     predicted: str
     probability: float
     uri: str | None = None
-    picture: str | None = None
-    seconds: float = 0.0
-    rate: int = 0
+    plot: Plot | None = None
     part: str = ""
-
-    @property
-    def plot(self) -> Plot | None:
-        """The spectrogram with its axes; None where there is no picture."""
-        if self.picture is None:
-            return None
-        low, high = (float(htk_mel(hertz)) for hertz in (_LOWEST_HERTZ, self.rate / 2))
-        ticks = tuple(
-            (float(htk_mel(hertz)), f"{hertz:,}")
-            for hertz in (200, 1000, 3000, 8000, 16000)
-            if htk_mel(hertz) < low + 0.93 * (high - low)
-        )
-        return Plot(
-            alt=f"Spectrogram of {self.path}: {duration(self.seconds)}, "
-            f"up to {frequency(self.rate / 2)}.",
-            x=time_axis(self.seconds),
-            y=Axis("Frequency (Hz)", low, high, ticks),
-            image=self.picture,
-            height=110,
-        )
 
 
 def surest_mistakes(predictions: Sequence[Mapping], most: int = MISTAKES) -> list[Mapping]:
@@ -119,21 +100,33 @@ def mistake(prediction: Mapping, waveform: np.ndarray, rate: int) -> Mistake:
     if len(waveform) > samples:
         energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
         inside = energy[samples:] - energy[:-samples]
-        # A little less energy much earlier is the better choice: what begins there is heard whole.
+        # A little less energy much earlier is better: the sound then plays from its beginning.
         start = int(np.argmax(inside >= 0.99 * inside.max()))
         begins, ends = start / rate, (start + samples) / rate
         first = "the first" if begins < 0.05 else f"{begins:.1f} to"
         part = f"{first} {ends:.1f} of {len(waveform) / rate:.1f}\u00a0s"
     sound = waveform[start : start + samples]
+    low, high = (float(htk_mel(hertz)) for hertz in (_LOWEST_HERTZ, rate / 2))
+    ticks = [
+        (float(htk_mel(hertz)), f"{hertz:,}")
+        for hertz in (200, 1000, 3000, 8000, 16000)
+        if htk_mel(hertz) < low + 0.93 * (high - low)
+    ]
+    seconds = len(sound) / rate
     return Mistake(
         path=prediction["path"],
         label=prediction["label"],
         predicted=prediction["predicted"],
         probability=max(prediction["probabilities"]),
         uri=player_uri(sound, rate),
-        picture=spectrogram_uri(sound, rate),
-        seconds=len(sound) / rate,
-        rate=rate,
+        plot=Plot(
+            alt=f"Spectrogram of {prediction['path']}: {duration(seconds)}, "
+            f"up to {frequency(rate / 2)}.",
+            x=time_axis(seconds),
+            y=Axis("Frequency (Hz)", low, high, ticks),
+            image=spectrogram_uri(sound, rate),
+            height=110,
+        ),
         part=part,
     )
 
@@ -141,8 +134,8 @@ def mistake(prediction: Mapping, waveform: np.ndarray, rate: int) -> Mistake:
 def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
     """Draw the mel spectrogram of a waveform as a PNG in a `data:` URI, 320 × 80 pixels at most.
 
-    It is made for the eye, over all the frequencies that the waveform holds; what a network gets
-    comes from the layers of `timbrel.features`.
+    It shows all frequencies of the waveform; the input of a network comes from the layers of
+    `timbrel.features` instead.
 
     Args:
         waveform: float `(samples,)`, at least one sample.
@@ -159,7 +152,7 @@ def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
     power = np.abs(np.fft.rfft(frames, nfft)) ** 2
     filters = area_filters(_BANDS, nfft=nfft, rate=rate, low=_LOWEST_HERTZ, high=rate / 2)
     decibels = 10 * np.log10(np.maximum(filters @ power.T, 1e-20))
-    # Not below: in digital silence the loudest is nothing, and should not shine.
+    # Digital silence is dark.
     top = max(float(decibels.max()), -100.0)
     shades = np.floor((decibels - top + _DECIBELS) / _DECIBELS * _SHADES) / _SHADES
     return heat_uri(shades, 0.0, 1.0)
@@ -167,7 +160,7 @@ def spectrogram_uri(waveform: np.ndarray, rate: int) -> str:
 
 @cache
 def templates() -> jinja2.Environment:
-    """Return the templates of this package; whatever they are given is escaped."""
+    """Return the templates of this package, which escape all values."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("timbrel.report"),
         autoescape=True,
@@ -175,9 +168,8 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "number", "count", "times", "duration", "frequency", "channels"):
-        environment.filters[name] = getattr(text, name)
-    environment.filters["plural"] = text.plural
+    names = "percent number count times duration frequency channels plural"
+    environment.filters |= {name: getattr(text, name) for name in names.split()}
     return environment
 
 
@@ -211,15 +203,12 @@ def write_report(
         MissingExtra: matplotlib or Jinja2 is not installed.
     """
     view = ScoreView(evaluation, model)
-    reliability, learning = view.reliability, view.learning
     values = {
         "view": view,
         "matrix": confusion_matrix(view.labels, view.matrix) if view.answers else None,
         "mistakes": sorted(players, key=lambda item: -item.probability)[:MISTAKES],
-        "reliability": reliability,
-        "reliability_plots": reliability_plots(reliability.bins) if reliability else [],
-        "learning": learning,
-        "learning_plot": learning_plot(learning.table) if learning else None,
+        "reliability_plots": view.reliability_bins and reliability_plots(view.reliability_bins),
+        "learning_plot": learning_plot(view.learning) if view.learning else None,
         "curves": training_curves(history) if history else [],
     }
     with replacing(path) as temporary:

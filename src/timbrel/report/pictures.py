@@ -1,9 +1,8 @@
 """Pictures as files and pixels: training curves, a network, heat maps.
 
-matplotlib draws two files here, `history.png` and the picture of a network; the charts of our pages
-are SVG. A PNG with text needs fonts and a rasteriser, which this package has nowhere else, and the
-picture of a network must look the same as PNG and as SVG. From there comes the palette of the heat
-maps, too.
+matplotlib draws `history.png` and the picture of a network, because a PNG with text needs fonts and
+a rasteriser, and its palette colours the heat maps. The charts of our pages are SVG. Neither pyplot
+nor a setting of matplotlib is touched, so that a caller's own plots stay as they are.
 """
 
 from __future__ import annotations
@@ -14,15 +13,21 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timbrel.errors import InvalidArgument
+from timbrel.errors import InvalidArgument, MissingExtra
 from timbrel.files import replacing
-from timbrel.report.backend import Figure, matplotlib
 from timbrel.report.charts import percent_axis, training_curves
 from timbrel.text import percent, plural, shorten
+
+try:
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("train", "Drawing pictures") from error
 
 if TYPE_CHECKING:
     # The module that defines it imports Keras, which nothing here needs.
@@ -45,8 +50,8 @@ def draw_curves(history: Sequence[Mapping], path: str | os.PathLike) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    figure = Figure(figsize=(9, 3.4), dpi=150, facecolor=_PAPER, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    figure = Figure(figsize=(9, 3.4), dpi=150, facecolor=_PAPER, layout=layout)
     marker = "o" if len(history) == 1 else ""
     for axes, curve in zip(figure.subplots(1, 2), training_curves(history), strict=True):
         axes.plot(curve.epochs, curve.fitted, color=_BLUE, lw=2, marker=marker, label="training")
@@ -98,38 +103,30 @@ def network_picture(rows: Sequence[LayerRow], path: str | os.PathLike) -> None:
     title = plural(sum(row.parameters for row in rows), "parameter")
     axes.text(0.4, 0.42, title, fontsize=15, fontweight="bold", color=_INK)
     # Left edges of the columns, but for that of the parameters, whose right edge it is.
-    layer, sort, output, parameters, share = 0.4, 2.1, 3.9, 6.2, 6.5
-    small = {"fontsize": 9, "color": _SOFT}
+    layer, kind_at, output, parameters, share = 0.4, 2.1, 3.9, 6.2, 6.5
+    small: dict[str, Any] = {"fontsize": 9, "color": _SOFT}
+    middle: dict[str, Any] = {"fontsize": 10, "va": "center_baseline"}
     axes.text(layer, 0.8, "Layer", **small)
-    axes.text(sort, 0.8, "Kind", **small)
+    axes.text(kind_at, 0.8, "Kind", **small)
     axes.text(output, 0.8, "Output", **small)
     axes.text(parameters, 0.8, "Parameters", ha="right", **small)
     axes.text(share, 0.8, "Share of all", **small)
     largest = max((row.share for row in rows), default=0.0)
     for number, row in enumerate(rows):
-        y, strong = 1.1 + 0.34 * number, 0 < row.share == largest
-        weight = "bold" if strong else "normal"
-        shape = " × ".join(map(str, row.output_shape))
-        middle = {"va": "center_baseline", "fontsize": 10}
+        y, largest_share = 1.1 + 0.34 * number, 0 < row.share == largest
+        shape, parameter_count = " × ".join(map(str, row.output_shape)), f"{row.parameters:,}"
+        bold: dict[str, Any] = {"fontweight": "bold" if largest_share else "normal"}
         axes.axhline(y - 0.17, layer / 9.6, 9.2 / 9.6, color=_LINE, lw=0.7)
         axes.text(layer, y, shorten(row.name, 18), color=_INK, **middle)
-        axes.text(sort, y, shorten(row.kind, 18), color=_SOFT, **middle)
+        axes.text(kind_at, y, shorten(row.kind, 18), color=_SOFT, **middle)
         axes.text(output, y, shape, color=_SOFT, **middle)
-        axes.text(
-            parameters,
-            y,
-            f"{row.parameters:,}",
-            color=_INK,
-            ha="right",
-            fontweight=weight,
-            **middle,
-        )
+        axes.text(parameters, y, parameter_count, color=_INK, ha="right", **bold, **middle)
         if row.parameters:
             length = 1.95 * row.share
-            colour = _BLUE if strong else _PALE_BLUE
+            colour = _BLUE if largest_share else _PALE_BLUE
             axes.barh(y, length, height=0.17, left=share, color=colour)
-            beside = {**small, "va": "center_baseline", "fontweight": weight}
-            axes.text(share + 0.1 + length, y, percent(row.share), **beside)
+            percentage = percent(row.share)
+            axes.text(share + 0.1 + length, y, percentage, va="center_baseline", **bold, **small)
     metadata = {"Date": None} if kind == ".svg" else None
     with replacing(path) as temporary:
         figure.savefig(temporary, format=kind[1:], metadata=metadata, facecolor=_PAPER)

@@ -1,11 +1,19 @@
-"""What is said of a score, laid out for a terminal."""
+"""Scores and models laid out for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from timbrel.report.view import Figure, ModelView, ScoreView, Table, differences, models_table
+from timbrel.report.view import (
+    Figure,
+    ScoreView,
+    Table,
+    differences,
+    model_tables,
+    models_table,
+)
 from timbrel.text import one_line
 
 if TYPE_CHECKING:
@@ -19,22 +27,21 @@ _ROW_NAMES = 20
 
 
 def print_score(out: Console, view: ScoreView, *, whole: bool = False) -> None:
-    """Print a score, what it stands beside, and what was found beside it.
+    """Print a score and the other results of an evaluation.
 
     Args:
-        out: where to.
+        out: the console to print to.
         view: the score.
         whole: print the score class by class and the learning curve, too.
     """
-    tables = [view.classes] if whole else []
-    if whole and view.learning:
-        tables.append(view.learning.table)
-    for table in tables:
-        out.print(rich_table(table), "", sep="\n")
+    for table in (view.classes, view.learning) if whole else ():
+        if table:
+            out.print(rich_table(table), "", sep="\n")
+    measured = str(view.measured)
     if view.compared.rows:
-        out.print(rich_table(view.compared, title=view.headline))
-    statements = (view.measured.more if view.compared.rows else view.measured, *view.statements)
-    for statement in statements:
+        out.print(rich_table(replace(view.compared, title=view.headline)))
+        measured = view.measured.more
+    for statement in (measured, *view.statements):
         out.print("", one_line(str(statement)), sep="\n", markup=False, soft_wrap=True)
 
 
@@ -45,23 +52,29 @@ def print_models(out: Console, names: Sequence[str], evaluations: Sequence[Mappi
         out.print(one_line(sentence), markup=False, soft_wrap=True)
 
 
-def print_model(out: Console, view: ModelView) -> None:
-    """Print what a model says of itself."""
-    out.print(fact_table(view.about))
-    score = fact_table(view.score)
-    for note in view.notes:
-        score.add_row("note", note)
-    out.print("", score, "", fact_table(view.origin), sep="\n")
-    if view.classes:
-        out.print("", rich_table(view.classes), sep="\n")
+def print_model(out: Console, found: Mapping[str, Any]) -> None:
+    """Print the description of a model; takes the result of `ModelInfo.to_dict`."""
+    about, score, *others = model_tables(found)
+    notes = [("note", note) for note in found["notes"]]
+    out.print(rich_table(about))
+    for table in (replace(score, rows=[*score.rows, *notes]), *others):
+        out.print("", rich_table(table), sep="\n")
 
 
-def rich_table(table: Table, *, title: str | None = None) -> RichTable:
+def rich_table(table: Table) -> RichTable:
     """Lay out a table; a column of figures with intervals is followed by these."""
     # rich takes longer to import than a file to predict.
     from timbrel.display.console import plain_table
 
-    drawn = plain_table(table.title if title is None else title)
+    drawn = plain_table(table.title)
+    if not any(table.columns):
+        # Names to the left, sentences to the right.
+        drawn.show_header = False
+        drawn.add_column(no_wrap=True, style="dim", min_width=_NAMES)
+        drawn.add_column(overflow="fold")
+        for row in table.rows:
+            drawn.add_row(*map(str, row))
+        return drawn
     # Close together, so that names have room on a terminal of 80 columns.
     drawn.padding = (0, 1)
     cells: list[list[str]] = [[] for _ in table.rows]
@@ -79,23 +92,10 @@ def rich_table(table: Table, *, title: str | None = None) -> RichTable:
         )
         for row, text in zip(cells, texts, strict=True):
             row.append(text)
-        if any(isinstance(value, Figure) and value.interval for value in values):
+        if any(item.interval for item in table.figures(place)):
             drawn.add_column("95 %", justify="right", no_wrap=True)
             for row, value in zip(cells, values, strict=True):
                 row.append(value.interval if isinstance(value, Figure) else "")
     for row in cells:
         drawn.add_row(*row)
-    return drawn
-
-
-def fact_table(table: Table) -> RichTable:
-    """Lay out facts: names to the left, sentences to the right."""
-    from timbrel.display.console import plain_table
-
-    drawn = plain_table(table.title)
-    drawn.show_header = False
-    drawn.add_column(no_wrap=True, style="dim", min_width=_NAMES)
-    drawn.add_column(overflow="fold")
-    for name, text in table.rows:
-        drawn.add_row(name, text)
     return drawn

@@ -1,16 +1,16 @@
-"""What is said of a score: every figure and sentence, for terminal, notebook and page alike.
+"""Sentences and tables on scores and models, for terminal, notebook and page alike.
 
-`ScoreView` puts the content of `evaluation.json` into words, `models_table` that of several side by
-side, and `model_view` what `timbrel info` found in a model. The renderers in `terminal`, `notebook`
-and `page` only lay out what is here, and escape it. A model may come from anywhere: what it says of
-itself counts as not known where it is not what it should be.
+`ScoreView` describes an `evaluation.json`, `models_table` several of them side by side, and
+`model_tables` the result of `timbrel info`. The renderers in `terminal`, `notebook` and `page` only
+lay them out and escape them. A model may come from anywhere: a value of the wrong type counts as
+not known.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Any
@@ -34,14 +34,29 @@ from timbrel.text import (
     times,
 )
 
-_NOT_SAID = "it does not say"
 # Longest label in a sentence, in characters.
 _LABEL = 40
-# A gain by more recordings that is below this, uncertainty included, is not worth the recording.
-_LITTLE = 0.03
-# Classes named that gain most from more recordings, and the level at which a gain is called sure.
+# A possible gain by more recordings below this is not worth the recording.
+_SMALL_GAIN = 0.03
+# Classes listed that gain most from more recordings, and the confidence level of such a gain.
 _RISES = 8
 _LEVEL = 0.95
+_METRICS = (
+    ("accuracy", "Accuracy", "Share of right answers."),
+    ("macro_f1", "Macro F1", "Mean F1 of the classes: each class counts the same."),
+    (
+        "map3",
+        "mAP@3",
+        "How high the right class stands among the first three answers. 1 is best.",
+    ),
+    ("log_loss", "Log loss", "Punishes confident answers that are wrong. 0 is best."),
+    ("brier", "Brier score", "Squared error of the probabilities. 0 is best."),
+    (
+        "ece",
+        "Calibration error (ECE)",
+        "How far probabilities are from how often they come true. 0 is best.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -67,11 +82,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Statement:
-    """A finding in words.
+    """A result in words.
 
     Attributes:
-        main: what was found, a sentence.
-        more: how sure that is and what it means; may be empty.
+        main: the result, a sentence.
+        more: how certain it is and what it means; may be empty.
     """
 
     main: str
@@ -87,17 +102,23 @@ class Table:
 
     Attributes:
         title: what it shows.
-        columns: names of the columns.
+        columns: names of the columns; empty ones for a list of names and texts.
         rows: the cells of each row.
         words: names of further columns that hold words; the others hold figures.
-        note: name of the column that says what the row is, or empty.
+        note: name of the column that explains the row, or empty.
+        statement: the result that the table shows.
     """
 
     title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str | Figure, ...]]
-    words: tuple[str, ...] = ()
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Figure]]
+    words: Sequence[str] = ()
     note: str = ""
+    statement: Statement = Statement("")
+
+    def figures(self, place: int) -> list[Figure]:
+        """The figures of a column."""
+        return [cell for row in self.rows if isinstance(cell := row[place], Figure)]
 
 
 def figure(
@@ -114,19 +135,6 @@ def figure(
     return Figure(value, low, high, write(value, digits), interval)
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value
-
-
-def _get(part: object, *keys: str) -> Any:
-    """What lies under keys, one inside the other; None where one of them is not there."""
-    for key in keys:
-        part = part.get(key) if isinstance(part, Mapping) else None
-    return part
-
-
 def metric_figure(part: object, key: str) -> Figure:
     """A metric of the `file` or `window` part of `evaluation.json`."""
     value, ends = _get(part, key), _get(part, "ci95", key)
@@ -135,137 +143,87 @@ def metric_figure(part: object, key: str) -> Figure:
     return figure(value, ends, end_digits=1 if key == "ece" else 0)
 
 
-@dataclass(frozen=True)
-class Reliability:
-    """Whether probabilities come true: in words, in figures for a chart, and as a table."""
-
-    statement: Statement
-    bins: Sequence[ReliabilityBin]
-    table: Table
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
 
 
-@dataclass(frozen=True)
-class LearningCurve:
-    """Whether more recordings would help.
-
-    Attributes:
-        statement: that, in words.
-        table: the score by number of recordings, growing.
-        classes: which classes gain most, in words.
-        rises: recall of these classes with fewer and with all recordings; without rows where no
-            class gains.
-    """
-
-    statement: Statement
-    table: Table
-    classes: Statement
-    rises: Table
+def _get(part: object, *keys: str) -> Any:
+    """The value under keys, one inside the other; None where one of them is missing."""
+    for key in keys:
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part
 
 
-@dataclass(frozen=True)
 class ScoreView:
-    """What is said of the score of a model or of a cross-validation.
+    """The score of a model or of a cross-validation, in figures, sentences and tables.
 
-    Statements of what was not measured are None, tables have no rows then.
+    Statements on what was not measured are None, and tables have no rows then.
+
+    Args:
+        evaluation: the content of `evaluation.json`; `random_split`, `gap`, `unknown`,
+            `calibration`, `learning_curve` and intervals may be None.
+        model: the content of `model.json`, where there is a model; what is missing is not shown.
 
     Attributes:
-        evaluation: the content of `evaluation.json`; `random_split`, `gap`, `unknown`,
-            `calibration`, `learning_curve` and intervals may be None. Where `protocol.folds` is
-            above 1, it is the score of the networks of a cross-validation instead of one model.
-        model: the content of `model.json`, where there is a model; what is missing is not shown.
+        evaluation, model: the arguments.
+        recipe: name of the recipe.
+        labels: the classes.
+        matrix: the confusion matrix, a row for each true class.
+        notes: sentences on the conditions of the score.
+        answers, right: how many answers the score is the share of, and how many are right.
+        repeats: how many times the data were divided into folds.
+        recordings: how many recordings were predicted, each `repeats` times.
+        fold_shares: share of right answers in each fold of each repeat.
+        folds: parts that were held out in turn: 1 where one network was scored on one part, 0 where
+            a finished model was scored on other data.
+        crossed: whether the score is that of several networks.
+        grouped: whether every group was on one side only.
+        independent: whether nearly every recording is a group of its own.
+        changed_copies: whether the recipe learns from changed copies of recordings.
+        accuracy: the score: the share of files with the right answer.
+        calibration: how far confidence is off.
+        unknown: how sounds of no class are answered.
+        sanity: how synthetic sounds of no class are answered.
     """
 
-    evaluation: Mapping
-    model: Mapping = field(default_factory=dict)
-
-    @property
-    def recipe(self) -> str:
-        """Name of the recipe."""
-        recipe = self.model.get("recipe") or self.evaluation.get("recipe") or "model"
-        return str(recipe.get("name", "model") if isinstance(recipe, Mapping) else recipe)
-
-    @property
-    def changed_copies(self) -> bool:
-        """Whether the recipe learns from changed copies of recordings."""
-        recipe = RECIPES.get(self.evaluation.get("recipe"))
-        return recipe is not None and recipe.schedule is not None
-
-    @property
-    def labels(self) -> list[str]:
-        """The classes."""
-        return self.evaluation["labels"]
-
-    @property
-    def matrix(self) -> list[list[float]]:
-        """The confusion matrix, a row for each true class."""
-        return self.evaluation["confusion"]
-
-    @property
-    def notes(self) -> list[str]:
-        """What to know about the score, in sentences."""
-        return _get(self.evaluation, "protocol", "notes") or []
-
-    @cached_property
-    def answers(self) -> int:
-        """How many answers the score is the share of."""
-        return round(sum(map(sum, self.matrix)))
-
-    @property
-    def right(self) -> int:
-        """How many of the answers are right."""
-        return round(sum(row[place] for place, row in enumerate(self.matrix)))
-
-    @cached_property
-    def recordings(self) -> int:
-        """How many recordings were predicted, each as often as the data were divided."""
-        predictions = self.evaluation.get("predictions") or ()
-        return len({row["path"] for row in predictions}) or round(self.answers / self.repeats)
-
-    @property
-    def repeats(self) -> int:
-        """How many times the data were divided."""
-        return _get(self.evaluation, "protocol", "repeats") or 1
-
-    @cached_property
-    def fold_shares(self) -> list[float]:
-        """Share of right answers in each fold of each repeat."""
+    def __init__(
+        self, evaluation: Mapping[str, Any], model: Mapping[str, Any] | None = None
+    ) -> None:
+        self.evaluation, self.model = evaluation, model or {}
+        recipe = self.model.get("recipe") or evaluation.get("recipe") or "model"
+        self.recipe = str(recipe.get("name", "model") if isinstance(recipe, Mapping) else recipe)
+        self.labels: list[str] = evaluation["labels"]
+        self.matrix: list[list[float]] = evaluation["confusion"]
+        protocol = evaluation.get("protocol")
+        self.notes: list[str] = _get(protocol, "notes") or []
+        self.answers = round(sum(map(sum, self.matrix)))
+        self.right = round(sum(row[place] for place, row in enumerate(self.matrix)))
+        self.repeats: int = _get(protocol, "repeats") or 1
+        predictions: Sequence[Mapping] = evaluation.get("predictions") or ()
+        paths = {row["path"] for row in predictions}
+        self.recordings = len(paths) or round(self.answers / self.repeats)
         by_fold: dict[tuple, list[bool]] = {}
-        for row in self.evaluation.get("predictions") or ():
-            place = (row.get("repeat"), row.get("fold"))
-            by_fold.setdefault(place, []).append(row["predicted"] == row["label"])
-        return [sum(right) / len(right) for right in by_fold.values()]
-
-    @property
-    def folds(self) -> int:
-        """Parts that were held out in turn: 1 where one network was scored on one part.
-
-        0 where a finished model was scored on other data.
-        """
-        folds = _get(self.evaluation, "protocol", "folds")
-        # It may be a word, such as `group`: then the predictions tell.
-        return folds if isinstance(folds, int) else max(len(self.fold_shares) // self.repeats, 1)
-
-    @property
-    def crossed(self) -> bool:
-        """Whether many networks share the score, so that it is of none in particular."""
-        return self.folds > 1
-
-    @property
-    def grouped(self) -> bool:
-        """Whether no group was on both sides."""
-        return _get(self.evaluation, "protocol", "grouped") is not False
-
-    @property
-    def independent(self) -> bool:
-        """Whether nearly every recording is a group of its own."""
-        data = self.evaluation.get("data") or {}
+        for row in predictions:
+            correct = by_fold.setdefault((row.get("repeat"), row.get("fold")), [])
+            correct.append(row["predicted"] == row["label"])
+        self.fold_shares = [sum(correct) / len(correct) for correct in by_fold.values()]
+        folds = _get(protocol, "folds")
+        # It may be a word, such as `group`.
+        counted = max(len(self.fold_shares) // self.repeats, 1)
+        self.folds = folds if isinstance(folds, int) else counted
+        self.crossed = self.folds > 1
+        self.grouped = _get(protocol, "grouped") is not False
+        data = evaluation.get("data") or {}
         # A few duplicates that share a group do not matter.
-        return (data.get("groups") or 0) >= 0.9 * (data.get("files") or 1)
-
-    @property
-    def accuracy(self) -> Figure:
-        """The score: the share of files with the right answer."""
-        return metric_figure(self.evaluation["file"], "accuracy")
+        self.independent = (data.get("groups") or 0) >= 0.9 * (data.get("files") or 1)
+        known_recipe = RECIPES.get(str(evaluation.get("recipe")))
+        self.changed_copies = known_recipe is not None and known_recipe.schedule is not None
+        self.accuracy = metric_figure(evaluation["file"], "accuracy")
+        self.calibration = calibration_statement(evaluation.get("calibration"))
+        self.unknown = unknown_statement(evaluation.get("unknown"))
+        self.sanity = sanity_statement(self.model.get("sanity"))
 
     @property
     def headline(self) -> str:
@@ -278,7 +236,7 @@ class ScoreView:
 
     @property
     def scored_on(self) -> str:
-        """What was scored, in a few words; empty where nothing was."""
+        """The recordings of the score, in a few words; empty where there are none."""
         if not self.answers:
             return ""
         text = plural(self.recordings, "recording")
@@ -293,9 +251,9 @@ class ScoreView:
     def measured(self) -> Statement:
         """How the score was measured."""
         if not self.answers:
-            what = "this recipe" if self.crossed else "this model"
+            scored = "this recipe" if self.crossed else "this model"
             return Statement(
-                "No recording could be scored.", f"How good {what} is remains unknown."
+                "No recording could be scored.", f"How good {scored} is remains unknown."
             )
         recordings = plural(self.recordings, "recording")
         main = f"{count(self.right)} of {recordings} got the right answer."
@@ -314,11 +272,9 @@ class ScoreView:
         else:
             more += "." if self.independent else ", and without any of the same group."
         if self.crossed:
-            dealt = ""
-            if self.repeats > 1:
-                dealt = f", {count(self.repeats)} times in different ways"
+            ways = f", {count(self.repeats)} times in different ways" if self.repeats > 1 else ""
             more += (
-                f" The recordings were divided into {count(self.folds)} parts{dealt}, and "
+                f" The recordings were divided into {count(self.folds)} parts{ways}, and "
                 f"{count(self.folds * self.repeats)} networks were trained, each without one part "
                 "and scored on it."
             )
@@ -334,7 +290,7 @@ class ScoreView:
 
     @property
     def expect(self) -> Statement:
-        """What to expect elsewhere."""
+        """What to expect on other recordings."""
         elsewhere = "On recordings from other microphones and rooms, expect less."
         if not self.accuracy.interval:
             return Statement("", elsewhere)
@@ -345,25 +301,22 @@ class ScoreView:
 
     @property
     def compared(self) -> Table:
-        """The score beside other accuracies, the score first."""
-        split, windows = self.evaluation.get("random_split"), self.evaluation["window"]
-        leaky = figure(_get(split, "window_accuracy"), _get(split, "ci95"))
+        """The score and other accuracies, the score first."""
+        split = self.evaluation.get("random_split")
         largest = max((row["files"] for row in self.evaluation["per_class"]), default=0)
-        guess = figure(largest * self.repeats / self.answers if self.answers else None)
+        guess = largest * self.repeats / self.answers if self.answers else None
+        windows = metric_figure(self.evaluation["window"], "accuracy")
+        leaky = figure(_get(split, "window_accuracy"), _get(split, "ci95"))
         rows = [
             ("Files", self.accuracy, "the score: one answer for each recording"),
-            (
-                "Windows",
-                metric_figure(windows, "accuracy"),
-                "one answer for each short piece of them",
-            ),
+            ("Windows", windows, "one answer for each short piece of them"),
             ("Random split", leaky, "pieces of one recording on both sides"),
-            ("No model", guess, "always answering with the most common class"),
+            ("No model", figure(guess), "always answering with the most common class"),
         ]
         return Table(
-            "The score, and what it stands beside",
+            "The score and other accuracies",
             ("scored on", "right", "what it is"),
-            [row for row in rows if known(row[1].value)],
+            [row for row in rows if row[1].value is not None],
             words=("what it is",),
             note="what it is",
         )
@@ -371,20 +324,23 @@ class ScoreView:
     @property
     def leak(self) -> Statement | None:
         """What a random split of windows would have claimed."""
-        evaluation = self.evaluation
-        claimed, gap = _get(evaluation, "random_split", "window_accuracy"), evaluation.get("gap")
-        if not known(claimed) or not known(gap):
+        claimed = _number(_get(self.evaluation, "random_split", "window_accuracy"))
+        gap = _number(self.evaluation.get("gap"))
+        if claimed is None or gap is None:
             return None
         more_by = f"{signed(100 * gap, 1)} points more" if gap > 0 else "no more"
         main = f"A random split of windows would have claimed {percent(claimed)}, "
         main += f"{more_by} than is true."
-        low, high = evaluation.get("gap_ci95") or (None, None)
+        ends = figure(gap, self.evaluation.get("gap_ci95"))
+        chance = ends.low is not None and ends.low <= 0
         more = ""
-        if known(low) and known(high):
-            ends = f"{signed(100 * low)} to {signed(100 * high)} points"
-            more = f"The 95 % interval of the difference is {ends}"
-            more += ": with so few recordings it can be chance." if gap > 0 >= low else "."
-        if gap > 0 and not (known(low) and low <= 0):
+        if ends.low is not None and ends.high is not None:
+            more = (
+                f"The 95 % interval of the difference is {signed(100 * ends.low)} to "
+                f"{signed(100 * ends.high)} points"
+            )
+            more += ": with so few recordings it can be chance." if gap > 0 and chance else "."
+        if gap > 0 and not chance:
             more += (
                 " Pieces of one recording are on both sides of such a split, so the network "
                 "recognises recordings instead of classes."
@@ -392,30 +348,15 @@ class ScoreView:
         return Statement(main, more.strip())
 
     @property
-    def calibration(self) -> Statement | None:
-        """How far confidence is off."""
-        return calibration_statement(self.evaluation.get("calibration"))
-
-    @property
-    def unknown(self) -> Statement | None:
-        """How sounds of no class fare."""
-        return unknown_statement(self.evaluation.get("unknown"))
-
-    @property
-    def sanity(self) -> Statement | None:
-        """How made-up sounds fare that belong to no class."""
-        return sanity_statement(self.model.get("sanity"))
-
-    @property
     def statements(self) -> list[Statement]:
-        """What was found beside the score itself."""
+        """The results of everything that was measured besides the score."""
         learning = self.learning and self.learning.statement
         found = (learning, self.leak, self.calibration, self.unknown, self.sanity)
         return [item for item in found if item]
 
     @property
-    def made_up(self) -> Table:
-        """The answers to made-up sounds, sound by sound."""
+    def synthetic(self) -> Table:
+        """The answers to synthetic sounds, sound by sound."""
         cells = []
         for row in self.model.get("sanity") or ():
             guess = ""
@@ -426,74 +367,68 @@ class ScoreView:
         columns = ("sound", "answer", "most probable", "verdict")
         return Table("Made-up sounds", columns, cells, words=columns[1:])
 
-    @property
+    @cached_property
     def classes(self) -> Table:
-        """The score class by class."""
-        return class_table(self.labels, self.evaluation["per_class"], self.matrix)
-
-    @property
-    def hardest(self) -> str:
-        """The classes with the lowest F1, in a sentence; empty of few classes or equal ones."""
+        """The score class by class; of many classes, those with the lowest F1 in a sentence."""
+        table = class_table(self.labels, self.evaluation["per_class"], self.matrix)
         rows = [row for row in self.evaluation["per_class"] if row["files"]]
         rows.sort(key=lambda row: row["f1"])
-        named = [
+        hardest = [
             f"{shorten(row['label'], _LABEL)} ({percent(row['f1'], 0)})"
             for row in rows[:3]
             if row["f1"] < rows[-1]["f1"]
         ]
-        return f"Hardest, by F1: {', '.join(named)}." if named and len(rows) >= 6 else ""
+        if not hardest or len(rows) < 6:
+            return table
+        return replace(table, statement=Statement(f"Hardest, by F1: {', '.join(hardest)}."))
 
-    @property
+    @cached_property
     def confusions(self) -> Table:
-        """What is taken for what, the most frequent first."""
+        """The mistakes by class and answer, the most frequent first."""
         counts = np.asarray(self.matrix, dtype=np.float64)
         wrong = counts * (1 - np.eye(len(counts)))
         shares = wrong / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         pairs = sorted(np.argwhere(wrong).tolist(), key=lambda at: (-wrong[*at], -shares[*at]))
-        rows = [
-            (
-                self.labels[row],
-                self.labels[column],
-                count(wrong[row, column]),
-                percent(shares[row, column], 0),
-            )
-            for row, column in pairs
-        ]
-        columns = ("class", "taken for", "times", "of the class")
-        return Table("What is taken for what", columns, rows, words=("taken for",))
-
-    @property
-    def confused(self) -> str:
-        """What is taken for what most often, in a sentence."""
-        rows = self.confusions.rows
-        if not rows:
-            return "Every recording got the right answer."
+        labels = self.labels
         named = (
-            f"{shorten(label, _LABEL)} taken for {shorten(answer, _LABEL)} ({times_taken})"
-            for label, answer, times_taken, _ in rows[:5]
+            f"{shorten(labels[row], _LABEL)} taken for {shorten(labels[column], _LABEL)} "
+            f"({count(wrong[row, column])})"
+            for row, column in pairs[:5]
         )
-        return f"Most often: {', '.join(named)}."
+        most = f"Most often: {', '.join(named)}."
+        return Table(
+            "What is taken for what",
+            ("class", "taken for", "times", "of the class"),
+            [
+                (
+                    labels[row],
+                    labels[column],
+                    count(wrong[row, column]),
+                    percent(shares[row, column], 0),
+                )
+                for row, column in pairs
+            ],
+            words=("taken for",),
+            statement=Statement("", most if pairs else "Every recording got the right answer."),
+        )
+
+    @cached_property
+    def reliability_bins(self) -> list[ReliabilityBin]:
+        """How often answers are right, by confidence."""
+        rows = [
+            row
+            for row in self.evaluation.get("predictions") or ()
+            if np.isfinite(row["probabilities"]).all()
+        ]
+        confidence = np.array([max(row["probabilities"]) for row in rows], dtype=np.float64)
+        right = np.array([row["predicted"] == row["label"] for row in rows], dtype=bool)
+        return reliability(np.clip(confidence, 0.0, 1.0), right, repeats=self.repeats)
 
     @property
-    def reliability(self) -> Reliability | None:
+    def reliability(self) -> Table:
         """Whether confidence is too high or too low."""
-        predictions = self.evaluation.get("predictions") or ()
-        confidence = np.array([max(row["probabilities"]) for row in predictions], dtype=np.float64)
-        right = np.array([row["predicted"] == row["label"] for row in predictions], dtype=bool)
-        usable = np.isfinite(confidence)
-        confidence, right = np.clip(confidence[usable], 0.0, 1.0), right[usable]
-        if not len(confidence):
-            return None
-        mean, share = float(confidence.mean()), float(right.mean())
-        low, high = self.accuracy.low, self.accuracy.high
-        if low is None or high is None:
-            low, high = wilson(share, len(right) / self.repeats)
-        verdict = "too high" if mean > high else "too low" if mean < low else "as it should be"
-        statement = Statement(
-            f"On the whole the confidence is {verdict}.",
-            f"It was {percent(mean)} on average, and {percent(share)} of answers were right.",
-        )
-        bins = reliability(confidence, right, repeats=self.repeats)
+        bins = self.reliability_bins
+        columns = ("confidence", "files" if self.repeats == 1 else "answers", "mean", "right")
         rows = [
             (
                 f"{percent(item.low, 0)} to {percent(item.high, 0)}",
@@ -503,37 +438,150 @@ class ScoreView:
             )
             for item in bins
         ]
-        columns = ("confidence", "files" if self.repeats == 1 else "answers", "mean", "right")
-        return Reliability(statement, bins, Table("Confidence and outcome", columns, rows))
+        if not bins:
+            return Table("Confidence and outcome", columns, rows)
+        counts = [item.count for item in bins]
+        mean = float(np.average([item.confidence for item in bins], weights=counts))
+        share = float(np.average([item.accuracy for item in bins], weights=counts))
+        low, high = self.accuracy.low, self.accuracy.high
+        if low is None or high is None:
+            low, high = wilson(share, sum(counts) / self.repeats)
+        verdict = "too high" if mean > high else "too low" if mean < low else "as it should be"
+        statement = Statement(
+            f"On the whole the confidence is {verdict}.",
+            f"It was {percent(mean)} on average, and {percent(share)} of answers were right.",
+        )
+        return Table("Confidence and outcome", columns, rows, statement=statement)
 
     @cached_property
-    def learning(self) -> LearningCurve | None:
-        """Whether more recordings would help."""
+    def _points(self) -> list[Mapping]:
+        """The points of the learning curve, the number of recordings growing."""
+        points = self.evaluation.get("learning_curve") or ()
+        return [point for point in points if known(point["accuracy"])]
+
+    @cached_property
+    def learning(self) -> Table | None:
+        """Whether more recordings would help; None where that was not measured.
+
+        All recordings are compared with about half of them.
+        """
+        if not self._points:
+            return None
+        after = self._points[-1]
+        rows = [
+            (
+                Figure(point["recordings"], None, None, count(point["recordings"]), ""),
+                figure(point["accuracy"], point.get("ci95")),
+            )
+            for point in self._points
+        ]
+        table = Table("Learning curve", ("recordings trained on", "files right"), rows)
+        before = _half(self._points, after["recordings"])
+        if before is None:
+            main = "Only one number of recordings was tried, so there is nothing to compare it "
+            return replace(table, statement=Statement(f"{main}with."))
+        gain = 100 * (after["accuracy"] - before["accuracy"])
+        # Half the width of the interval of the difference; NaN where it is not known. Both scores
+        # are of the same held-out recordings, so they vary together: the true one is narrower.
+        ends = [end for point in (before, after) for end in point.get("ci95") or (None, None)]
+        low, high, low_after, high_after = (math.nan if end is None else end for end in ends)
+        doubt = 50 * math.hypot(high - low, high_after - low_after)
+        if gain > doubt:
+            main = "More recordings would very likely help: the curve still rises at its end."
+        elif -gain > doubt:
+            main = (
+                "The score fell by more than chance explains, which more recordings alone do not "
+                "do: look at the labels of what was added."
+            )
+        elif gain + doubt < 100 * _SMALL_GAIN:
+            main = (
+                "More recordings of the same kind would hardly help: a gain above "
+                f"{number(gain + doubt, 1)} points is unlikely. Other kinds of recordings, or "
+                "another recipe, may do more."
+            )
+        elif gain > 0:
+            main = "More recordings may help, but this measurement cannot prove it."
+        else:
+            main = "There is no sign that more recordings of the same kind would help"
+            if known(doubt):
+                main += f", though chance may hide a gain of up to {number(gain + doubt, 1)} points"
+            main += "."
+        factor = after["recordings"] / before["recordings"]
+        step = "Twice" if 1.9 < factor < 2.1 else f"{times(factor)} times"
+        change = "left the score as it was"
+        if gain:
+            change = f"{'raised' if gain > 0 else 'lowered'} the score by "
+            change += f"{number(abs(gain), 1)} points"
+        sizes = f"{count(after['recordings'])} instead of {count(before['recordings'])}"
+        more = f"{step} as many recordings, {sizes}, {change}"
+        if known(doubt):
+            more += f"; a difference of up to {number(doubt, 1)} points could be chance"
+        first = _half(self._points, before["recordings"])
+        if first is not None:
+            earlier = 100 * (before["accuracy"] - first["accuracy"])
+            more += (
+                f". The step before, from {count(first['recordings'])} to "
+                f"{count(before['recordings'])}, changed it by {signed(earlier, 1)} points"
+            )
+        return replace(table, statement=Statement(main, f"{more}."))
+
+    @property
+    def rises(self) -> Table:
+        """The classes whose recall rises with more recordings, the largest rise first.
+
+        A rise is marked where it exceeds what chance makes in the luckiest of so many classes.
+
+        Source: Agresti & Caffo (2000), "Simple and effective confidence intervals for proportions
+        and differences of proportions", with Bonferroni's correction.
+        """
+        before = _half(self._points, self._points[-1]["recordings"]) if self._points else None
+        if before is None:
+            return Table("Classes that gain most", (), [])
+        old, new = before.get("recall") or {}, self._points[-1].get("recall") or {}
+        both = [label for label in new if known(old.get(label)) and known(new[label])]
+        z = NormalDist().inv_cdf(1 - (1 - _LEVEL) / 2 / max(len(both), 1))
         files = {row["label"]: row["files"] for row in self.evaluation["per_class"]}
-        return learning_view(self.evaluation.get("learning_curve"), files)
+        certain = set()
+        for label in both:
+            # One right and one wrong more, so that no share of few recordings is without doubt.
+            size = files.get(label, 0) + 2
+            shares = ((share * (size - 2) + 1) / size for share in (old[label], new[label]))
+            spread = z * math.sqrt(sum(share * (1 - share) / size for share in shares))
+            if new[label] - old[label] > spread:
+                certain.add(label)
+        rising = [label for label in both if new[label] > old[label]]
+        rising = sorted(rising, key=lambda label: old[label] - new[label])[:_RISES]
+        fewer, all_of_them = count(before["recordings"]), count(self._points[-1]["recordings"])
+        begin = [shorten(label, _LABEL) for label in rising if label in certain][:3]
+        more = "Each of these rises could be chance: there are too few files of a class to be sure."
+        if begin:
+            more = f"Begin with {', '.join(begin)}: rises with * are more than chance explains."
+        rows = [
+            (
+                label,
+                percent(old[label], 0),
+                percent(new[label], 0),
+                f"+{number(100 * (new[label] - old[label]), 0)}{' *' * (label in certain)}",
+            )
+            for label in rising
+        ]
+        return Table(
+            "Classes that gain most",
+            ("class", fewer, all_of_them, "points"),
+            rows,
+            statement=Statement(
+                f"Recall with {fewer} and with {all_of_them} recordings of all classes.", more
+            ),
+        )
 
     @property
     def metrics(self) -> Table:
         """Every metric, of files and of windows."""
-        rows = []
-        for key, name, meaning in (
-            ("accuracy", "Accuracy", "Share of right answers."),
-            ("macro_f1", "Macro F1", "Mean F1 of the classes: each class counts the same."),
-            (
-                "map3",
-                "mAP@3",
-                "How high the right class stands among the first three answers. 1 is best.",
-            ),
-            ("log_loss", "Log loss", "Punishes confident answers that are wrong. 0 is best."),
-            ("brier", "Brier score", "Squared error of the probabilities. 0 is best."),
-            (
-                "ece",
-                "Calibration error (ECE)",
-                "How far probabilities are from how often they come true. 0 is best.",
-            ),
-        ):
-            levels = (metric_figure(self.evaluation[level], key) for level in ("file", "window"))
-            rows.append((name, *levels, meaning))
+        file, window = self.evaluation["file"], self.evaluation["window"]
+        rows = [
+            (name, metric_figure(file, key), metric_figure(window, key), meaning)
+            for key, name, meaning in _METRICS
+        ]
         columns = ("score", "files", "windows", "what it means")
         return Table("All scores", columns, rows, words=columns[-1:], note=columns[-1])
 
@@ -554,23 +602,30 @@ class ScoreView:
             ("Classes", ", ".join(map(str, model.get("labels") or self.labels))),
             ("Sample rate", frequency(rate) if rate else ""),
             ("Window", f"{window}, every {hop}" if window else ""),
-            ("Data", data_text(data)),
+            ("Data", _data_text(data)),
             ("Training took", duration(seconds["train"]) if seconds.get("train") else ""),
             ("In all", duration(seconds["total"]) if seconds.get("total") else ""),
             ("Temperature", number(model["temperature"]) if model.get("temperature") else ""),
             ("Threshold for unknown", "" if threshold is None else number(threshold)),
             ("Seed", "" if seed is None else str(seed)),
             ("SHA-256 of the data", data.get("sha256") or ""),
-            ("Versions", versions_text(model.get("versions"))),
+            ("Versions", _versions_text(model.get("versions"))),
         ]
-        title = "How it was measured" if self.crossed else "The model"
-        return _fact_table(title, rows)
+        return _fact_table("How it was measured" if self.crossed else "The model", rows)
 
     @property
     def excluded(self) -> Table:
         """Recordings that are not in the score, and why."""
         rows = [(row["path"], row["reason"]) for row in self.evaluation.get("excluded") or ()]
         return Table("What was left out of the score", ("recording", "why"), rows, words=("why",))
+
+
+def _half(points: Sequence[Mapping], size: float) -> Mapping | None:
+    """The point with the number of recordings nearest to half of a size, as a ratio."""
+    smaller = [point for point in points if 0 < point["recordings"] < size]
+    return min(
+        smaller, key=lambda point: abs(math.log(2 * point["recordings"] / size)), default=None
+    )
 
 
 def calibration_statement(calibration: object) -> Statement | None:
@@ -591,7 +646,7 @@ def calibration_statement(calibration: object) -> Statement | None:
 
 
 def unknown_statement(unknown: object) -> Statement | None:
-    """How sounds of no class fare; takes the `unknown` part of `evaluation.json`."""
+    """How sounds of no class are answered; takes the `unknown` part of `evaluation.json`."""
     auroc = figure(
         _get(unknown, "auroc"), _get(unknown, "ci95", "auroc"), share=False, digits=2, end_digits=2
     )
@@ -602,23 +657,23 @@ def unknown_statement(unknown: object) -> Statement | None:
     accepted = figure(_get(unknown, "accept_rate"), _get(unknown, "ci95", "accept_rate"))
     threshold = _number(_get(unknown, "threshold"))
     if accepted.value is not None:
-        where = "the threshold" if threshold is None else f"the threshold of {number(threshold, 2)}"
+        at = "the threshold" if threshold is None else f"the threshold of {number(threshold, 2)}"
         if threshold is not None and len(_get(unknown, "parts") or ()) > 1:
-            where = f"the thresholds of these networks, {number(threshold, 2)} on average"
-        more += f" At {where}, {accepted} of unknown sounds are taken for a class."
-    background = _get(unknown, "none_of_these")
-    rate, other_auroc = (_number(_get(background, key)) for key in ("accept_rate", "auroc"))
+            at = f"the thresholds of these networks, {number(threshold, 2)} on average"
+        more += f" At {at}, {accepted} of unknown sounds are taken for a class."
+    rate = _number(_get(unknown, "none_of_these", "accept_rate"))
+    background_auroc = _number(_get(unknown, "none_of_these", "auroc"))
     if rate is not None:
         more += (
             " These are sounds of classes that the networks were trained without. Of the examples "
             f"of none of these that were kept for the test, {percent(rate)} are taken for a class "
-            f"(AUROC {number(other_auroc, 2)})."
+            f"(AUROC {number(background_auroc, 2)})."
         )
     return Statement(main, more)
 
 
 def sanity_statement(rows: Sequence[Mapping] | None) -> Statement | None:
-    """What a model made of made-up sounds; takes the `sanity` part of `model.json`."""
+    """How synthetic sounds are answered; takes the `sanity` part of `model.json`."""
     if not rows:
         return None
     unknown = sum(row["label"] == UNKNOWN for row in rows)
@@ -652,12 +707,12 @@ def class_table(
     rows = []
     for row, counts in zip(per_class, matrix, strict=True):
         wrong = {
-            label: times_taken
-            for label, times_taken in zip(labels, counts, strict=True)
-            if times_taken and label != row["label"]
+            label: mistakes
+            for label, mistakes in zip(labels, counts, strict=True)
+            if mistakes and label != row["label"]
         }
         worst = max(wrong, key=wrong.__getitem__, default=None)
-        # Of a class without recordings, no score says anything.
+        # A class without recordings has no score.
         precision, recall, f1 = (
             row[key] if row["files"] else None for key in ("precision", "recall", "f1")
         )
@@ -675,139 +730,12 @@ def class_table(
     return Table("Class by class", columns, rows, words=columns[-1:])
 
 
-def learning_view(
-    points: Sequence[Mapping] | None, files: Mapping[str, float]
-) -> LearningCurve | None:
-    """Read a learning curve: all recordings are compared with about half of them.
-
-    Args:
-        points: `evaluation.json`'s `learning_curve`: mappings with `recordings`, `accuracy`,
-            `ci95` and `recall`, the number of recordings growing.
-        files: number of recordings of each class that recall was measured on.
-
-    Returns:
-        None where nothing was measured.
-    """
-    points = [point for point in points or () if known(point["accuracy"])]
-    if not points:
-        return None
-    size = points[-1]["recordings"]
-    table = Table(
-        "Learning curve",
-        ("recordings trained on", "files right"),
-        [
-            (
-                Figure(point["recordings"], None, None, count(point["recordings"]), ""),
-                figure(point["accuracy"], point.get("ci95")),
-            )
-            for point in points
-        ],
-    )
-    before = _half(points, size)
-    if before is None:
-        statement = Statement(
-            "Only one number of recordings was tried, so there is nothing to compare it with."
-        )
-        return LearningCurve(statement, table, Statement(""), Table("", ("",), []))
-    fewer, gain = before["recordings"], 100 * (points[-1]["accuracy"] - before["accuracy"])
-    # Half the width of the interval of the difference. Both scores are of the same held-out
-    # recordings, so they vary together and the truth is narrower: this errs on the side of doubt.
-    ends = [point.get("ci95") or (None, None) for point in (before, points[-1])]
-    doubt = None
-    if all(known(end) for pair in ends for end in pair):
-        doubt = 100 * math.hypot(*((high - low) / 2 for low, high in ends))
-    if doubt is not None and abs(gain) > doubt and gain > 0:
-        main = "More recordings would very likely help: the curve still rises at its end."
-    elif doubt is not None and abs(gain) > doubt:
-        main = (
-            "The score fell by more than chance explains, which more recordings alone do not do: "
-            "look at the labels of what was added."
-        )
-    elif doubt is not None and gain + doubt < 100 * _LITTLE:
-        main = (
-            "More recordings of the same kind would hardly help: a gain above "
-            f"{number(gain + doubt, 1)} points is unlikely. Other kinds of recordings, or another "
-            "recipe, may do more."
-        )
-    elif gain > 0:
-        main = "More recordings may help, but this measurement cannot prove it."
-    else:
-        main = "There is no sign that more recordings of the same kind would help"
-        if doubt is not None:
-            main += f", though chance may hide a gain of up to {number(gain + doubt, 1)} points"
-        main += "."
-    factor = size / fewer
-    step = "Twice" if 1.9 < factor < 2.1 else f"{times(factor)} times"
-    change = "left the score as it was"
-    if gain:
-        change = f"{'raised' if gain > 0 else 'lowered'} the score by {number(abs(gain), 1)} points"
-    more = f"{step} as many recordings, {count(size)} instead of {count(fewer)}, {change}"
-    if doubt is not None:
-        more += f"; a difference of up to {number(doubt, 1)} points could be chance"
-    first = _half(points, fewer)
-    if first is not None:
-        earlier = 100 * (before["accuracy"] - first["accuracy"])
-        more += (
-            f". The step before, from {count(first['recordings'])} to {count(fewer)}, changed it "
-            f"by {signed(earlier, 1)} points"
-        )
-    return LearningCurve(Statement(main, f"{more}."), table, *_rises(before, points[-1], files))
-
-
-def _half(points: Sequence[Mapping], size: float) -> Mapping | None:
-    """The point with the number of recordings nearest to half of a size, as a ratio."""
-    smaller = [point for point in points if 0 < point["recordings"] < size]
-    return min(
-        smaller, key=lambda point: abs(math.log(2 * point["recordings"] / size)), default=None
-    )
-
-
-def _rises(before: Mapping, after: Mapping, files: Mapping[str, float]) -> tuple[Statement, Table]:
-    """The classes whose recall rose, the largest rise first.
-
-    A rise is called sure where it exceeds what chance makes in the luckiest of so many classes.
-
-    Source: Agresti & Caffo (2000), "Simple and effective confidence intervals for proportions and
-    differences of proportions", with Bonferroni's correction.
-    """
-    old, new = before.get("recall") or {}, after.get("recall") or {}
-    both = [label for label in new if known(old.get(label)) and known(new[label])]
-    z = NormalDist().inv_cdf(1 - (1 - _LEVEL) / 2 / max(len(both), 1))
-    sure = set()
-    for label in both:
-        # One right and one wrong more, so that no share of few recordings is without doubt.
-        size = files.get(label, 0) + 2
-        shares = ((share * (size - 2) + 1) / size for share in (old[label], new[label]))
-        spread = z * math.sqrt(sum(share * (1 - share) / size for share in shares))
-        if new[label] - old[label] > spread:
-            sure.add(label)
-    rising = [label for label in both if new[label] > old[label]]
-    rising = sorted(rising, key=lambda label: old[label] - new[label])[:_RISES]
-    fewer, size = count(before["recordings"]), count(after["recordings"])
-    main = f"Recall with {fewer} and with {size} recordings of all classes."
-    begin = [shorten(label, _LABEL) for label in rising if label in sure][:3]
-    more = "Each of these rises could be chance: there are too few files of a class to be sure."
-    if begin:
-        more = f"Begin with {', '.join(begin)}: rises with * are more than chance explains."
-    rows = [
-        (
-            label,
-            percent(old[label], 0),
-            percent(new[label], 0),
-            f"+{number(100 * (new[label] - old[label]), 0)}{' *' * (label in sure)}",
-        )
-        for label in rising
-    ]
-    table = Table("Classes that gain most", ("class", fewer, size, "points"), rows)
-    return Statement(main, more), table
-
-
 def _fact_table(title: str, rows: Sequence[tuple[str, str]]) -> Table:
     return Table(title, ("", ""), [row for row in rows if row[1]], words=("",))
 
 
-def data_text(data: object) -> str:
-    """How much data there was; takes the `data` part of `evaluation.json` or `model.json`."""
+def _data_text(data: object) -> str:
+    """How much data there is; takes the `data` part of `evaluation.json` or `model.json`."""
     files, groups, seconds = (_number(_get(data, key)) for key in ("files", "groups", "seconds"))
     text = plural(files, "recording") if files else ""
     if groups and groups != files:
@@ -815,13 +743,9 @@ def data_text(data: object) -> str:
     return ", ".join(filter(None, (text, duration(seconds) if seconds else "")))
 
 
-def versions_text(versions: object) -> str:
-    """What a model was made with; takes the `versions` part of `model.json`."""
+def _versions_text(versions: object) -> str:
     pairs = versions.items() if isinstance(versions, Mapping) else ()
     return ", ".join(f"{name} {version}" for name, version in pairs)
-
-
-# ── Finished models side by side, and what a model says of itself ────────────────────────────────
 
 
 def models_table(names: Sequence[str], evaluations: Sequence[Mapping]) -> Table:
@@ -857,27 +781,12 @@ def differences(names: Sequence[str], evaluations: Sequence[Mapping]) -> list[st
     return sentences
 
 
-@dataclass(frozen=True)
-class ModelView:
-    """What is said of a finished model.
+def model_tables(found: Mapping[str, Any]) -> list[Table]:
+    """Describe a finished model; takes the result of `ModelInfo.to_dict`.
 
-    Attributes:
-        about: what it is.
-        score: how good it is, and what to make of its answers.
-        origin: where it comes from.
-        classes: the score class by class; None where that is not known.
-        notes: what its user should know, in sentences.
+    Returns:
+        The model, its score, its origin and, where that is known, its score class by class.
     """
-
-    about: Table
-    score: Table
-    origin: Table
-    classes: Table | None
-    notes: Sequence[str]
-
-
-def model_view(found: Mapping) -> ModelView:
-    """Describe a model; takes what `ModelInfo.to_dict` gives."""
     recipe, network, provenance = found["recipe"], found["network"], found["provenance"]
     scores, front_end = found["scores"] or {}, found["front_end"]
     sizes = [(found["class_counts"] or {}).get(label) for label in found["labels"]]
@@ -887,29 +796,28 @@ def model_view(found: Mapping) -> ModelView:
     ]
     each = "" if None in sizes else ", each with its number of recordings"
     threshold, depth = front_end["clean_threshold"], front_end["depth"]
-    hears = [
-        f"{front_end['picture'] or ''} picture of {duration(front_end['window'])} at "
-        f"{frequency(front_end['rate'])}, every {duration(front_end['hop'])}".lstrip(),
-        "nothing is cut away"
-        if threshold is None
-        else f"only where the envelope exceeds {threshold:g} of full scale",
-        f"the answer for a recording is the {front_end['aggregation']} over its windows"
-        + ("" if depth is None else f", but for those {depth:g} dB fainter than the loudest"),
-    ]
+    picture = f"{front_end['picture'] or ''} picture of {duration(front_end['window'])} at "
+    picture += f"{frequency(front_end['rate'])}, every {duration(front_end['hop'])}"
+    cleaning = "nothing is cut away"
+    if threshold is not None:
+        cleaning = f"only where the envelope exceeds {threshold:g} of full scale"
+    aggregation = f"the answer for a recording is the {front_end['aggregation']} over its windows"
+    if depth is not None:
+        aggregation += f", but for those {depth:g} dB fainter than the loudest"
     parameters = f"{plural(network['parameters'], 'parameter')}, " if network["parameters"] else ""
     about = [
-        ("recipe", ": ".join(filter(None, (recipe["name"], recipe["description"]))) or _NOT_SAID),
+        ("recipe", ": ".join(filter(None, (recipe["name"], recipe["description"]))) or "not known"),
         ("classes", f"{len(labels)}{each}: {', '.join(labels)}"),
-        ("hears", "; ".join(hears)),
+        ("input", f"{picture.lstrip()}; {cleaning}; {aggregation}"),
         ("network", f"{parameters}an embedding of {count(network['embedding'])} numbers"),
         ("model.onnx", f"{found['bytes'] / 1e6:.1f} MB, all that predicting needs"),
     ]
     held_out, folds = scores.get("held_out_files"), _get(scores, "protocol", "folds")
     scored_on = "nothing"
     if isinstance(held_out, int) and held_out > 0:
-        crossed = isinstance(folds, int) and folds > 1
-        by = ", each by a network that never heard it" if crossed else " that it never heard"
-        scored_on = plural(held_out, "recording") + by
+        scored_on = f"{plural(held_out, 'recording')} that it was not trained on"
+        if isinstance(folds, int) and folds > 1:
+            scored_on = f"{plural(held_out, 'recording')}, each by a network not trained on it"
     accepted = f"0: every answer is accepted, none is '{UNKNOWN}'"
     if found["threshold"]:
         accepted = (
@@ -917,8 +825,8 @@ def model_view(found: Mapping) -> ModelView:
             f"{percent(found['accept'], 0)} of the right answers on recordings kept apart for this "
             "reach it"
         )
-    confidence = calibration_statement(scores.get("calibration"))
-    if confidence is None and found["temperature"]:
+    confidence = str(calibration_statement(scores.get("calibration")) or "")
+    if not confidence and found["temperature"]:
         confidence = f"temperature {number(found['temperature'], 2)}"
     figures = {
         "files right": metric_figure(scores.get("file"), "accuracy"),
@@ -928,7 +836,7 @@ def model_view(found: Mapping) -> ModelView:
     score = [
         ("scored on", scored_on),
         *((name, str(item)) for name, item in figures.items() if item.value is not None),
-        ("calibration", str(confidence or "")),
+        ("calibration", confidence),
         ("threshold", accepted),
         ("unknown", str(unknown_statement(scores.get("unknown")) or "")),
         ("sanity", str(sanity_statement(found["sanity"]) or "")),
@@ -936,20 +844,20 @@ def model_view(found: Mapping) -> ModelView:
     data, learned, seed = provenance["data"] or {}, provenance["trained_on"], provenance["seed"]
     parity = _number(_get(provenance["parity"], "max_difference"))
     origin = [
-        ("data", data_text(data)),
+        ("data", _data_text(data)),
         ("trained on", "" if learned is None else plural(learned, "different file")),
         ("SHA-256", str(data.get("sha256") or "")),
         ("seed", "" if seed is None else str(seed)),
         ("trained in", provenance["trained_in"] or ""),
         ("export", "" if parity is None else f"agrees with Keras to {parity:.1e} in probability"),
-        ("made with", versions_text(provenance["versions"]) or _NOT_SAID),
+        ("made with", _versions_text(provenance["versions"]) or "not known"),
         ("schema", str(provenance["schema"])),
     ]
-    record = found["evaluation"]
-    return ModelView(
-        about=_fact_table(found["model"], about),
-        score=_fact_table("Honest scores", score),
-        origin=_fact_table("Where it comes from", origin),
-        classes=record and class_table(found["labels"], record["per_class"], record["confusion"]),
-        notes=found["notes"],
-    )
+    tables = [
+        _fact_table(found["model"], about),
+        _fact_table("Honest scores", score),
+        _fact_table("Where it comes from", origin),
+    ]
+    if record := found["evaluation"]:
+        tables.append(class_table(found["labels"], record["per_class"], record["confusion"]))
+    return tables

@@ -75,9 +75,8 @@ class ModelInfo:
 
     def _repr_html_(self) -> str:
         from timbrel.report.notebook import model_parts
-        from timbrel.report.view import model_view
 
-        return block(*model_parts(model_view(self.to_dict())))
+        return block(*model_parts(self.to_dict()))
 
     @property
     def folds(self) -> int:
