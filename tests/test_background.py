@@ -102,7 +102,7 @@ def test_one_group_is_learned_from_and_none_is_fine(tmp_path, recorder):
     with open_corpus(read_dataset(folder), OURS.windowing) as corpus:
         assert len(draw(corpus, OURS, progress=recorder).background) == 1
     (note,) = [item for item in recorder.findings if item.code == "background"]
-    assert "1 recording is an example of none of these: all are learned from" in note.text
+    assert "1 recording is an example of none of these: all are for training" in note.text
 
 
 def test_the_tutorials_recipe_learns_from_none(data, recorder):

@@ -37,7 +37,7 @@ def test_what_is_known_is_listed(call, arguments):
         parts = (known.name, known.title, known.about, known.licence, known.home, known.version)
         for part in (*parts, f"{known.recordings} recordings"):
             assert part in out
-    assert "882 MB, checked by MD5" in out
+    assert "882 MB, verified by MD5" in out
     assert call("-q", *arguments)[1:] == (out, "")
 
 
@@ -45,12 +45,12 @@ def test_a_data_set_is_fetched(call):
     status, out, err = call("instruments")
     assert status == 0
     assert out == (
-        "instruments: 40 recordings, every one checked by SHA-256; fetched.\n"
+        "instruments: 40 recordings, all verified by SHA-256; fetched.\n"
         "Labels     instruments/instruments.csv\n"
         "Recordings instruments/wavfiles\n"
         "Licence    CC0\n"
         "           H\n"
-        "           Who made it, and what to name: instruments/ATTRIBUTION.txt\n"
+        "           Authors and how to cite them: instruments/ATTRIBUTION.txt\n"
     )
     assert err == (
         f"From {call.site.url}/all.tar.gz …\n"
@@ -59,7 +59,7 @@ def test_a_data_set_is_fetched(call):
     status, out, err = call("instruments", "--quiet")
     assert (status, err) == (0, "")
     assert out.startswith(
-        "instruments: 40 recordings, every one checked by SHA-256; all of it was there already.\n"
+        "instruments: 40 recordings, all verified by SHA-256; all files were present.\n"
     )
 
 
@@ -71,10 +71,8 @@ def test_what_was_mended_and_what_was_left_alone_is_said(call):
         Path("my data", name).touch()
     status, out, err = call("instruments", "-o", "my data")
     assert status == 0
-    assert (
-        "; 39 files were there already, 2 were fetched, 1 of them because it was damaged.\n" in out
-    )
-    assert "Not of this data set, and left alone: a, b, c and 2 more.\n" in err
+    assert "; 39 files were present, 2 fetched, 1 of them to replace damaged files.\n" in out
+    assert "Not part of this data set, and left unchanged: a, b, c and 2 more.\n" in err
     assert "timbrel train 'my data/instruments.csv' --audio 'my data/wavfiles'\n" in err
 
 
@@ -169,8 +167,8 @@ def test_ctrl_c_keeps_what_came(site):
     assert (process.returncode, out) == (130, "")
     kept = Path(".digits.partial")
     assert err == (
-        f"Interrupted. What came is kept in {kept.absolute()}; the same command goes on from "
-        "here.\n"
+        f"Interrupted. Fetched files are kept in {kept.absolute()}; the same command continues "
+        "from here.\n"
     )
     assert not Path("digits").exists()
     assert sum(file.stat().st_size for file in kept.glob("*.part")) > 0

@@ -72,7 +72,7 @@ def test_what_is_finished_is_in_the_file(tmp_path, by):
     target = tmp_path / "out.jsonl"
     target.write_text("before")
     status, out, err = stopped("-f", "jsonl", "--level", "window", "-o", target, by=by)
-    assert (status, out, err) == (130, "", f"Stopped: 3 of 6 recordings are in {target}.\n")
+    assert (status, out, err) == (130, "", f"Stopped: 3 of 6 recordings in {target}.\n")
     paths = [json.loads(line)["path"] for line in target.read_text().splitlines()]
     assert paths == [path for path in FILES[:3] for _ in range(2)]
     assert os.listdir(tmp_path) == ["out.jsonl"]
@@ -81,21 +81,21 @@ def test_what_is_finished_is_in_the_file(tmp_path, by):
 def test_parquet_has_its_footer(tmp_path):
     target = tmp_path / "out.parquet"
     status, _, err = stopped("-f", "parquet", "-o", target, by=signal.SIGINT)
-    assert (status, err) == (130, f"Stopped: 3 of 6 recordings are in {target}.\n")
+    assert (status, err) == (130, f"Stopped: 3 of 6 recordings in {target}.\n")
     assert parquet.read_table(target)["path"].to_pylist()[::2] == FILES[:3]
 
 
 def test_what_is_finished_is_in_the_folder(tmp_path):
     folder = f"{tmp_path}/labels/"
     status, _, err = stopped("-f", "audacity", "-o", folder, by=signal.SIGINT)
-    assert (status, err) == (130, f"Stopped: 3 of 6 recordings are in {folder}.\n")
+    assert (status, err) == (130, f"Stopped: 3 of 6 recordings in {folder}.\n")
     assert sorted(os.listdir(folder)) == ["a.txt", "b.txt", "c.txt"]
     assert (tmp_path / "labels" / "c.txt").read_text().count("\n") == 2
 
 
 def test_what_is_finished_is_on_stdout():
     status, out, err = stopped(by=signal.SIGINT)
-    assert (status, err) == (130, "Stopped: 3 of 6 recordings were written.\n")
+    assert (status, err) == (130, "Stopped: 3 of 6 recordings written.\n")
     assert [line.partition(",")[0] for line in out.splitlines()[1:]][::2] == FILES[:3]
 
 

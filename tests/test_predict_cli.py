@@ -98,7 +98,7 @@ def test_a_named_pipe_is_not_an_empty_file(tiny_model, tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     done = run([tmp_path / "pipe.wav", "-m", tiny_model], timeout=60)
     assert done.returncode == 1
-    assert b"this is a pipe or a device, not a file; copy what it gives into a file" in done.stderr
+    assert b"this is a pipe or a device, not a file; copy its content into a file" in done.stderr
 
 
 def test_what_cannot_be_used_on_stdin_is_said(tiny_model):

@@ -47,7 +47,7 @@ def test_sorts_says_what_it_did_and_takes_it_back(call, library, tmp_path, tiny_
     assert status == 0
     assert re.search(r"hiss +2 *\n +hum +2 *\n +whistle +2 *\n", said)
     assert said.endswith("6 files linked into 3 folders.\n")
-    assert f'To take it back: timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
+    assert f'Undo it with: timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
     assert (out / "hum" / "1.wav").resolve() == library / "hum" / "1.wav"
     assert call(*options)[1] == "Nothing new; 6 were placed before.\n"
     assert call("--undo", out / "timbrel-tag.jsonl")[:2] == (0, "6 files taken back.\n")
@@ -87,7 +87,7 @@ def test_unsure_and_unusable(call, library, tmp_path, tiny_model):
     assert status == 1
     assert said == "6 files copied into 1 folder, 6 of them into unsure.\n"
     assert f"Left out: {library}/words.wav: it cannot be read as a sound file" in err
-    assert "take it back" not in err
+    assert "Undo it" not in err
     assert sorted(path.name for path in (tmp_path / "sorted" / "unsure").iterdir())[:2] == [
         "0 (2).wav",
         "0 (3).wav",
@@ -155,7 +155,7 @@ def test_wrong_use_is_one_sentence(call, library, tmp_path, tiny_model):
         ([library, "--to", out, "-m", tiny_model, "--copy", "--move"], "Got --copy and --move."),
         ([library, "--to", out, "-m", tiny_model, "--write-tags"], "`--write-tags` goes with"),
         ([library, "--to", library, "-m", tiny_model], "`--to` must be another folder"),
-        ([library, "--undo", out], "--undo goes alone"),
+        ([library, "--undo", out], "--undo takes no folder"),
         (["--undo", tmp_path / "nothing.jsonl"], "cannot be read: No such file"),
         (["--undo", library / "hum" / "0.wav"], "is not a journal of timbrel tag"),
         ([tmp_path / "no", "--to", out, "-m", tiny_model], "There is no folder"),
@@ -181,7 +181,7 @@ def test_interrupted_it_says_how_to_go_on(library, tmp_path, tiny_model):
         os.kill(process.pid, signal.SIGINT)
         err = process.communicate()[1]
     assert process.returncode == 130, err
-    assert "Interrupted. The same command goes on from here; this takes everything back:" in err
+    assert "Interrupted. The same command continues from here; this undoes everything:" in err
     assert f'timbrel tag --undo "{out}/timbrel-tag.jsonl"' in err
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert not list(library.rglob("*.wav"))
