@@ -53,12 +53,12 @@ KINDS = UNUSABLE | ODD
 
 @dataclass(frozen=True)
 class _Entry:
-    """The kind, the severity and the two half-sentences of a code: message and action."""
+    """The severity of a code, its two half-sentences, and its kind where that is not the code."""
 
-    kind: str
     severity: Severity
     message: Words
     action: Words
+    kind: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +90,7 @@ class Finding:
     @property
     def kind(self) -> str:
         """A key of `KINDS`."""
-        return TABLE[self.code].kind
+        return TABLE[self.code].kind or self.code
 
     @property
     def severity(self) -> Severity:
@@ -179,20 +179,24 @@ class _Filler(string.Formatter):
 _FILLER = _Filler()
 
 
-def _unusable(kind: str, message: Words, action: Words) -> _Entry:
-    return _Entry(kind, "unusable", message, action)
+def _unusable(message: Words, action: Words, kind: str = "") -> _Entry:
+    return _Entry("unusable", message, action, kind)
+
+
+def _unreadable(message: Words, action: Words) -> _Entry:
+    return _Entry("unusable", message, action, "unreadable")
 
 
 def _row(message: Words, action: Words = "correct it or leave it out") -> _Entry:
-    return _Entry("wrong-row", "unusable", message, action)
+    return _Entry("unusable", message, action, "wrong-row")
 
 
-def _odd(kind: str, message: Words, action: Words) -> _Entry:
-    return _Entry(kind, "odd", message, action)
+def _odd(message: Words, action: Words, kind: str = "") -> _Entry:
+    return _Entry("odd", message, action, kind)
 
 
 def _note(message: Words, action: Words = "") -> _Entry:
-    return _Entry("note", "note", message, action)
+    return _Entry("note", message, action, "note")
 
 
 _CONVERT = "convert it to WAV or FLAC, copy it again or leave it out"
@@ -317,119 +321,96 @@ def _little_kept(facts: Facts) -> str:
 
 TABLE: dict[str, _Entry] = {
     # A recording that cannot be read.
-    "missing": _unusable("missing", "there is no such file", "correct its path or leave it out"),
-    "no-permission": _unusable(
-        "unreadable", "you have no permission to read it", "change its permissions or leave it out"
+    "missing": _unusable("there is no such file", "correct its path or leave it out"),
+    "no-permission": _unreadable(
+        "you have no permission to read it", "change its permissions or leave it out"
     ),
-    "folder": _unusable(
-        "unreadable",
-        "this is a folder, not a recording",
-        "name the sound files in it instead, or leave it out",
+    "folder": _unreadable(
+        "this is a folder, not a recording", "name the sound files in it instead, or leave it out"
     ),
-    "folder-without-sound": _unusable(
-        "unreadable",
+    "folder-without-sound": _unreadable(
         "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it",
         "",
     ),
-    "closed-folder": _unusable(
-        "unreadable",
-        "this folder cannot be opened ({cause})",
-        "change its permissions or leave it out",
+    "closed-folder": _unreadable(
+        "this folder cannot be opened ({cause})", "change its permissions or leave it out"
     ),
-    "not-a-file": _unusable(
-        "unreadable",
+    "not-a-file": _unreadable(
         "this is a pipe or a device, not a file",
         "copy its content into a file, or pipe it in and name the path -",
     ),
     "no-bytes": _unusable(
-        "empty", "the file is empty (0 bytes)", "copy or record it again, or leave it out"
+        "the file is empty (0 bytes)", "copy or record it again, or leave it out", "empty"
     ),
-    "no-samples": _unusable("empty", "it holds no samples", "record it again or leave it out"),
-    "nothing-piped": _unusable("empty", "stdin was empty", "check the program before the pipe"),
-    "not-sound": _unusable("unreadable", "it cannot be read as a sound file ({cause})", _CONVERT),
-    "rate-too-low": _unusable(
-        "unreadable", "its sample rate of {rate} Hz is below {least} Hz", "correct its header"
+    "no-samples": _unusable("it holds no samples", "record it again or leave it out", "empty"),
+    "nothing-piped": _unusable("stdin was empty", "check the program before the pipe", "empty"),
+    "not-sound": _unreadable("it cannot be read as a sound file ({cause})", _CONVERT),
+    "rate-too-low": _unreadable(
+        "its sample rate of {rate} Hz is below {least} Hz", "correct its header"
     ),
-    "wrong-header": _unusable(
-        "unreadable",
-        "its WAV header says {channels} {channels:channel|channels} of {rate} Hz",
-        "correct it",
+    "wrong-header": _unreadable(
+        "its WAV header says {channels} {channels:channel|channels} of {rate} Hz", "correct it"
     ),
-    "header-cut": _unusable("unreadable", "its WAV header is incomplete", "pipe all of it"),
-    "pcm-bits": _unusable(
-        "unreadable",
-        "its samples have {bits} bits",
-        "pipe 16-bit integers (arecord -f S16_LE) or 32-bit floats",
+    "header-cut": _unreadable("its WAV header is incomplete", "pipe all of it"),
+    "pcm-bits": _unreadable(
+        "its samples have {bits} bits", "pipe 16-bit integers (arecord -f S16_LE) or 32-bit floats"
     ),
     "not-finite": _unusable(
-        "not-finite",
         "{broken} of {samples} samples {broken:is|are} NaN or infinite, the first at "
         "{seconds:.3f} s",
         _EXPORT,
     ),
-    "far-too-loud": _unusable(
-        "unreadable",
-        "its samples go up to {peak:.3g}, where full scale is 1: this is no sound",
-        _EXPORT,
+    "far-too-loud": _unreadable(
+        "its samples go up to {peak:.3g}, where full scale is 1: this is no sound", _EXPORT
     ),
     "stretch-outside": _unusable(
-        "wrong-stretch",
         "its stretch starts at {start:g} s, but the file ends at {seconds:.3f} s",
         "correct its start and end",
+        "wrong-stretch",
     ),
     "stretch-reversed": _unusable(
-        "wrong-stretch",
         "its stretch must start at 0 s or later and end after that. Got {start} to {end}",
         "correct its start and end",
+        "wrong-stretch",
     ),
-    "decoder-crashed": _unusable(
-        "unreadable", "the decoder crashed on it ({how})", _CONVERT_ELSEWHERE
+    "decoder-crashed": _unreadable("the decoder crashed on it ({how})", _CONVERT_ELSEWHERE),
+    "decoder-hung": _unreadable(
+        "the decoder did not finish within {seconds:.0f} s", _CONVERT_ELSEWHERE
     ),
-    "decoder-hung": _unusable(
-        "unreadable", "the decoder did not finish within {seconds:.0f} s", _CONVERT_ELSEWHERE
+    "decoder-silent": _unreadable("the decoder stopped answering", _CONVERT_ELSEWHERE),
+    "decoder-killed": _unreadable(
+        "the decoder was killed while it read this, perhaps because memory ran out", _SHORTER
     ),
-    "decoder-silent": _unusable("unreadable", "the decoder stopped answering", _CONVERT_ELSEWHERE),
-    "decoder-killed": _unusable(
-        "unreadable",
-        "the decoder was killed while it read this, perhaps because memory ran out",
-        _SHORTER,
-    ),
-    "decoder-memory": _unusable("unreadable", "it does not fit into memory", _SHORTER),
-    "decoder-stopped": _unusable(
-        "unreadable", "decoding was stopped before it was read", "run the command again"
+    "decoder-memory": _unreadable("it does not fit into memory", _SHORTER),
+    "decoder-stopped": _unreadable(
+        "decoding was stopped before it was read", "run the command again"
     ),
     "silent": _unusable(
-        "silent",
         "every sample is zero{channels: (digital silence)|, or its channels cancel each other}",
         "record it again or leave it out",
     ),
     "silent-background": _odd(
-        "note", "every sample is zero: exact silence is unknown without training", ""
+        "every sample is zero: exact silence is unknown without training", "", "note"
     ),
     # A recording that is odd.
-    "truncated": _odd("truncated", _truncated, "copy it again from its source"),
+    "truncated": _odd(_truncated, "copy it again from its source"),
     "too-loud": _odd(
-        "too-loud",
         "it peaks at {peak:.3g} times full scale, and is used as it is",
         "normalise it, unless that is intended",
     ),
     "clipped": _odd(
-        "clipped",
         "{samples} samples are cut off at {peak:.2f} of full scale",
         "record it again with less gain, if it sounds distorted",
     ),
     "dc-offset": _odd(
-        "dc-offset",
         _dc_offset,
         "remove the offset with a high-pass filter at 20 Hz, and check how it was recorded",
     ),
     "too-quiet": _odd(
-        "too-quiet",
         "its envelope never exceeds {threshold:g}: cleaning leaves nothing; it is used uncleaned",
         "amplify it or lower the threshold with --clean-threshold",
     ),
     "too-short": _odd(
-        "too-short",
         _too_short,
         lambda facts: (
             "record it longer or leave it out; it is padded with zeros"
@@ -438,61 +419,43 @@ TABLE: dict[str, _Entry] = {
         ),
     ),
     "mislabelled": _odd(
-        "mislabelled",
         "it is labelled '{label}' but sounds like '{suggested}' (confidence {confidence:.2f})",
         "listen to it, and correct the label if it is wrong",
     ),
     # Several recordings.
-    "exact-duplicate": _odd("exact-duplicate", "it holds the same samples as {other}", _ONE_OF_TWO),
-    "near-duplicate": _odd("near-duplicate", _near_duplicate, _ONE_OF_TWO),
+    "exact-duplicate": _odd("it holds the same samples as {other}", _ONE_OF_TWO),
+    "near-duplicate": _odd(_near_duplicate, _ONE_OF_TWO),
     "label-conflict": _odd(
-        "label-conflict",
-        "it is labelled '{label}', and {other}, the same sound, '{other_label}'",
-        _ONE_LABEL,
+        "it is labelled '{label}', and {other}, the same sound, '{other_label}'", _ONE_LABEL
     ),
     "background-conflict": _unusable(
-        "label-conflict",
         "it is labelled '{label}', and {other}, the same sound, '{other_label}': a sound of a "
         "class cannot be background as well, so it is left out",
         _ONE_LABEL,
+        "label-conflict",
     ),
-    "odd-rate": _odd(
-        "odd-rate",
-        _unlike_most(_kilohertz),
-        _INTENDED,
-    ),
-    "odd-channels": _odd(
-        "odd-channels",
-        _unlike_most(_of_channels),
-        _INTENDED,
-    ),
-    "several-rates": _odd(
-        "odd-rate",
-        _several("sample rates", _kilohertz),
-        _SAME_FOR_ALL,
-    ),
+    "odd-rate": _odd(_unlike_most(_kilohertz), _INTENDED),
+    "odd-channels": _odd(_unlike_most(_of_channels), _INTENDED),
+    "several-rates": _odd(_several("sample rates", _kilohertz), _SAME_FOR_ALL, "odd-rate"),
     "several-channels": _odd(
-        "odd-channels",
-        _several("numbers of channels", _of_channels),
-        _SAME_FOR_ALL,
+        _several("numbers of channels", _of_channels), _SAME_FOR_ALL, "odd-channels"
     ),
     "low-rate": _odd(
-        "low-rate",
         _low_rate,
         lambda facts: (
             "nothing, if the recordings to predict have the same rate; else record at "
             f"{_kilohertz(facts['rate'])} or more"
         ),
     ),
-    "one-class": _odd("one-class", _one_class, "add recordings of another class"),
+    "one-class": _odd(_one_class, "add recordings of another class"),
     "no-second-group": _odd(
-        "few-groups",
         "no class has two groups: nothing can be held out, so train and evaluate refuse it and "
         "labels cannot be checked",
         _MORE_DATA,
+        "few-groups",
     ),
-    "small-class": _odd("small-class", _small_class, "record more of it"),
-    "few-groups": _odd("few-groups", _small_class, "record it from more sources"),
+    "small-class": _odd(_small_class, "record more of it"),
+    "few-groups": _odd(_small_class, "record it from more sources"),
     # A row of a CSV or of a label file.
     "empty-cell": _row("it has no {column}", _FILL_IN),
     "not-a-number": _row("its {column} must be a number of seconds. Got '{text}'"),
@@ -636,20 +599,20 @@ TABLE: dict[str, _Entry] = {
         "class '{label}' has no recording in the held-out part: it is left out of the score"
     ),
     "not-calibrated": _odd(
-        "note",
         "too few recordings for an inner hold-out: probabilities are not calibrated, and no sound "
         "but silence is called unknown",
         "",
+        "note",
     ),
     "calibrated-on-few": _odd(
-        "note",
         "probabilities and the threshold for unknown are calibrated on {count:count} "
         "{count:recording|recordings} only: rely on neither",
         "more recordings help",
+        "note",
     ),
     # How a training went.
-    "not-cached": _odd("note", "the features were not cached. {cause}", ""),
-    "run-not-kept": _odd("note", "this network is not kept for --resume. {cause}", ""),
+    "not-cached": _odd("the features were not cached. {cause}", "", "note"),
+    "run-not-kept": _odd("this network is not kept for --resume. {cause}", "", "note"),
     "part-not-left-out": _note("the classes {names:few} cannot be left out together. {cause}"),
     "refit": _note("training again, on all recordings"),
     "training-interrupted": _note(

@@ -110,14 +110,21 @@ def listen(
         text += f" Silence is cut out {windowing.clean_window / 2:.3g} s later."
     terminal.say(f"{text} Ctrl-C ends it.")
 
-    printer = _Jsonl() if form is Form.jsonl else _Lines()
+    lines = _Lines()
     latencies: list[float] = []
     status = 0
     try:
-        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(printer):
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(lines):
             for live in workflow(pieces, rate, predictor):
                 latencies.append(live.latency)
-                printer.write(live)
+                if form is Form.text:
+                    lines.write(live)
+                else:
+                    level = None if live.level == float("-inf") else round(live.level, 2)
+                    row = live.prediction.to_dict()
+                    row |= {"level": level, "latency": round(live.latency, 6)}
+                    rows_to(sys.stdout).write(json.dumps(row, ensure_ascii=False) + "\n")
+                    sys.stdout.flush()
     except BrokenPipeError:
         # The reader has closed the pipe; stdout must not be flushed again at exit.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -136,20 +143,6 @@ def listen(
     raise typer.Exit(status)
 
 
-class _Jsonl:
-    """Prints the fields of each prediction, its level and its latency."""
-
-    def write(self, live: Live) -> None:
-        """Print a line of JSON."""
-        level = None if live.level == float("-inf") else round(live.level, 2)
-        row = live.prediction.to_dict() | {"level": level, "latency": round(live.latency, 6)}
-        rows_to(sys.stdout).write(json.dumps(row, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-
-    def close(self) -> None:
-        """Everything is printed."""
-
-
 class _Lines:
     """Prints a line for each prediction; on a terminal, equal predictions in a row share one."""
 
@@ -163,7 +156,11 @@ class _Lines:
         answer = item.label if item.accepted else f"unknown ({item.predicted}?)"
         answer = "silence" if item.predicted is None else one_line(answer or "")
         probability = "" if item.probability is None else f"{100 * item.probability:4.0f} %"
-        line = f"{item.end:8.1f} s  {_meter(live.level)}  {probability:6}  {answer}"
+        # A meter of eight blocks that rise to the level, and the level in dB.
+        share = min(max(1 - live.level / _FLOOR_DB, 0.0), 1.0)
+        meter = _BLOCKS[: round(share * len(_BLOCKS))]
+        level = "  −∞" if live.level < -999 else f"{live.level:4.0f}"
+        line = f"{item.end:8.1f} s  {meter:<8} {level} dB  {probability:6}  {answer}"
         if not self._on_terminal:
             sys.stdout.write(f"{line}\n")
         else:
@@ -177,11 +174,3 @@ class _Lines:
         if self._on_terminal and self._last is not None:
             sys.stdout.write("\n")
             sys.stdout.flush()
-
-
-def _meter(level: float) -> str:
-    """Eight blocks that rise to the level, and the level in dB."""
-    share = min(max(1 - level / _FLOOR_DB, 0.0), 1.0)
-    shown = round(share * len(_BLOCKS))
-    number = "  −∞" if level < -999 else f"{level:4.0f}"
-    return f"{_BLOCKS[:shown]:<8} {number} dB"

@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -37,26 +37,23 @@ _PACKAGES = {
 
 
 def version_text() -> str:
-    """The version, then Python and the packages that are installed, by what they are for.
+    """The version, then Python and the packages that are installed, by purpose.
 
     The first line is `timbrel VERSION`, and will stay so.
     """
+    from importlib import metadata  # It takes long to import.
+
     lines = [
         f"timbrel {__version__}",
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
     ]
-    for purpose, names in _PACKAGES.items():
-        found = ", ".join(f"{name} {version}" for name in names if (version := _installed(name)))
-        lines.append(f"{purpose}: {found or 'not installed'}")
+    for purpose, packages in _PACKAGES.items():
+        found = []
+        for package in packages:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                found.append(f"{package} {metadata.version(package)}")
+        lines.append(f"{purpose}: {', '.join(found) or 'not installed'}")
     return "\n".join(lines)
-
-
-def _installed(package: str) -> str | None:
-    """The version of a package that is installed, which is not imported for it."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 # The exit status of a program that SIGPIPE ended.
