@@ -68,11 +68,11 @@ def test_rows_in_a_pipe_are_exact(hostile, tiny_model):
     names = sorted(f"{hostile}/{name}/{take}{name}.wav" for name in (TITLE, CLEAR, BROKEN)
                    for take in range(TAKES))  # fmt: skip
     command = [sys.executable, "-m", "timbrel", "predict", *names, "-m", str(tiny_model), "-f"]
-    how = {"capture_output": True, "check": True}
-    table = subprocess.run([*command, "csv"], **how).stdout.decode()
+    settings = {"capture_output": True, "check": True}
+    table = subprocess.run([*command, "csv"], **settings).stdout.decode()
     rows = csv.DictReader(io.StringIO(table, newline=""))
     assert [row["path"] for row in rows] == names
-    lines = subprocess.run([*command, "jsonl"], **how).stdout.decode().splitlines()
+    lines = subprocess.run([*command, "jsonl"], **settings).stdout.decode().splitlines()
     assert [json.loads(line)["path"] for line in lines] == names
 
 
@@ -116,9 +116,9 @@ def test_tables_hold_names_as_wide_as_they_are_shown(capsys):
     ]
 
 
-def test_what_a_model_says_of_itself_is_harmless(capsys):
-    said = Table(f"models/{BROKEN}", ("", ""), [("recipe", CLEAR), ("classes", BROKEN)])
-    Terminal().out.print(fact_table(said))
+def test_facts_of_a_model_are_harmless(capsys):
+    table = Table(f"models/{BROKEN}", ("", ""), [("recipe", CLEAR), ("classes", BROKEN)])
+    Terminal().out.print(fact_table(table))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         "models/c\\nd\\u009b2J",
@@ -165,7 +165,7 @@ def test_no_bar_stays_among_the_lines_of_tag(tiny_data, tiny_model, tmp_path):
     assert not any("sorting" in line for line in lines)
 
 
-def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
+def test_text_next_to_a_bar_has_its_own_lines():
     program = (
         "from timbrel.cli.console import Terminal\n"
         "terminal = Terminal()\n"
@@ -176,7 +176,7 @@ def test_what_is_printed_beside_a_bar_has_lines_of_its_own():
         "        terminal.out.print(f'result {number}')\n"
         "        terminal.warn([number])\n"
     )
-    status, raw = on_a_terminal([], how=["-c", program])
+    status, raw = on_a_terminal([], python=["-c", program])
     assert status == 0
     assert b"working" in raw
     expected = [line for number in range(9) for line in (f"result {number}", f"Warning: {number}")]

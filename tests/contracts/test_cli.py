@@ -19,25 +19,11 @@ import soundfile
 
 import timbrel
 from conftest import RATE, write_folder
-from timbrel.cli.main import COMMANDS, LazyCommand, main, version_text
+from timbrel.cli.main import COMMANDS, LazyCommand, version_text
 from timbrel.networks.recipes import RECIPES
 
 # Its sample rate is that of the recordings here; for others, `check` warns of a low rate.
 TUTORIAL = ("--recipe", "tutorial-cnn")
-
-
-@pytest.fixture
-def call(capfd):
-    """Run `timbrel …`; return exit status, stdout and stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(word) for word in arguments])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
-        return stopped.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture
@@ -280,7 +266,7 @@ def _csv(folder, text, name="list.csv"):
 
 
 def wrong_uses(tmp_path, tiny_model):
-    """Arguments, and what the one sentence says."""
+    """Arguments, and a part of the one sentence."""
     empty = tmp_path / "empty"
     empty.mkdir()
     taken = tmp_path / "taken"
@@ -324,9 +310,9 @@ def wrong_uses(tmp_path, tiny_model):
 def test_wrong_use_is_one_sentence_and_status_2(call, tmp_path, tiny_model):
     for arguments, sentence in wrong_uses(tmp_path, tiny_model):
         status, out, err = call(*arguments)
-        said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", err).split())
+        text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", err).split())
         assert status == 2, (arguments, err)
-        assert sentence in said, (arguments, said)
+        assert sentence in text, (arguments, text)
         assert out == "", arguments
     assert not (tmp_path / "m").exists()
 
@@ -450,7 +436,7 @@ def test_evaluate_refuses_in_a_sentence(call, tiny_data, options, sentence):
     assert sentence in " ".join(err.split())
 
 
-def test_what_cannot_be_read_is_not_called_output(call, monkeypatch, tmp_path):
+def test_an_unreadable_input_is_not_called_output(call, monkeypatch, tmp_path):
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied", str(tmp_path / "closed"))
 

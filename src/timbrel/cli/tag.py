@@ -12,7 +12,7 @@ import typer
 from timbrel.cli import options
 from timbrel.cli.console import Terminal
 from timbrel.errors import InvalidArgument
-from timbrel.progress import Progress, TerminalProgress
+from timbrel.progress import Progress
 from timbrel.text import counted, one_line
 
 _DONE = {"link": "linked", "copy": "copied", "move": "moved"}
@@ -66,7 +66,7 @@ def tag(
 ) -> None:
     """Sort a sample library into one folder per class; can be interrupted, resumed, undone."""
     terminal = Terminal(quiet, verbose)
-    bars = Progress() if quiet else TerminalProgress(terminal.err)
+    bars = terminal.progress()
     if undo is not None:
         if folder or to or model:
             raise InvalidArgument("--undo takes no folder and no model: they are in the journal.")
