@@ -112,7 +112,7 @@ def test_the_tutorials_recipe_learns_from_none(data, recorder):
     assert examples.background is None
     assert len(examples.background_recordings) == 0
     (note,) = [item for item in recorder.findings if item.code == "background"]
-    assert "this recipe does not learn from them" in note.text
+    assert "this recipe does not train on them" in note.text
 
 
 @pytest.mark.parametrize("column", ["group", "fold"])

@@ -25,7 +25,7 @@ UNUSABLE = {
     "unreadable": "Cannot be read as a sound file",
     "empty": "Holds no sound",
     "silent": "Every sample is zero",
-    "not-finite": "Holds samples that are no numbers",
+    "not-finite": "Holds samples that are not numbers",
     "wrong-stretch": "Starts or ends outside of its file",
     "wrong-row": "A row or label that names no recording that can be used",
 }
@@ -36,17 +36,17 @@ ODD = {
     "mislabelled": "Probably labelled wrongly",
     "truncated": "Damaged, or shorter than its header says",
     "clipped": "Cut off at its loudest",
-    "too-loud": "Beyond full scale",
-    "dc-offset": "Has a constant added",
+    "too-loud": "Exceeds full scale",
+    "dc-offset": "Has a DC offset",
     "too-quiet": "Cleaning would leave nothing of it",
     "too-short": "Too short",
-    "odd-rate": "Another sample rate than most",
-    "odd-channels": "Another number of channels than most",
+    "odd-rate": "A different sample rate than most",
+    "odd-channels": "A different number of channels than most",
     "low-rate": "Below the sample rate of the recipe",
     "one-class": "Fewer than two classes",
     "small-class": "A class of few recordings",
     "few-groups": "A class of few groups",
-    "note": "Passed over or decided while reading the list",
+    "note": "Skipped or decided while reading the list",
 }
 KINDS = UNUSABLE | ODD
 
