@@ -1,4 +1,4 @@
-"""Write docs/reference/cli.md from what `--help` says of every command: `python docs/cli.py`."""
+"""Write docs/reference/cli.md from the help of every command: `python docs/cli.py`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ HEAD = """\
 
 # Commands
 
-`timbrel COMMAND --help`, or `-h`, says the same in the terminal. Results go to stdout, everything
-else (progress, warnings, what went wrong) to stderr, so that results can be piped on.
+`timbrel COMMAND --help`, or `-h`, shows the same in the terminal. Results go to stdout, everything
+else (progress, warnings, errors) to stderr, so that results can be piped.
 
 | exit status | meaning |
 |---|---|
 | 0 | all went well, warnings included |
 | 1 | finished, but some recordings could not be used; each is named |
-| 2 | wrong use, or nothing could be done; one sentence says why |
+| 2 | wrong use, or nothing could be done; one sentence gives the reason |
 | 130 | interrupted by Ctrl-C; what was done is kept |
-| 141 | whoever reads the output closed the pipe early; `predict` and `listen` end with 0 |
+| 141 | the reader of the output closed the pipe early; `predict` and `listen` end with 0 |
 """
 
-# Where more is said of a command.
+# Pages with more about a command.
 MORE = {
     "demo": "[Quick start](../quick-start.md)",
     "data": "[Known data sets](data.md)",
@@ -45,24 +45,24 @@ MORE = {
 }
 
 
-def _listed(title: str, records: list[tuple[str, str]]) -> Iterator[str]:
-    if records:
-        yield f"{title}:"
-        yield "\n".join(f"- `{term}`: {said.replace('  [', ' [')}" for term, said in records)
-
-
 def described(command: typer.core.TyperCommand | typer.core.TyperGroup, name: str) -> Iterator[str]:
-    """What the help of a command says, paragraph by paragraph."""
+    """The help of a command, paragraph by paragraph."""
     context = command.context_class(command, info_name=name)
     yield (command.help or "").strip()
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```"
-    records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+    panels: dict[str, list[str]] = {}
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and "--help" not in parameter.opts:
-            records[parameter.param_type_name].append(record)
-    yield from _listed("Arguments", records["argument"])
-    yield from _listed("Options", records["option"])
+            usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            panel = getattr(parameter, "rich_help_panel", None) or usual
+            line = f"- `{record[0]}`: {record[1].replace('  [', ' [')}"
+            panels.setdefault(panel, []).append(line)
+    for panel, lines in panels.items():
+        yield f"{panel}:"
+        yield "\n".join(lines)
+    if command.epilog:
+        yield f"```sh\n{command.epilog.partition(chr(10))[2]}\n```"
 
 
 def page() -> str:

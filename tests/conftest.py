@@ -177,6 +177,21 @@ def wheel(distributions):
     return found
 
 
+@pytest.fixture
+def call(capfd):
+    """Run `timbrel …` in this process; return exit status, stdout and stderr."""
+    from timbrel.cli.main import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return stopped.value.code or 0, out, err
+
+    return run
+
+
 def interruptible(*arguments):
     """What runs the program so that Ctrl-C reaches it.
 

@@ -12,7 +12,7 @@ import termios
 _PARTS = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(.)", flags=re.DOTALL)
 
 
-def on_a_terminal(arguments, *, columns=160, how=("-m", "timbrel"), **streams):
+def on_a_terminal(arguments, *, columns=160, python=("-m", "timbrel"), **streams):
     """Run `timbrel` with stdout and stderr on one terminal; return the status and the raw bytes.
 
     Other streams may be given, as to `subprocess.Popen`.
@@ -20,7 +20,7 @@ def on_a_terminal(arguments, *, columns=160, how=("-m", "timbrel"), **streams):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     streams = {"stdin": subprocess.DEVNULL, "stdout": theirs, "stderr": theirs} | streams
-    command = [sys.executable, *how, *map(str, arguments)]
+    command = [sys.executable, *python, *map(str, arguments)]
     environment = os.environ | {"TERM": "xterm-256color"}
     with subprocess.Popen(command, env=environment, **streams) as process:
         os.close(theirs)

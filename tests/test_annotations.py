@@ -150,7 +150,7 @@ def test_strays_alone_are_named_in_the_error(folder, tmp_path):
     assert message(folder, files) == (
         f"There are no labelled recordings in '{tmp_path / 'data'}'. Expected one sub-folder per "
         "class with sound files in it, recordings with Audacity label tracks or Raven selection "
-        "tables beside them, or a CSV with the columns path and label. 1 label file goes with no "
+        "tables beside them, or a CSV with the columns path and label. 1 label file belongs to no "
         "recording and is left out, the first is 'Label Track.txt'. A label file for 'take1.wav' "
         f"is called 'take1.txt'. 2 recordings lie directly in '{tmp_path / 'data'}', in no class "
         "folder, and are left out."

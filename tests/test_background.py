@@ -105,8 +105,8 @@ def test_one_group_is_learned_from_none_is_fine_and_the_tutorials_recipe_learns_
     write(folder / "noise/only.wav", 1)
     tutorial = get_recipe("tutorial-cnn")
     for recipe, learned, sentence in (
-        (OURS, 1, "1 recording is an example of none of these: all are learned from"),
-        (tutorial, 0, "this recipe does not learn from them"),
+        (OURS, 1, "1 recording is an example of none of these: all are for training"),
+        (tutorial, 0, "this recipe does not train on them"),
     ):
         with open_corpus(read_dataset(folder), recipe.windowing) as corpus:
             examples = draw(corpus, recipe, progress=recorder)

@@ -46,13 +46,13 @@ def codes(findings):
 # The sentences
 
 # Of every code the facts, the message and the action; null where nothing needs to be done.
-SAID = json.loads(Path(__file__).with_name("sentences.json").read_text(encoding="utf-8"))
+SENTENCES = json.loads(Path(__file__).with_name("sentences.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("said", SAID, ids=lambda said: said["code"])
-def test_what_is_said(said):
-    found = Finding(said["code"], "x.wav", said["facts"])
-    message, action = said["message"], said["action"]
+@pytest.mark.parametrize("expected", SENTENCES, ids=lambda expected: expected["code"])
+def test_sentences(expected):
+    found = Finding(expected["code"], "x.wav", expected["facts"])
+    message, action = expected["message"], expected["action"]
     halves = [half[0].lower() + half[1:-1] for half in (message, action) if half]
     assert found.message == message
     assert found.action == ("Nothing, if that is intended." if action is None else action)
@@ -70,13 +70,13 @@ def test_what_is_said(said):
     }
 
 
-def test_of_every_code_it_is_known_what_is_said():
-    assert {said["code"] for said in SAID} == set(TABLE)
+def test_every_code_has_a_sentence():
+    assert {item["code"] for item in SENTENCES} == set(TABLE)
 
 
 def test_what_makes_a_finding_gives_the_facts_that_its_sentence_needs():
     """Where both stand in one place."""
-    needed = {said["code"]: set(said["facts"]) for said in SAID}
+    needed = {item["code"]: set(item["facts"]) for item in SENTENCES}
     checked = set()
     for path in Path(timbrel.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -97,13 +97,14 @@ def test_kinds_are_of_one_sort_or_the_other():
     assert not set(UNUSABLE) & set(ODD)
     assert list(KINDS) == [*UNUSABLE, *ODD]
     # Each is the kind of something. What is left out because of its label alone is not broken.
-    assert {entry.kind for entry in TABLE.values()} == set(KINDS)
-    unusable = {entry.kind for entry in TABLE.values() if entry.severity == "unusable"}
+    findings = [Finding(code, "") for code in TABLE]
+    assert {item.kind for item in findings} == set(KINDS)
+    unusable = {item.kind for item in findings if item.unusable}
     assert unusable == {*UNUSABLE, "label-conflict"}
 
 
 def test_findings_go_through_json_data_and_back():
-    found = tuple(Finding(said["code"], "x.wav", said["facts"]) for said in SAID)
+    found = tuple(Finding(item["code"], "x.wav", item["facts"]) for item in SENTENCES)
     assert unpack(json.loads(json.dumps(pack(found)))) == found
     assert len(set(found)) == len(found)
 
@@ -147,7 +148,7 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("name", UNREAD)
-def test_what_cannot_be_read_is_of_the_right_kind(tmp_path, name):
+def test_unreadable_files_have_the_right_kind(tmp_path, name):
     make, stretch, kind = UNREAD[name]
     make(tmp_path / "x.wav")
     with pytest.raises(AudioError) as caught:

@@ -72,7 +72,7 @@ def test_what_is_finished_is_in_the_file(tmp_path, by):
     target = tmp_path / "out.jsonl"
     target.write_text("before")
     status, out, err = stopped("-f", "jsonl", "--level", "window", "-o", target, by=by)
-    assert (status, out, err) == (130, "", f"Stopped: 3 of 6 recordings are in {target}.\n")
+    assert (status, out, err) == (130, "", f"Stopped: 3 of 6 recordings in {target}.\n")
     paths = [json.loads(line)["path"] for line in target.read_text().splitlines()]
     assert paths == [path for path in FILES[:3] for _ in range(2)]
     assert os.listdir(tmp_path) == ["out.jsonl"]
@@ -81,21 +81,21 @@ def test_what_is_finished_is_in_the_file(tmp_path, by):
 def test_parquet_has_its_footer(tmp_path):
     target = tmp_path / "out.parquet"
     status, _, err = stopped("-f", "parquet", "-o", target, by=signal.SIGINT)
-    assert (status, err) == (130, f"Stopped: 3 of 6 recordings are in {target}.\n")
+    assert (status, err) == (130, f"Stopped: 3 of 6 recordings in {target}.\n")
     assert parquet.read_table(target)["path"].to_pylist()[::2] == FILES[:3]
 
 
 def test_what_is_finished_is_in_the_folder(tmp_path):
     folder = f"{tmp_path}/labels/"
     status, _, err = stopped("-f", "audacity", "-o", folder, by=signal.SIGINT)
-    assert (status, err) == (130, f"Stopped: 3 of 6 recordings are in {folder}.\n")
+    assert (status, err) == (130, f"Stopped: 3 of 6 recordings in {folder}.\n")
     assert sorted(os.listdir(folder)) == ["a.txt", "b.txt", "c.txt"]
     assert (tmp_path / "labels" / "c.txt").read_text().count("\n") == 2
 
 
 def test_what_is_finished_is_on_stdout():
     status, out, err = stopped(by=signal.SIGINT)
-    assert (status, err) == (130, "Stopped: 3 of 6 recordings were written.\n")
+    assert (status, err) == (130, "Stopped: 3 of 6 recordings written.\n")
     assert [line.partition(",")[0] for line in out.splitlines()[1:]][::2] == FILES[:3]
 
 
@@ -114,8 +114,8 @@ def test_real_predictions_are_interrupted(tiny_model, tmp_path):
     waveform = sound("hum", 20, np.random.default_rng(0))
     for number in range(40):
         soundfile.write(tmp_path / "sounds" / f"{number:02}.wav", waveform, RATE)
-    how = ("-m", tiny_model, "--level", "window")
-    command = interruptible("predict", tmp_path / "sounds", *how)
+    options = ("-m", tiny_model, "--level", "window")
+    command = interruptible("predict", tmp_path / "sounds", *options)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -130,12 +130,12 @@ def test_real_predictions_are_interrupted(tiny_model, tmp_path):
     assert 300 <= len(rows) < 40 * 200
 
 
-# What makes it so
+# The handlers of signals
 
 
 @pytest.fixture
 def _usual():
-    """Whatever happens, the handlers are as they were; SIGINT is heard."""
+    """Whatever happens, the handlers are as they were; SIGINT is not ignored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -145,7 +145,7 @@ def _usual():
 
 @pytest.mark.usefixtures("_usual")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_held_is_finished_first(number):
+def test_a_held_block_is_finished_first(number):
     done = []
 
     def work():
@@ -161,7 +161,7 @@ def test_what_is_held_is_finished_first(number):
 
 
 @pytest.mark.usefixtures("_usual")
-def test_what_is_not_held_is_interrupted_at_once():
+def test_elsewhere_an_interruption_is_immediate():
     with Interrupts() as interrupts:
         with interrupts.held():
             pass
@@ -182,7 +182,7 @@ def test_a_further_signal_ends_the_process_and_later_all_is_as_before():
 
 
 @pytest.mark.usefixtures("_usual")
-def test_what_is_ignored_on_purpose_stays_ignored():
+def test_an_ignored_signal_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with Interrupts():
         signal.raise_signal(signal.SIGINT)

@@ -344,7 +344,7 @@ def test_workers_that_do_not_start_are_not_blamed_on_the_file(
         pytest.param("exit", "crashed on it (exit status 7); convert", marks=pytest.mark.slow),
         pytest.param("bug", "crashed on it (exit status 1); convert", marks=pytest.mark.slow),
         pytest.param("killed", "perhaps because memory ran out; cut it", marks=posix_only),
-        ("memory", "it does not fit in the memory; cut it into shorter recordings"),
+        ("memory", "it does not fit into memory; cut it into shorter recordings"),
     ],
 )
 def test_a_crash_costs_one_file(tmp_path, name, sentence):

@@ -94,7 +94,7 @@ def test_pieces_end_with_whole_frames():
 def test_streams_that_cannot_be_taken_are_told():
     with pytest.raises(InvalidArgument, match="no WAV header"):
         read_stream(io.BytesIO(b"words and more words"), None)
-    with pytest.raises(AudioError, match="nothing came on stdin"):
+    with pytest.raises(AudioError, match="stdin was empty"):
         read_stream(io.BytesIO(b""), None)
     file = io.BytesIO()
     soundfile.write(file, np.zeros(10), 8000, "PCM_24", format="WAV")
@@ -271,7 +271,7 @@ def test_lines_for_people(tiny_model):
     assert "%" in lines[0]
     assert any(line.endswith("silence") for line in lines)
     said = done.stderr.decode()
-    assert "Listening to stdin; an answer every 0.1 s" in said
+    assert "Listening to stdin; one line every 0.1 s" in said
     assert "ms (median" in said
     quiet = run(["-", "-m", tiny_model, "--pcm-rate", RATE, "-q"], tune().tobytes())
     assert quiet.stderr == b""

@@ -335,7 +335,7 @@ def test_sound_that_cannot_be_read_is_counted_and_passed_over(folder):
 def test_a_folder_of_nothing_but_sound_that_cannot_be_read_says_so(folder):
     sentence = message(folder, *(f"{label}/{n}.m4a" for label in "xyz" for n in range(2)))
     assert sentence.startswith("There are no labelled recordings in")
-    assert "6 files of kinds that cannot be read (.m4a) were passed over" in sentence
+    assert "6 files of kinds that cannot be read (.m4a) were skipped" in sentence
 
 
 def test_no_kind_of_file_is_read_and_passed_over_as_well(folder):

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from conftest import RATE, sound
+from timbrel.cli.main import main
 from timbrel.errors import InvalidArgument
 from timbrel.findings import Finding
 from timbrel.inference.events import EventSettings
@@ -20,11 +21,19 @@ from timbrel.inference.predictor import load
 from timbrel.workflows.predict import expand, predict
 
 
-def run(arguments, stdin=b"", **how):
-    command = [sys.executable, "-m", "timbrel", "predict", *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False, **how)
-    assert b"Traceback" not in done.stderr
-    return done
+@pytest.fixture
+def run(capfdbinary, monkeypatch):
+    """Run `timbrel predict …` with bytes on stdin; the result is that of a process."""
+
+    def run(arguments, stdin=b""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", *map(str, arguments)])
+        out, err = capfdbinary.readouterr()
+        assert b"Traceback" not in err
+        return subprocess.CompletedProcess(arguments, stopped.value.code or 0, out, err)
+
+    return run
 
 
 def rows(done):
@@ -37,15 +46,15 @@ def tune(tmp_path):
     """Hum from 1 to 2 s, whistle from 3 to 4 s, hum from 4 to 5 s; two channels, 44.1 kHz."""
     rng = np.random.default_rng(0)
     gap = np.zeros(44_100, dtype=np.float32)
-    heard = [sound(kind, 1, rng, rate=44_100) for kind in ("hum", "whistle", "hum")]
-    waveform = np.concatenate([gap, heard[0], gap, *heard[1:]])
+    sounds = [sound(kind, 1, rng, rate=44_100) for kind in ("hum", "whistle", "hum")]
+    waveform = np.concatenate([gap, sounds[0], gap, *sounds[1:]])
     path = tmp_path / "tune.flac"
     soundfile.write(path, np.stack([waveform] * 2, axis=1), 44_100)
     return path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_names_of_files_do_not_command_the_terminal(tiny_model, tmp_path):
+def test_names_of_files_do_not_command_the_terminal(run, tiny_model, tmp_path):
     (tmp_path / "a\x1b[31mRED\x1b]0;title\x07.wav").write_bytes(b"no sound")
     soundfile.write(tmp_path / "b\x1b[2J.wav", np.full(100, 2.0), RATE, subtype="FLOAT")
     done = run([tmp_path, "-m", tiny_model, "-v"])
@@ -62,7 +71,7 @@ def test_names_of_files_do_not_command_the_terminal(tiny_model, tmp_path):
 # Stdin
 
 
-def test_a_sound_file_on_stdin_is_predicted_as_the_file(tiny_model, tune):
+def test_a_sound_file_on_stdin_is_predicted_as_the_file(run, tiny_model, tune):
     for level in ("file", "window", "event"):
         options = ["-m", tiny_model, "--level", level]
         piped = rows(run(["-", *options], tune.read_bytes()))
@@ -74,34 +83,34 @@ def test_a_sound_file_on_stdin_is_predicted_as_the_file(tiny_model, tune):
 
 
 @pytest.mark.parametrize("form", ["s16le", "f32le"])
-def test_raw_pcm_on_stdin_is_predicted_as_the_file(tiny_model, tune, form):
+def test_raw_pcm_on_stdin_is_predicted_as_the_file(run, tiny_model, tune, form):
     kind, subtype = ("int16", "PCM_16") if form == "s16le" else ("float32", "FLOAT")
     samples, rate = soundfile.read(tune, dtype=kind)
     soundfile.write(tune.with_suffix(".wav"), samples, rate, subtype)
     options = ["-m", tiny_model, "-l", "window", "-f", "jsonl"]
-    how = ["--pcm-rate", rate, "--pcm-channels", 2, "--pcm-format", form]
-    piped = run(["-", *options, *how], samples.tobytes()).stdout.splitlines()
+    pcm = ["--pcm-rate", rate, "--pcm-channels", 2, "--pcm-format", form]
+    piped = run(["-", *options, *pcm], samples.tobytes()).stdout.splitlines()
     named = run([tune.with_suffix(".wav"), *options]).stdout.splitlines()
     assert len(piped) == len(named) > 10
     for one, other in zip(map(json.loads, piped), map(json.loads, named), strict=True):
         assert one | {"path": ""} == other | {"path": ""}
 
 
-def test_a_sound_file_is_not_raw_pcm(tiny_model, tune):
+def test_a_sound_file_is_not_raw_pcm(run, tiny_model, tune):
     soundfile.write(tune.with_suffix(".wav"), *soundfile.read(tune))
     done = run(["-", "-m", tiny_model, "--pcm-rate", 8000], tune.with_suffix(".wav").read_bytes())
     assert (done.returncode, b"leave out `--pcm-rate`" in done.stderr) == (2, True)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_a_named_pipe_is_not_an_empty_file(tiny_model, tmp_path):
+def test_a_named_pipe_is_not_an_empty_file(run, tiny_model, tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
-    done = run([tmp_path / "pipe.wav", "-m", tiny_model], timeout=60)
+    done = run([tmp_path / "pipe.wav", "-m", tiny_model])
     assert done.returncode == 1
-    assert b"this is a pipe or a device, not a file; copy what it gives into a file" in done.stderr
+    assert b"this is a pipe or a device, not a file; copy its content into a file" in done.stderr
 
 
-def test_what_cannot_be_used_on_stdin_is_said(tiny_model):
+def test_unusable_stdin_is_named(run, tiny_model):
     for content, sentence in [(b"words" * 9, "cannot be read as a sound"), (b"", "0 bytes")]:
         done = run(["-", "-m", tiny_model], content)
         assert done.returncode == 1
@@ -112,7 +121,7 @@ def test_what_cannot_be_used_on_stdin_is_said(tiny_model):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
-def test_a_terminal_is_not_waited_for(tiny_model):
+def test_a_terminal_is_not_waited_for(run, tiny_model):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "timbrel", "predict", "-", "-m", str(tiny_model)]
     done = subprocess.run(command, stdin=theirs, capture_output=True, check=False, timeout=60)
@@ -122,7 +131,7 @@ def test_a_terminal_is_not_waited_for(tiny_model):
     assert b"nothing is piped in" in done.stderr
 
 
-def test_a_file_for_stdin_has_a_name(tiny_model, tune, tmp_path):
+def test_a_file_for_stdin_has_a_name(run, tiny_model, tune, tmp_path):
     folder = tmp_path / "out"
     done = run(["-", "-m", tiny_model, "-f", "audacity", "-o", f"{folder}/"], tune.read_bytes())
     assert done.returncode == 0
@@ -132,7 +141,7 @@ def test_a_file_for_stdin_has_a_name(tiny_model, tune, tmp_path):
 # Events
 
 
-def test_events_in_every_format_are_those_of_the_library(tiny_model, tune, tmp_path):
+def test_events_in_every_format_are_those_of_the_library(run, tiny_model, tune, tmp_path):
     settings = ["--min-length", "0.15", "--max-gap", "0.3", "--min-confidence", "0.34"]
     expected = load(tiny_model).predict_events(tune, events=EventSettings(0.34, 0.15, 0.3))
     assert [item.label for item in expected] == ["hum", "whistle", "hum"]
@@ -152,7 +161,7 @@ def test_events_in_every_format_are_those_of_the_library(tiny_model, tune, tmp_p
 
 
 def test_a_recording_without_events_gives_no_row_and_counts_in_a_sequence(
-    tiny_model, tune, tmp_path
+    run, tiny_model, tune, tmp_path
 ):
     soundfile.write(tmp_path / "silence.wav", np.zeros(3 * RATE), RATE)
     paths = [tmp_path / "silence.wav", tune]
@@ -224,7 +233,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tiny_data, tiny_model, closed, 
         ),
     ],
 )
-def test_wrong_use_is_one_sentence(tiny_model, arguments, sentence):
+def test_wrong_use_is_one_sentence(run, tiny_model, arguments, sentence):
     done = run([*arguments, "-m", tiny_model], b"words")
     assert done.returncode == 2
     assert sentence in done.stderr.decode()

@@ -1,4 +1,4 @@
-"""One protocol of progress: bars in a notebook or on a terminal, or an object that is told."""
+"""One protocol of progress: bars in a notebook or on a terminal, or an object of the caller."""
 
 import inspect
 import io
@@ -11,14 +11,13 @@ from rich.console import Console
 
 import timbrel
 from timbrel import InvalidArgument, Progress, progress as module
-from timbrel.cli.console import Terminal
-from timbrel.cli.watch import CommandProgress
+from timbrel.cli.console import CommandProgress, Terminal
 from timbrel.findings import Finding
 from timbrel.progress import NotebookProgress, TerminalProgress, watching
 
 
 class Clock:
-    """Time that passes by half a second each time it is asked for."""
+    """A clock that is half a second later at each reading."""
 
     now = 0.0
 
@@ -51,18 +50,18 @@ def words(page):
 
 
 def test_bars_are_where_they_can_be_seen(monkeypatch):
-    with watching(False) as told:
-        assert type(told) is Progress
-    with watching(True) as told:
-        assert type(told) is TerminalProgress
+    with watching(False) as drawn:
+        assert type(drawn) is Progress
+    with watching(True) as drawn:
+        assert type(drawn) is TerminalProgress
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    with watching(True) as told:
-        assert type(told) is NotebookProgress
+    with watching(True) as drawn:
+        assert type(drawn) is NotebookProgress
 
 
-def test_who_is_told_is_the_one_that_was_passed(recorder):
-    with watching(recorder) as told:
-        assert told is recorder
+def test_a_progress_object_is_used_as_it_is(recorder):
+    with watching(recorder) as drawn:
+        assert drawn is recorder
 
 
 def test_what_is_no_progress_is_refused():
@@ -71,12 +70,12 @@ def test_what_is_no_progress_is_refused():
 
 
 def test_a_cell_shows_bars_and_at_last_how_long_it_took(cell):
-    with watching(True) as told:
-        told.stage("reading", 0, 4)
-        told.stage("reading", 2, 4, "<b>&")
-        told.stage("training", 0, None)
-        told.stage("training", 1, 1)
-        told.stage("reading", 4, 4)
+    with watching(True) as drawn:
+        drawn.stage("reading", 0, 4)
+        drawn.stage("reading", 2, 4, "<b>&")
+        drawn.stage("training", 0, None)
+        drawn.stage("training", 1, 1)
+        drawn.stage("reading", 4, 4)
     assert [words(page).strip() for page in cell] == [
         "reading 0 of 4",
         "reading 2 of 4 · <b>&",
@@ -90,8 +89,8 @@ def test_a_cell_shows_bars_and_at_last_how_long_it_took(cell):
 
 def test_a_cell_says_that_work_was_stopped(cell):
     def interrupted():
-        with watching(True) as told:
-            told.stage("reading", 0, 4)
+        with watching(True) as drawn:
+            drawn.stage("reading", 0, 4)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -101,26 +100,33 @@ def test_a_cell_says_that_work_was_stopped(cell):
 
 def test_what_is_done_at_once_shows_nothing(cell, monkeypatch):
     monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: 1.0))
-    with watching(True) as told:
-        told.stage("reading", 4, 4)
+    with watching(True) as drawn:
+        drawn.stage("reading", 4, 4)
     assert cell == []
 
 
 def test_a_terminal_has_a_bar_for_each_stage_until_it_is_done():
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    with TerminalProgress(console) as told:
-        told.stage("reading", 1, 3)
-        told.stage("training", 2, 8, "epoch 1\nof [3]")
-        tasks = {task.description: task for task in told._bars.tasks}
+    with TerminalProgress(console) as drawn:
+        drawn.stage("reading", 1, 3)
+        drawn.stage("training", 2, 8, "epoch 1\nof [3]")
+        tasks = {task.description: task for task in drawn._bars.tasks}
         assert (tasks["reading"].completed, tasks["reading"].total) == (1, 3)
         assert tasks["training"].fields["note"] == "epoch 1\\nof [3]"
-        told.stage("reading", 3, 3)
-        told.stage("training", 3, 8)
-        assert [task.description for task in told._bars.tasks] == ["training"]
+        drawn.stage("reading", 3, 3)
+        drawn.stage("training", 3, 8)
+        assert [task.description for task in drawn._bars.tasks] == ["training"]
 
 
-def command(capsys, *, quiet=False, verbose=False):
-    return CommandProgress(Terminal(quiet, verbose))
+@pytest.mark.parametrize(
+    ("quiet", "terminal", "shown"),
+    [(False, True, True), (True, True, False), (False, False, False)],
+)
+def test_bars_are_shown_on_a_terminal_only(quiet, terminal, shown):
+    console = Console(file=io.StringIO(), force_terminal=terminal)
+    with TerminalProgress(console, disable=quiet) as bars:
+        bars.stage("reading", 1, 3, "a [file]")
+    assert ("reading" in console.file.getvalue()) == shown
 
 
 FEW = [Finding("silent-background", f"noise/{number}.wav") for number in range(9)]
@@ -128,10 +134,10 @@ FEW = [Finding("silent-background", f"noise/{number}.wav") for number in range(9
 
 @pytest.mark.parametrize(("verbose", "shown"), [(False, 5), (True, 9)])
 def test_a_command_names_the_first_findings_of_a_code(capsys, verbose, shown):
-    with command(capsys, verbose=verbose) as told:
+    with CommandProgress(Terminal(verbose=verbose)) as drawn:
         for finding in FEW:
-            told.finding(finding)
-        told.finding(Finding("no-bytes", "broken.wav"))
+            drawn.finding(finding)
+        drawn.finding(Finding("no-bytes", "broken.wav"))
     err = capsys.readouterr().err
     assert err.count("Warning: noise/") == shown
     assert ("and 4 more warnings" in err) != verbose
@@ -142,9 +148,9 @@ def test_a_command_names_the_first_findings_of_a_code(capsys, verbose, shown):
 @pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 2)])
 def test_epochs_are_for_the_verbose(capsys, verbose, lines):
     row = {"loss": 1.25, "acc": 0.5, "val_loss": None, "val_acc": None, "seconds": 2.0}
-    with command(capsys, verbose=verbose) as told:
+    with CommandProgress(Terminal(verbose=verbose)) as drawn:
         for epoch in (1, 2):
-            told.row("epochs", {"epoch": epoch, **row})
+            drawn.row("epochs", {"epoch": epoch, **row})
     assert capsys.readouterr().out.count("Epoch  ") == lines
 
 
@@ -163,7 +169,9 @@ def test_epochs_are_for_the_verbose(capsys, verbose, lines):
     ],
     ids=["check", "predict", "evaluate_models", "explore", "make_synthetic", "prepare", "tag"],
 )
-def test_each_verb_shows_how_far_it_is(call, cell, tiny_data, tiny_model, tmp_path):
+def test_each_verb_shows_its_progress(call, cell, tiny_data, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._TREES", 5)
+    monkeypatch.setattr("timbrel.evaluation.mislabelled._DEALS", 1)
     if "evaluate_models" in call.__code__.co_names:  # Not on what it was trained on.
         from conftest import write_folder
 
@@ -180,13 +188,13 @@ def test_training_and_evaluation_show_how_far_they_are(cell, untrained, tiny_dat
     assert words(cell[-1]).startswith("Done in ")
     cell.clear()
     timbrel.evaluate(tiny_data, recipe="tutorial-cnn", epochs=1, folds=2, progress=True)
-    said = [words(page) for page in cell]
-    assert any("networks 1 of 3 · fold 2 of 2" in text for text in said), said
-    assert any("random windows" in text for text in said)
-    assert said[-1].startswith("Done in ")
+    shown = [words(page) for page in cell]
+    assert any("networks 1 of 3 · fold 2 of 2" in text for text in shown), shown
+    assert any("random windows" in text for text in shown)
+    assert shown[-1].startswith("Done in ")
 
 
-def test_nothing_is_shown_unless_asked(cell, tiny_data, tiny_model):
+def test_by_default_nothing_is_shown(cell, tiny_data, tiny_model):
     timbrel.predict([tiny_data / "hum"], tiny_model)
     assert cell == []
 

@@ -4,15 +4,15 @@
     ├── InvalidArgument (ValueError)    a parameter breaks its rule
     ├── DataError (ValueError)          a data set cannot be used as a whole
     ├── AudioError (ValueError)         one recording cannot be used; has `finding`
-    │   └── DecoderFailed               its decoder crashed, hung or lacked memory, this time
-    ├── DecoderError (RuntimeError)     the processes that decode cannot be started
+    │   └── DecoderFailed               its decoder crashed, hung or ran out of memory
+    ├── DecoderError (RuntimeError)     the decoder processes cannot be started
     ├── ModelError (ValueError)         a model cannot be read, or must not be written
     ├── DeviceError (OSError)           no sound can be recorded
-    ├── FetchError (OSError)            a data set cannot be fetched, or not whole
+    ├── FetchError (OSError)            a data set cannot be fetched completely
     ├── OutputError (OSError)           a result cannot be written
     └── MissingExtra (ImportError)      an optional dependency is not installed
 
-Each message is one sentence or two: what is wrong, with which file or value, and what to do.
+Each message has one or two sentences: what is wrong, with which file or value, and what to do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import errno
 
 from timbrel.findings import Finding
 
-# What the system says where a disk, or what one may use of it, is full.
+# Error numbers of a full disk and of a used-up quota.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -54,7 +54,7 @@ class AudioError(TimbrelError, ValueError):
 
 
 class DecoderFailed(AudioError):
-    """The decoder crashed, hung or lacked memory; another time, it may not."""
+    """The decoder crashed, hung or ran out of memory; it may succeed another time."""
 
 
 class DecoderError(TimbrelError, RuntimeError):
@@ -62,24 +62,23 @@ class DecoderError(TimbrelError, RuntimeError):
 
     @classmethod
     def of(cls, cause: str) -> DecoderError:
-        """Say why, and how to see more."""
+        """The error for a cause, with the command that shows more."""
         return cls(
             f"The processes that decode recordings cannot be started ({cause}). "
-            "See what `python -m timbrel.worker` says; installing Timbrel again may "
-            "help."
+            "Run `python -m timbrel.worker` to see the error; reinstalling Timbrel may help."
         )
 
 
 class ModelError(TimbrelError, ValueError):
-    """A model cannot be read, or does not meet what is asked of one that is written."""
+    """A model cannot be read, or does not meet the requirements for being written."""
 
 
 class DeviceError(TimbrelError, OSError):
-    """No sound can be recorded: no sound card, or it does not work."""
+    """No sound can be recorded: there is no sound card, or it does not work."""
 
 
 class FetchError(TimbrelError, OSError):
-    """A known data set cannot be fetched: no network, no such file, or not what is known."""
+    """A known data set cannot be fetched: no network, a missing file, or a wrong checksum."""
 
 
 class OutputError(TimbrelError, OSError):
@@ -87,11 +86,11 @@ class OutputError(TimbrelError, OSError):
 
     @classmethod
     def of(cls, path: object, error: OSError) -> OutputError:
-        """Say in one sentence why `path` could not be written."""
+        """The error for a `path` that the system did not write, with its cause and a remedy."""
         if error.errno in FULL:
             return cls(
-                f"Cannot write {path}: the disk is full. Free some space, then run the command "
-                "again; what was there before is untouched."
+                f"Cannot write {path}: the disk is full. Free some space and run the command "
+                "again; earlier files are unchanged."
             )
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return cls(f"Cannot write {path}: no permission. Choose another folder with -o.")
@@ -104,5 +103,5 @@ class MissingExtra(TimbrelError, ImportError):
 
     @classmethod
     def of(cls, extra: str, purpose: str) -> MissingExtra:
-        """Name the extra to install and what for."""
+        """The error for a purpose, with the command that installs the extra."""
         return cls(f'{purpose} needs more packages: pip install "timbrel[{extra}]"')

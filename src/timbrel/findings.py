@@ -6,6 +6,7 @@ is made here, in one table.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from timbrel.text import channels, counted, first_names, plain, shorten
 
 Severity = Literal["unusable", "odd", "note"]
 Facts = Mapping[str, Any]
+# A half-sentence without a capital and a full stop, with the facts to fill in as `_Filler` does.
 Words = str | Callable[[Facts], str]
 
 # What each kind means, the ones that make a recording unusable first, then in the order in which
@@ -23,7 +25,7 @@ UNUSABLE = {
     "unreadable": "Cannot be read as a sound file",
     "empty": "Holds no sound",
     "silent": "Every sample is zero",
-    "not-finite": "Holds samples that are no numbers",
+    "not-finite": "Holds samples that are not numbers",
     "wrong-stretch": "Starts or ends outside of its file",
     "wrong-row": "A row or label that names no recording that can be used",
 }
@@ -34,40 +36,40 @@ ODD = {
     "mislabelled": "Probably labelled wrongly",
     "truncated": "Damaged, or shorter than its header says",
     "clipped": "Cut off at its loudest",
-    "too-loud": "Beyond full scale",
-    "dc-offset": "Has a constant added",
+    "too-loud": "Exceeds full scale",
+    "dc-offset": "Has a DC offset",
     "too-quiet": "Cleaning would leave nothing of it",
     "too-short": "Too short",
-    "odd-rate": "Another sample rate than most",
-    "odd-channels": "Another number of channels than most",
+    "odd-rate": "A different sample rate than most",
+    "odd-channels": "A different number of channels than most",
     "low-rate": "Below the sample rate of the recipe",
     "one-class": "Fewer than two classes",
     "small-class": "A class of few recordings",
     "few-groups": "A class of few groups",
-    "note": "Passed over or decided while reading the list",
+    "note": "Skipped or decided while reading the list",
 }
 KINDS = UNUSABLE | ODD
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What is said of a code: its kind, its severity, and its two half-sentences."""
+    """The severity of a code, its two half-sentences, and its kind where that is not the code."""
 
-    kind: str
     severity: Severity
     message: Words
     action: Words
+    kind: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Finding:
-    """One thing that was found in data, or that a reader of a score should know.
+    """One fact about the data or about a run that the user should know.
 
     Attributes:
-        code: what it is; a key of the table in this module.
+        code: a key of the table in this module.
         path: the recording (with its stretch, where it is one), row, folder or data set; empty
-            where it is about all recordings together and nobody has named them.
-        facts: figures and names that the sentence needs, as JSON data.
+            where it is about all recordings of a data set without a name.
+        facts: figures and names for the sentence, as JSON data.
     """
 
     code: str
@@ -88,11 +90,11 @@ class Finding:
     @property
     def kind(self) -> str:
         """A key of `KINDS`."""
-        return TABLE[self.code].kind
+        return TABLE[self.code].kind or self.code
 
     @property
     def severity(self) -> Severity:
-        """Whether a recording cannot be used for it, is odd but used, or something was decided."""
+        """`unusable` (left out), `odd` (used, but worth a look) or `note` (information)."""
         return TABLE[self.code].severity
 
     @property
@@ -133,18 +135,18 @@ class Finding:
     def _halves(self) -> list[str]:
         entry = TABLE[self.code]
         return [
-            _filled(words, self.facts) if isinstance(words, str) else words(self.facts)
+            _FILLER.vformat(words, (), self.facts) if isinstance(words, str) else words(self.facts)
             for words in (entry.message, entry.action)
         ]
 
 
 def pack(findings: Iterable[Finding]) -> list[list]:
-    """Findings as JSON data, for another process or a cache; `unpack` takes them back."""
+    """Findings as JSON data, for another process or a cache; `unpack` reverses it."""
     return [[item.code, item.path, dict(item.facts)] for item in findings]
 
 
 def unpack(packed: Iterable[list]) -> tuple[Finding, ...]:
-    """The findings that `pack` made JSON data of."""
+    """Findings from the JSON data that `pack` made."""
     return tuple(Finding(*item) for item in packed)
 
 
@@ -154,55 +156,47 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].removesuffix(".") + "."
 
 
-# Entries of the table. A half-sentence has no capital at its beginning and no full stop at its end;
-# where it is a string, the facts are filled in.
+class _Filler(string.Formatter):
+    """Fills facts into words.
+
+    `{count:row is|rows are}` gives one of two texts, by a number or the length of a list;
+    `{count:count}` the number with its commas, `{names:few}` the first names and `{names:quoted}`
+    all of them in quotes. Other lists are joined, other facts formatted as usual.
+    """
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" in format_spec or format_spec == "count":
+            number = len(value) if isinstance(value, list) else value
+            one, _, more = format_spec.partition("|")
+            return f"{number:,}" if format_spec == "count" else one if number == 1 else more
+        if not isinstance(value, list):
+            return format(value, format_spec)
+        if format_spec == "few":
+            return first_names(value)
+        return ", ".join(f"'{item}'" if format_spec == "quoted" else str(item) for item in value)
 
 
-def _filled(words: str, facts: Facts) -> str:
-    """Words with the facts in them: of lists what is in them, of `names` the first few only."""
-    shown = {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else value
-        for name, value in facts.items()
-    }
-    if "names" in facts:
-        shown["names"] = first_names(facts["names"])
-    return words.format_map(shown)
+_FILLER = _Filler()
 
 
-def _unusable(kind: str, message: Words, action: Words) -> _Entry:
-    return _Entry(kind, "unusable", message, action)
+def _unusable(message: Words, action: Words, kind: str = "") -> _Entry:
+    return _Entry("unusable", message, action, kind)
+
+
+def _unreadable(message: Words, action: Words) -> _Entry:
+    return _Entry("unusable", message, action, "unreadable")
 
 
 def _row(message: Words, action: Words = "correct it or leave it out") -> _Entry:
-    return _Entry("wrong-row", "unusable", message, action)
+    return _Entry("unusable", message, action, "wrong-row")
 
 
-def _odd(kind: str, message: Words, action: Words) -> _Entry:
-    return _Entry(kind, "odd", message, action)
+def _odd(message: Words, action: Words, kind: str = "") -> _Entry:
+    return _Entry("odd", message, action, kind)
 
 
 def _note(message: Words, action: Words = "") -> _Entry:
-    return _Entry("note", "note", message, action)
-
-
-def _count(one: str, more: str, *, of: str = "count") -> Callable[[Facts], str]:
-    """Words that depend on whether a fact is 1, or a list of one; the facts are filled in.
-
-    Args:
-        one: the words for one.
-        more: the words for none or several, `{count}` of them.
-        of: the fact.
-    """
-
-    def say(facts: Facts) -> str:
-        count = len(facts[of]) if isinstance(facts[of], list) else facts[of]
-        return _filled(one if count == 1 else more, {**facts, "count": f"{count:,}"})
-
-    return say
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return _Entry("note", message, action, "note")
 
 
 _CONVERT = "convert it to WAV or FLAC, copy it again or leave it out"
@@ -212,6 +206,11 @@ _FILL_IN = "fill it in or delete the row"
 _ONE_LABEL = "listen to it and correct one of the labels"
 _ONE_OF_TWO = "take one of them out, or leave it: both are kept in one group"
 _EXPORT = "export the recording again"
+_INTENDED = "check that it is the recording you meant; it is converted like all others"
+_SAME_FOR_ALL = (
+    "check that no class has one of its own, or the model may learn the recorder; all are "
+    "converted alike"
+)
 _MORE_DATA = "add recordings from a second source to the classes"
 
 
@@ -239,14 +238,15 @@ def _too_short(facts: Facts) -> str:
 
 
 def _low_rate(facts: Facts) -> str:
-    low, total, one = facts["low"], facts["files"], facts["files"] == 1
-    which = f"{low} of {counted(total, 'file')} have"
-    if low == total:
-        which = "the only file has" if one else f"all {counted(total, 'file')} have"
+    files = counted(facts["files"], "file")
+    which = f"{facts['low']} of {files} have"
+    if facts["low"] == facts["files"]:
+        which = "the only file has" if facts["files"] == 1 else f"all {files} have"
     rates = ", ".join(map(_kilohertz, facts["rates"]))
+    pictures = "its pictures" if facts["files"] == 1 else "their pictures"
     return (
-        f"{which} a lower sample rate ({rates}) than {facts['recipe']} hears at "
-        f"({_kilohertz(facts['rate'])}): the top of {'its' if one else 'their'} pictures is empty"
+        f"{which} a lower sample rate ({rates}) than the recipe {facts['recipe']} "
+        f"({_kilohertz(facts['rate'])}): the top of {pictures} is empty"
     )
 
 
@@ -301,11 +301,11 @@ def _background(facts: Facts) -> str:
     count, learned = facts["count"], facts["learned"]
     be = counted(count, "recording is an example", "recordings are examples")
     if not facts["learns"]:
-        fate = "this recipe does not learn from them; they test how unknown sounds are rejected"
+        fate = "this recipe does not train on them; they test the rejection of unknown sounds"
     elif learned == count:
-        fate = "all are learned from; with more groups, some would test how unknown sounds fare"
+        fate = "all are for training; with more groups, some would test the rejection of unknowns"
     else:
-        fate = f"{learned} are learned from, {count - learned} test how unknown sounds are rejected"
+        fate = f"{learned} are for training, {count - learned} test the rejection of unknown sounds"
     return f"{be} of none of these: {fate}"
 
 
@@ -321,193 +321,141 @@ def _little_kept(facts: Facts) -> str:
 
 TABLE: dict[str, _Entry] = {
     # A recording that cannot be read.
-    "missing": _unusable("missing", "there is no such file", "correct its path or leave it out"),
-    "no-permission": _unusable(
-        "unreadable", "you have no permission to read it", "change its permissions or leave it out"
+    "missing": _unusable("there is no such file", "correct its path or leave it out"),
+    "no-permission": _unreadable(
+        "you have no permission to read it", "change its permissions or leave it out"
     ),
-    "folder": _unusable(
-        "unreadable",
-        "this is a folder, not a recording",
-        "name the sound files in it instead, or leave it out",
+    "folder": _unreadable(
+        "this is a folder, not a recording", "name the sound files in it instead, or leave it out"
     ),
-    "folder-without-sound": _unusable(
-        "unreadable",
+    "folder-without-sound": _unreadable(
         "there is no sound file (.wav, .flac, .ogg, .mp3, …) in this folder or in those inside it",
         "",
     ),
-    "closed-folder": _unusable(
-        "unreadable",
-        "this folder cannot be opened ({cause})",
-        "change its permissions or leave it out",
+    "closed-folder": _unreadable(
+        "this folder cannot be opened ({cause})", "change its permissions or leave it out"
     ),
-    "not-a-file": _unusable(
-        "unreadable",
+    "not-a-file": _unreadable(
         "this is a pipe or a device, not a file",
-        "copy what it gives into a file, or pipe it in and call it -",
+        "copy its content into a file, or pipe it in and name the path -",
     ),
     "no-bytes": _unusable(
-        "empty", "the file is empty (0 bytes)", "copy or record it again, or leave it out"
+        "the file is empty (0 bytes)", "copy or record it again, or leave it out", "empty"
     ),
-    "no-samples": _unusable("empty", "it holds no samples", "record it again or leave it out"),
-    "nothing-piped": _unusable("empty", "nothing came on stdin", "look at what should have come"),
-    "not-sound": _unusable("unreadable", "it cannot be read as a sound file ({cause})", _CONVERT),
-    "rate-too-low": _unusable(
-        "unreadable", "its sample rate of {rate} Hz is below {least} Hz", "correct its header"
+    "no-samples": _unusable("it holds no samples", "record it again or leave it out", "empty"),
+    "nothing-piped": _unusable("stdin was empty", "check the program before the pipe", "empty"),
+    "not-sound": _unreadable("it cannot be read as a sound file ({cause})", _CONVERT),
+    "rate-too-low": _unreadable(
+        "its sample rate of {rate} Hz is below {least} Hz", "correct its header"
     ),
-    "wrong-header": _unusable(
-        "unreadable",
-        lambda facts: (
-            f"its WAV header says {counted(facts['channels'], 'channel')} of {facts['rate']} Hz"
-        ),
-        "correct it",
+    "wrong-header": _unreadable(
+        "its WAV header says {channels} {channels:channel|channels} of {rate} Hz", "correct it"
     ),
-    "header-cut": _unusable("unreadable", "its WAV header is incomplete", "pipe all of it"),
-    "pcm-bits": _unusable(
-        "unreadable",
-        "its samples have {bits} bits",
-        "pipe 16-bit integers (arecord -f S16_LE) or 32-bit floats",
+    "header-cut": _unreadable("its WAV header is incomplete", "pipe all of it"),
+    "pcm-bits": _unreadable(
+        "its samples have {bits} bits", "pipe 16-bit integers (arecord -f S16_LE) or 32-bit floats"
     ),
     "not-finite": _unusable(
-        "not-finite",
-        _count(
-            "1 of {samples} samples is NaN or infinite, the first at {seconds:.3f} s",
-            "{broken} of {samples} samples are NaN or infinite, the first at {seconds:.3f} s",
-            of="broken",
-        ),
+        "{broken} of {samples} samples {broken:is|are} NaN or infinite, the first at "
+        "{seconds:.3f} s",
         _EXPORT,
     ),
-    "far-too-loud": _unusable(
-        "unreadable",
-        "its samples go up to {peak:.3g}, where full scale is 1: that is no sound",
-        _EXPORT,
+    "far-too-loud": _unreadable(
+        "its samples go up to {peak:.3g}, where full scale is 1: this is no sound", _EXPORT
     ),
     "stretch-outside": _unusable(
-        "wrong-stretch",
         "its stretch starts at {start:g} s, but the file ends at {seconds:.3f} s",
         "correct its start and end",
+        "wrong-stretch",
     ),
     "stretch-reversed": _unusable(
-        "wrong-stretch",
         "its stretch must start at 0 s or later and end after that. Got {start} to {end}",
         "correct its start and end",
+        "wrong-stretch",
     ),
-    "decoder-crashed": _unusable(
-        "unreadable", "the decoder crashed on it ({how})", _CONVERT_ELSEWHERE
+    "decoder-crashed": _unreadable("the decoder crashed on it ({how})", _CONVERT_ELSEWHERE),
+    "decoder-hung": _unreadable(
+        "the decoder did not finish within {seconds:.0f} s", _CONVERT_ELSEWHERE
     ),
-    "decoder-hung": _unusable(
-        "unreadable", "the decoder did not finish within {seconds:.0f} s", _CONVERT_ELSEWHERE
+    "decoder-silent": _unreadable("the decoder stopped answering", _CONVERT_ELSEWHERE),
+    "decoder-killed": _unreadable(
+        "the decoder was killed while it read this, perhaps because memory ran out", _SHORTER
     ),
-    "decoder-silent": _unusable("unreadable", "the decoder stopped answering", _CONVERT_ELSEWHERE),
-    "decoder-killed": _unusable(
-        "unreadable",
-        "the decoder was killed while it read this, perhaps because memory ran out",
-        _SHORTER,
-    ),
-    "decoder-memory": _unusable("unreadable", "it does not fit in the memory", _SHORTER),
-    "decoder-stopped": _unusable(
-        "unreadable", "decoding was stopped before it was read", "run the command again"
+    "decoder-memory": _unreadable("it does not fit into memory", _SHORTER),
+    "decoder-stopped": _unreadable(
+        "decoding was stopped before it was read", "run the command again"
     ),
     "silent": _unusable(
-        "silent",
-        lambda facts: (
-            "every sample is zero, or its channels cancel each other"
-            if facts["channels"] > 1
-            else "every sample is zero (digital silence)"
-        ),
+        "every sample is zero{channels: (digital silence)|, or its channels cancel each other}",
         "record it again or leave it out",
     ),
     "silent-background": _odd(
-        "note", "every sample is zero: exact silence is unknown without being learned", ""
+        "every sample is zero: exact silence is unknown without training", "", "note"
     ),
     # A recording that is odd.
-    "truncated": _odd("truncated", _truncated, "copy it again from its source"),
+    "truncated": _odd(_truncated, "copy it again from its source"),
     "too-loud": _odd(
-        "too-loud",
         "it peaks at {peak:.3g} times full scale, and is used as it is",
         "normalise it, unless that is intended",
     ),
     "clipped": _odd(
-        "clipped",
         "{samples} samples are cut off at {peak:.2f} of full scale",
         "record it again with less gain, if it sounds distorted",
     ),
     "dc-offset": _odd(
-        "dc-offset",
         _dc_offset,
-        "take the offset out, with a high-pass filter at 20 Hz, and see how it was recorded",
+        "remove the offset with a high-pass filter at 20 Hz, and check how it was recorded",
     ),
     "too-quiet": _odd(
-        "too-quiet",
         "its envelope never exceeds {threshold:g}: cleaning leaves nothing; it is used uncleaned",
         "amplify it or lower the threshold with --clean-threshold",
     ),
     "too-short": _odd(
-        "too-short",
         _too_short,
         lambda facts: (
             "record it longer or leave it out; it is padded with zeros"
             if facts["cleans"]
-            else "record it longer or leave it out: there is little to tell it by"
+            else "record it longer or leave it out: it is too short to classify reliably"
         ),
     ),
     "mislabelled": _odd(
-        "mislabelled",
         "it is labelled '{label}' but sounds like '{suggested}' (confidence {confidence:.2f})",
         "listen to it, and correct the label if it is wrong",
     ),
     # Several recordings.
-    "exact-duplicate": _odd("exact-duplicate", "it holds the same samples as {other}", _ONE_OF_TWO),
-    "near-duplicate": _odd("near-duplicate", _near_duplicate, _ONE_OF_TWO),
+    "exact-duplicate": _odd("it holds the same samples as {other}", _ONE_OF_TWO),
+    "near-duplicate": _odd(_near_duplicate, _ONE_OF_TWO),
     "label-conflict": _odd(
-        "label-conflict",
-        "it is labelled '{label}', and {other}, the same sound, '{other_label}'",
-        _ONE_LABEL,
+        "it is labelled '{label}', and {other}, the same sound, '{other_label}'", _ONE_LABEL
     ),
     "background-conflict": _unusable(
-        "label-conflict",
-        "it is labelled '{label}', and {other}, the same sound, '{other_label}': no sound of a "
-        "class is background at the same time, so it is left out",
+        "it is labelled '{label}', and {other}, the same sound, '{other_label}': a sound of a "
+        "class cannot be background as well, so it is left out",
         _ONE_LABEL,
+        "label-conflict",
     ),
-    "odd-rate": _odd(
-        "odd-rate",
-        _unlike_most(_kilohertz),
-        "see that it is the recording you meant; it is converted like all others",
-    ),
-    "odd-channels": _odd(
-        "odd-channels",
-        _unlike_most(_of_channels),
-        "see that it is the recording you meant; it is converted like all others",
-    ),
-    "several-rates": _odd(
-        "odd-rate",
-        _several("sample rates", _kilohertz),
-        "see that no class has one of its own, or the model may learn the recorder; all are "
-        "converted alike",
-    ),
+    "odd-rate": _odd(_unlike_most(_kilohertz), _INTENDED),
+    "odd-channels": _odd(_unlike_most(_of_channels), _INTENDED),
+    "several-rates": _odd(_several("sample rates", _kilohertz), _SAME_FOR_ALL, "odd-rate"),
     "several-channels": _odd(
-        "odd-channels",
-        _several("numbers of channels", _of_channels),
-        "see that no class has one of its own, or the model may learn the recorder; all are "
-        "converted alike",
+        _several("numbers of channels", _of_channels), _SAME_FOR_ALL, "odd-channels"
     ),
     "low-rate": _odd(
-        "low-rate",
         _low_rate,
         lambda facts: (
-            "nothing, if what you will ask about is recorded alike; else record at "
+            "nothing, if the recordings to predict have the same rate; else record at "
             f"{_kilohertz(facts['rate'])} or more"
         ),
     ),
-    "one-class": _odd("one-class", _one_class, "add recordings of another class"),
+    "one-class": _odd(_one_class, "add recordings of another class"),
     "no-second-group": _odd(
-        "few-groups",
-        "no class has two groups: nothing can be held out, so train and evaluate refuse it and no "
-        "label can be checked",
+        "no class has two groups: nothing can be held out, so train and evaluate refuse it and "
+        "labels cannot be checked",
         _MORE_DATA,
+        "few-groups",
     ),
-    "small-class": _odd("small-class", _small_class, "record more of it"),
-    "few-groups": _odd("few-groups", _small_class, "record it from more sources"),
+    "small-class": _odd(_small_class, "record more of it"),
+    "few-groups": _odd(_small_class, "record it from more sources"),
     # A row of a CSV or of a label file.
     "empty-cell": _row("it has no {column}", _FILL_IN),
     "not-a-number": _row("its {column} must be a number of seconds. Got '{text}'"),
@@ -533,7 +481,7 @@ TABLE: dict[str, _Entry] = {
         "it begins in one sound file and ends in another", "split it where they meet"
     ),
     "selection-without-offset": _row(
-        "the table is of several sound files and does not say where in its file this begins",
+        "the table covers several sound files and does not say where in its file this begins",
         "add the measurement File Offset in Raven and save the table again",
     ),
     "selection-without-file": _row(
@@ -541,20 +489,14 @@ TABLE: dict[str, _Entry] = {
         "add the measurement Begin File in Raven and save the table again",
     ),
     "rows-without-file": _row(
-        _count("1 row names no sound file", "{count} rows name no sound file"),
-        "fill in Begin File or delete what has none",
+        "{count:count} {count:row names|rows name} no sound file",
+        "fill in Begin File or delete the rows",
     ),
     "rows-of-missing-file": _row(
-        _count(
-            "1 row names '{file}', which is not among the recordings",
-            "{count} rows name '{file}', which is not among the recordings",
-        ),
+        "{count:count} {count:row names|rows name} '{file}', which is not among the recordings"
     ),
     "rows-of-either-file": _row(
-        _count(
-            "1 row names '{file}', which may be '{first}' or '{second}'",
-            "{count} rows name '{file}', which may be '{first}' or '{second}'",
-        ),
+        "{count:count} {count:row names|rows name} '{file}', which may be '{first}' or '{second}'",
         "name its folder in Begin Path",
     ),
     # A label file.
@@ -574,75 +516,47 @@ TABLE: dict[str, _Entry] = {
         "it has no column for the labels", "add one in Raven and call it 'label'"
     ),
     "selections-of-many-labels": _row(
-        lambda facts: f"any of its columns {_quoted(facts['columns'])} may hold the labels",
+        "any of its columns {columns:quoted} may hold the labels",
         "rename the one that does to 'label'",
     ),
     # What was passed over or decided while a list was read.
     "passed-over": _note(
-        _count(
-            "1 file of a kind that cannot be read ({kinds}) was passed over",
-            "{count} files of kinds that cannot be read ({kinds}) were passed over",
-        ),
-        _count("convert it to WAV or FLAC", "convert them to WAV or FLAC"),
+        "{count:count} {count:file of a kind|files of kinds} that cannot be read ({kinds}) "
+        "{count:was|were} skipped",
+        "convert {count:it|them} to WAV or FLAC",
     ),
     "loose-recordings": _note(
-        _count(
-            "1 recording lies directly in '{folder}', in no class folder, and is left out",
-            "{count} recordings lie directly in '{folder}', in no class folder, and are left out",
-        )
+        "{count:count} {count:recording lies|recordings lie} directly in '{folder}', in no class "
+        "folder, and {count:is|are} left out"
     ),
     "folder-without-recordings": _note("the folder '{folder}' holds no sound file of a known kind"),
     "repeated-rows": _note(
-        _count(
-            "1 row repeats another row and is left out",
-            "{count} rows repeat another row and are left out",
-        )
+        "{count:count} {count:row repeats|rows repeat} another row and {count:is|are} left out"
     ),
     "labels-from-files": _note(
-        _count(
-            "labels are taken from 1 label file beside the recordings; the names of folders are "
-            "not labels here",
-            "labels are taken from {count} label files beside the recordings; the names of folders "
-            "are not labels here",
-        )
+        "labels are taken from {count:count} label {count:file|files} next to the recordings; the "
+        "names of folders are not labels here"
     ),
     "without-label-file": _note(
-        _count(
-            "1 recording has no label file beside it and is left out, the first is '{first}'",
-            "{count} recordings have no label file beside them and are left out, the first is "
-            "'{first}'",
-        )
+        "{count:count} {count:recording has|recordings have} no label file next to "
+        "{count:it and is|them and are} left out, the first is '{first}'"
     ),
     "without-label": _note(
-        _count(
-            "1 recording has a label file without a label that can be used and is left out, the "
-            "first is '{first}' ('{file}')",
-            "{count} recordings have a label file without a label that can be used and are left "
-            "out, the first is '{first}' ('{file}')",
-        )
+        "{count:count} {count:recording has|recordings have} a label file without a label that can "
+        "be used and {count:is|are} left out, the first is '{first}' ('{file}')"
     ),
     "stray-label-files": _note(
-        _count(
-            "1 label file goes with no recording and is left out, the first is '{first}'",
-            "{count} label files go with no recording and are left out, the first is '{first}'",
-        ),
+        "{count:count} label {count:file belongs|files belong} to no recording and "
+        "{count:is|are} left out, the first is '{first}'",
         "a label file for 'take1.wav' is called 'take1.txt'",
     ),
     "lone-label-files": _note(
-        _count(
-            "1 label file was taken for the only recording in the folder, the first is '{first}' "
-            "for '{recording}'",
-            "{count} label files were taken for the only recording in the folder, the first is "
-            "'{first}' for '{recording}'",
-        )
+        "{count:count} label {count:file was|files were} taken for the only recording in the "
+        "folder, the first is '{first}' for '{recording}'"
     ),
     "several-label-files": _note(
-        lambda facts: _count(
-            "1 recording has more than one label file, and all of them are used, the first is "
-            "'{first}' ({listed})",
-            "{count} recordings have more than one label file, and all of them are used, the first "
-            "is '{first}' ({listed})",
-        )({**facts, "listed": _quoted(facts["files"])})
+        "{count:count} {count:recording has|recordings have} more than one label file, and all of "
+        "them are used, the first is '{first}' ({files:quoted})"
     ),
     "chosen-columns": _note(
         lambda facts: (
@@ -655,11 +569,8 @@ TABLE: dict[str, _Entry] = {
     "lost-folder": _note("the folder '{folder}' cannot be opened: nothing in it is used"),
     "class-not-shown": _note("no recording of '{label}' can be used, so it is not shown"),
     "copies": _note(
-        _count(
-            "1 recording shares the group of another, of the same sound: {names}",
-            "{count} recordings share the group of another, of the same sound: {names}",
-            of="names",
-        )
+        "{names:count} {names:recording shares|recordings share} the group of another, of the same "
+        "sound: {names:few}"
     ),
     "background": _note(_background),
     "little-kept": _note(_little_kept, "lower it, for instance with --clean-threshold {better}"),
@@ -667,11 +578,8 @@ TABLE: dict[str, _Entry] = {
     "own-folds": _note("the folds are the data's own: {folds}"),
     "own-fold-held-out": _note("held out: fold '{fold}' of the data's own folds"),
     "split-groups": _note(
-        lambda facts: (
-            f"the data's folds split {counted(len(facts['groups']), 'group')} "
-            f"({_quoted(facts['groups'][:3])}{', …' if facts['groups'][3:] else ''}): "
-            "the score is not fully honest"
-        )
+        "the data's folds split {groups:count} {groups:group|groups} ({groups:few}): the score is "
+        "not fully honest"
     ),
     "fewer-folds": _note(
         "{folds} folds instead of {usual}: the smallest class, '{label}', has {folds} {unit}s"
@@ -684,64 +592,52 @@ TABLE: dict[str, _Entry] = {
         "class '{label}' has a single {unit}: it is trained on, and left out of the score"
     ),
     "single-fold": _note(
-        "class '{label}' lies in one fold alone: its {unit} '{group}' is trained on, and left out "
+        "class '{label}' lies in a single fold: its {unit} '{group}' is trained on, and left out "
         "of the score"
     ),
     "not-held-out": _note(
         "class '{label}' has no recording in the held-out part: it is left out of the score"
     ),
     "not-calibrated": _odd(
-        "note",
         "too few recordings for an inner hold-out: probabilities are not calibrated, and no sound "
         "but silence is called unknown",
         "",
+        "note",
     ),
     "calibrated-on-few": _odd(
-        "note",
-        lambda facts: (
-            "probabilities and the threshold for unknown are calibrated on "
-            f"{counted(facts['count'], 'recording')} only: rely on neither"
-        ),
+        "probabilities and the threshold for unknown are calibrated on {count:count} "
+        "{count:recording|recordings} only: rely on neither",
         "more recordings help",
+        "note",
     ),
     # How a training went.
-    "not-cached": _odd("note", "the features were not cached. {cause}", ""),
-    "run-not-kept": _odd("note", "this network is not kept for --resume. {cause}", ""),
-    "part-not-left-out": _note("the classes {names} cannot be left out together. {cause}"),
-    "refit": _note("training once more, on all recordings"),
+    "not-cached": _odd("the features were not cached. {cause}", "", "note"),
+    "run-not-kept": _odd("this network is not kept for --resume. {cause}", "", "note"),
+    "part-not-left-out": _note("the classes {names:few} cannot be left out together. {cause}"),
+    "refit": _note("training again, on all recordings"),
     "training-interrupted": _note(
-        "an interrupted training lies here; it is started anew (--resume goes on)"
+        "the interrupted training in this folder is discarded; --resume would have continued it"
     ),
     "nothing-to-resume": _note(
-        "there is no interrupted training here; this one starts from the beginning"
+        "there is no interrupted training to resume; this one starts from the beginning"
     ),
     "stopped-early": _note(
-        lambda facts: (
-            f"training stopped after {counted(facts['epochs'], 'epoch')}: the loss no longer fell"
-        )
+        "training stopped after {epochs:count} {epochs:epoch|epochs}: the loss no longer fell"
     ),
     "model-replaced": _note("the model that was in '{folder}' before was replaced by this one"),
     # Finished models that are scored.
     "model-without-files": _note("'{model}' does not say what it was trained on"),
     "model-without-sounds": _note(
-        "'{model}' knows the files that it was trained on, but not their sound (it was made by an "
+        "'{model}' lists the files that it was trained on, but not their sounds (it was made by an "
         "older Timbrel): copies in another format are not left out"
     ),
     "trained-on": _note(
-        _count(
-            "1 recording that '{model}' was trained on is left out: {names}",
-            "{count} recordings that '{model}' was trained on are left out: {names}",
-            of="names",
-        )
+        "{names:count} {names:recording|recordings} that '{model}' was trained on "
+        "{names:is|are} left out: {names:few}"
     ),
     "trained-on-copies": _note(
-        _count(
-            "1 recording that holds the same samples as one that '{model}' was trained on is left "
-            "out: {names}",
-            "{count} recordings that hold the same samples as ones that '{model}' was trained on "
-            "are left out: {names}",
-            of="names",
-        )
+        "{names:count} {names:recording that holds|recordings that hold} the same samples as "
+        "{names:one|ones} that '{model}' was trained on {names:is|are} left out: {names:few}"
     ),
     "classes-of-some-models": _note("classes that not all models know are left out: {labels}"),
     "classes-of-no-model": _note("classes that no model knows count as unknown sounds: {labels}"),

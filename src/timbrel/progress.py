@@ -1,7 +1,7 @@
-"""How long work says what it is doing: one protocol, and those that draw it.
+"""Progress of long work: one protocol, and its classes that draw.
 
 Progress            draws nothing; the base of the others
-├── TerminalProgress    bars on a terminal's stderr
+├── TerminalProgress    bars on the stderr of a terminal
 └── NotebookProgress    bars in the cell of a notebook
 """
 
@@ -10,51 +10,52 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timbrel.display.html import bar, block, note, text
 from timbrel.errors import InvalidArgument
 from timbrel.text import duration, one_line
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
     from rich.console import Console
 
     from timbrel.findings import Finding
 
-# Seconds: a notebook shows no bar for work that takes less, and draws a bar so often.
+# Seconds: a notebook shows no bar for shorter work, and draws its bars at most so often.
 _SOON = 0.5
 _BETWEEN = 0.2
 
 
 class Progress:
-    """Told how far some work is. Every method does nothing unless it is overridden.
+    """Receives the progress of some work. Every method does nothing unless it is overridden.
 
     A verb calls these from the thread that called the verb.
     """
 
     def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
-        """Say how far a stage of the work is.
+        """Receive how far a stage of the work is.
 
         Args:
             name: the stage: "reading", "training", …
-            done: what is done of it.
-            total: all of it; None where nobody knows. The stage is over when `done` reaches it.
-            note: what it is about now: an epoch, a network, a file.
+            done: the part that is done.
+            total: the whole; None if unknown. The stage is over when `done` reaches it.
+            note: what is being worked on: an epoch, a network, a file.
         """
 
-    def row(self, table: str, row: Mapping[str, object]) -> None:
-        """Give a row of figures.
+    def row(self, table: str, row: Mapping[str, Any]) -> None:
+        """Receive a row of figures.
 
         Args:
-            table: what the row belongs to: "classes", "weights", "layers", "epochs", "folds", …
+            table: the table of the row: "classes", "weights", "layers", "epochs", "folds", …
             row: figures by the name of their column.
         """
 
     def finding(self, finding: Finding) -> None:
-        """Give something that was found in the data, or that a reader of the score should know."""
+        """Receive something about the data or the score that the user should know."""
 
     def close(self) -> None:
-        """Take away what was drawn; nothing is drawn any more."""
+        """Remove what was drawn; nothing is drawn any more."""
 
     def __enter__(self) -> Progress:
         return self
@@ -64,11 +65,11 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """A bar for each stage that is under way, gone when the work is done.
+    """A bar for each stage in progress, removed at the end of the work.
 
     Args:
-        console: where the bars are drawn; none are drawn where it is no terminal.
-        disable: draw none anyway.
+        console: where the bars are drawn; none are drawn if it is not a terminal.
+        disable: draw none.
     """
 
     def __init__(self, console: Console, *, disable: bool = False) -> None:
@@ -87,39 +88,35 @@ class TerminalProgress(Progress):
         self._tasks: dict[str, progress.TaskID] = {}
 
     def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
-        """Move the bar of a stage; one that is done goes when the next one moves."""
-        note = one_line(note)
-        for over in [
-            other for other, task in self._tasks.items() if other != name and self._over(task)
-        ]:
-            self._bars.remove_task(self._tasks.pop(over))
+        """Move the bar of a stage; a finished bar is removed when the next one moves."""
+        finished = {task.id for task in self._bars.tasks if task.finished}
+        for other, task in list(self._tasks.items()):
+            if other != name and task in finished:
+                self._bars.remove_task(self._tasks.pop(other))
         if name not in self._tasks:
-            # What an earlier run had done says nothing of the speed of this one.
-            self._tasks[name] = self._bars.add_task(name, total=total, completed=done, note=note)
-        self._bars.update(self._tasks[name], completed=done, total=total, note=note)
+            # A resumed stage starts here: work of an earlier run must not count as speed.
+            self._tasks[name] = self._bars.add_task(name, total=total, completed=int(done), note="")
+        self._bars.update(self._tasks[name], completed=done, total=total, note=one_line(note))
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
         return self
 
-    def _over(self, number: int) -> bool:
-        return any(task.id == number and task.finished for task in self._bars.tasks)
-
     def close(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if not self._bars.disable:  # rich 13.8 would print an empty line
             self._bars.stop()
 
 
 class NotebookProgress(Progress):
-    """A bar for each stage in the cell of a notebook; at the end, how long it all took.
+    """A bar for each stage in the cell of a notebook; at the end, how long the work took.
 
-    rich needs ipywidgets for that, and what those show is lost where a notebook is only read.
+    rich needs ipywidgets for that, whose output is lost in a saved notebook.
     """
 
     def __init__(self) -> None:
         self._stages: dict[str, tuple[float, float | None, str]] = {}
-        self._handle = None
+        self._handle: DisplayHandle | None = None
         self._began = self._drawn = time.monotonic()
 
     def stage(self, name: str, done: float, total: float | None, note: str = "") -> None:
@@ -132,20 +129,21 @@ class NotebookProgress(Progress):
             return
         self._drawn = now
         lines = []
-        for stage, (completed, of, said) in self._stages.items():
-            counted = f"{completed:,} of {of:,}" if of else ""
-            words = " · ".join(filter(None, [counted, text(said)]))
-            what = f'{text(stage)} <span class="soft">{words}</span>'
-            lines.append(f'<p class="small">{bar(completed / of if of else 0.0)} {what}</p>')
+        for stage, (completed, whole, detail) in self._stages.items():
+            counted = f"{completed:,} of {whole:,}" if whole else ""
+            words = " · ".join(filter(None, [counted, text(detail)]))
+            label = f'{text(stage)} <span class="soft">{words}</span>'
+            drawn = bar(completed / whole if whole else 0.0)
+            lines.append(f'<p class="small">{drawn} {label}</p>')
         self._show("".join(lines))
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._handle is not None:
-            said = "Done in" if kind is None else "Stopped after"
-            self._show(note(f"{said} {duration(time.monotonic() - self._began)}"))
+            ended = "Done in" if kind is None else "Stopped after"
+            self._show(note(f"{ended} {duration(time.monotonic() - self._began)}"))
 
     def _show(self, content: str) -> None:
-        # Whoever has this cell has IPython.
+        # A notebook has IPython.
         from IPython.display import HTML, display
 
         page = HTML(block(content))
@@ -157,11 +155,11 @@ class NotebookProgress(Progress):
 
 @contextlib.contextmanager
 def watching(progress: Progress | bool | None) -> Iterator[Progress]:
-    """Whom to tell how far some work is.
+    """The progress object that a verb reports to.
 
     Args:
-        progress: an object to tell, which its owner opens and closes; True for bars in a notebook,
-            or on stderr where that is a terminal; False or None for nobody.
+        progress: an object, which its owner opens and closes; True for bars in a notebook, or on
+            stderr if that is a terminal; False or None for none.
 
     Raises:
         InvalidArgument: `progress` is something else.
@@ -179,5 +177,5 @@ def watching(progress: Progress | bool | None) -> Iterator[Progress]:
 
         console = Console(stderr=True)
         drawn = NotebookProgress() if console.is_jupyter else TerminalProgress(console)
-    with drawn as told:
-        yield told
+    with drawn as entered:
+        yield entered

@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
-from timbrel.cli.main import COMMANDS, app
+from timbrel.cli.main import COMMANDS, LazyCommand
 from timbrel.fetching.known import KNOWN_DATA
 from timbrel.networks.recipes import RECIPES
 
 BIN = Path(sys.executable).parent
 
-# What is typed, and what may follow; no words where the shell itself is to complete file names.
+# What is typed and the words that complete it; none where the shell completes file names itself.
 TYPED = [
     ("timbrel ", list(COMMANDS)),
     ("timbrel ex", ["explore"]),
@@ -33,7 +32,7 @@ TYPED = [
     ("timbrel predict a.wav -m ", []),
     ("timbrel train ", []),
 ]
-# Each runs its shell with nothing of the user's, and prints the words; FILES for none.
+# Each runs a shell without settings of the user, and prints the words; FILES for none.
 BASH = """
 eval "$(_TIMBREL_COMPLETE=source_bash timbrel)"
 complete -p timbrel | grep -q -- '-o default' || exit 1
@@ -43,7 +42,7 @@ COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
 _timbrel_completion timbrel
 printf '%s\\n' "${COMPREPLY[@]:-FILES}"
 """
-# What the completion system of zsh would be called with is said.
+# Prints the arguments that the completion system of zsh would receive.
 ZSH = """
 compdef() { true }
 _files() { print FILES }
@@ -83,20 +82,24 @@ def run_shell(name, program, home, typed=""):
     return done.stdout.splitlines()
 
 
+# The words come from one program; a few show that a shell passes them on.
+FEW = TYPED[::3]
+
+
 @pytest.mark.parametrize(("typed", "words"), TYPED)
 def test_bash(tmp_path, typed, words):
     assert run_shell("bash", BASH, tmp_path, typed) == (words or ["FILES"])
 
 
-@pytest.mark.parametrize(("typed", "words"), TYPED)
+@pytest.mark.parametrize(("typed", "words"), FEW)
 def test_zsh(tmp_path, typed, words):
-    said = run_shell("zsh", ZSH, tmp_path, typed)
+    printed = run_shell("zsh", ZSH, tmp_path, typed)
     # "word":"explanation", or "word" alone, one after the other.
-    found = re.findall(r'(?:^| )"([^"]+)"', " ".join(said)) or said
+    found = re.findall(r'(?:^| )"([^"]+)"', " ".join(printed)) or printed
     assert found == (words or ["FILES"])
 
 
-@pytest.mark.parametrize(("typed", "words"), TYPED)
+@pytest.mark.parametrize(("typed", "words"), FEW)
 def test_fish(tmp_path, typed, words):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "sound.wav").touch()
@@ -104,24 +107,22 @@ def test_fish(tmp_path, typed, words):
     assert sorted(line.partition("\t")[0] for line in found) == sorted(words or ["sound.wav"])
 
 
-def test_every_recipe_is_completed_where_one_is_asked_for():
-    commands = typer.main.get_command(app).commands
-    asked = [
-        (name, parameter)
-        for name, command in commands.items()
-        for parameter in command.read().params
+def test_every_recipe_is_completed():
+    completed = {
+        name: [item.value for item in parameter.shell_complete(None, "tutorial-cnn")]
+        for name in COMMANDS
+        for parameter in LazyCommand(name, "").read().params
         if parameter.name == "recipe"
-    ]
-    assert {name for name, _ in asked} == {"check", "explore", "summary", "train", "evaluate"}
-    for name, parameter in asked:
-        found = parameter.shell_complete(None, "tutorial-cnn")
-        assert [item.value for item in found] == ["tutorial-cnn", "tutorial-cnn-16"], name
+    }
+    expected = ["tutorial-cnn", "tutorial-cnn-16"]
+    commands = ("check", "explore", "summary", "train", "evaluate")
+    assert completed == dict.fromkeys(commands, expected)
 
 
-def test_bash_is_given_it_for_good(tmp_path):
+def test_completion_is_installed_in_bash(tmp_path):
     program = "timbrel --install-completion; true"
-    said = run_shell("bash", program, tmp_path)
-    assert "bash completion installed in" in said[0]
+    printed = run_shell("bash", program, tmp_path)
+    assert "bash completion installed in" in printed[0]
     assert [path.name for path in tmp_path.rglob("*.sh")] == ["timbrel.sh"]
     program = 'source "$HOME/.bashrc"; complete -p timbrel'
     assert run_shell("bash", program, tmp_path) == [

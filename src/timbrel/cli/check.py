@@ -4,76 +4,64 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import (
-    Audio,
-    CacheFolder,
-    CleanThreshold,
-    Data,
-    NoCache,
-    Seed,
-    recipe_names,
-)
-from timbrel.display.console import plain_table
+from timbrel.cli import options
+from timbrel.cli.console import Terminal, load_keras
 from timbrel.files import replacing
 from timbrel.findings import KINDS, UNUSABLE
 from timbrel.networks.recipes import DEFAULT_RECIPE, get_recipe
 from timbrel.text import one_line
 
 if TYPE_CHECKING:
-    from timbrel.workflows.check import CheckResult
+    from rich.table import Table
 
-# Findings of an odd kind, and groups, that are shown unless all are asked for.
+    from timbrel.workflows.check import Checked, CheckResult
+
+# Findings of an odd kind, and half of the groups, that are shown unless verbose.
 _FEW = 5
+
+EXAMPLES = """
+timbrel check sounds
+timbrel check labels.csv --audio recordings --json check.json
+"""
 
 
 def check(
-    data: Data,
-    audio: Audio = None,
-    recipe: Annotated[
-        str,
-        typer.Option(
-            "--recipe",
-            "-r",
-            help="Whose window, rate and cleaning to check for.",
-            autocompletion=recipe_names,
-        ),
-    ] = DEFAULT_RECIPE,
-    clean_threshold: CleanThreshold = None,
+    data: options.Data,
+    audio: options.Audio = None,
+    recipe: options.Recipe = DEFAULT_RECIPE,
+    clean_threshold: options.CleanThreshold = None,
     deep: Annotated[
         bool,
-        typer.Option(
+        options.training(
             "--deep",
-            help="Look for wrong labels with the recipe itself, as slowly as evaluate; "
-            "without it a fast model does.",
+            help="Look for wrong labels with the recipe itself, which takes as long as evaluate, "
+            "instead of a fast model.",
         ),
     ] = False,
+    seed: options.Seed = 0,
+    cache: options.CacheFolder = None,
+    no_cache: options.NoCache = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write recordings and findings to a file.")
+        Path | None, options.output("--json", help="Write recordings and findings to a file.")
     ] = None,
-    seed: Seed = 0,
-    cache: CacheFolder = None,
-    no_cache: NoCache = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Examine a data set: broken, odd, doubled and probably mislabelled recordings, each named."""
+    """Check a data set: name broken, odd, duplicate and probably mislabelled recordings."""
     terminal = Terminal(quiet, verbose)
     if deep:
         load_keras(terminal)
-    from timbrel.features.cache import FeatureCache, default_folder
     from timbrel.workflows import check as workflow
 
     chosen = get_recipe(recipe).adjusted(clean_threshold=clean_threshold)
     with contextlib.ExitStack() as stack:
-        # Found out before the work is done: whether it can be written.
+        # Opened first: a file that cannot be written is an error before the work, not after it.
         json_to = json_file and stack.enter_context(replacing(json_file))
         result = workflow.check(
             data,
@@ -81,51 +69,60 @@ def check(
             recipe=chosen,
             deep=deep,
             seed=seed,
-            cache=FeatureCache(None if no_cache else cache or default_folder()),
+            cache=options.cache_of(cache, disabled=no_cache),
             progress=stack.enter_context(terminal.progress()),
         )
         if json_to:
             json_to.write_bytes(result.to_json())
-    show_findings(terminal, result)
+    if not quiet:
+        for table in (_class_table(result), _group_table(result, whole=verbose)):
+            if table is not None:
+                terminal.out.print(table, "", sep="\n")
+    _print_findings(terminal, result)
     raise typer.Exit(1 if result.unusable else 0)
 
 
-def show_findings(terminal: Terminal, result: CheckResult) -> None:
-    """Print class and group tables, then the findings, kind by kind."""
-    out = terminal.out
-    if not terminal.quiet:
-        out.print(_class_table(result))
-        out.print()
-        groups = _group_table(result, whole=terminal.verbose)
-        if groups is not None:
-            out.print(groups)
-            out.print()
+def _print_findings(terminal: Terminal, result: CheckResult) -> None:
+    """Print the findings kind by kind, then the conclusion."""
+    from rich.text import Text
+
     members = defaultdict(list)
     for item in result.findings:
         members[item.kind].append(item)
     for kind, items in members.items():
-        out.print(
-            Text.assemble((f"{KINDS[kind]}", "bold"), f"  {kind}, {len(items)}"), soft_wrap=True
-        )
+        title = Text.assemble((KINDS[kind], "bold"), f"  {kind}, {len(items)}")
+        terminal.out.print(title, soft_wrap=True)
         shown = items if terminal.verbose or kind in UNUSABLE else items[:_FEW]
         for item in shown:
-            out.print(one_line(f"  {item.path}: {item.message}"), markup=False, soft_wrap=True)
+            terminal.print(one_line(f"  {item.path}: {item.message}"))
         if len(items) > len(shown):
-            out.print(f"  … and {len(items) - len(shown)} more (--verbose or --json names all)")
+            terminal.print(
+                f"  … and {len(items) - len(shown)} more (--verbose or --json names all)"
+            )
         for action in dict.fromkeys(item.action for item in shown):
-            out.print(one_line(f"  → {action}"), markup=False, soft_wrap=True)
-        out.print()
-    out.print(result.conclusion, markup=False, soft_wrap=True)
-    if not (out.is_terminal and terminal.err.is_terminal):
-        # Whoever reads one of the two streams learns of them; once is enough where both are read.
+            terminal.print(one_line(f"  → {action}"))
+        terminal.print("")
+    terminal.print(result.conclusion)
+    if not (terminal.out.is_terminal and terminal.err.is_terminal):
+        # Each of the two streams may be read alone. Where both are on a terminal, once is enough.
         terminal.problems(result.unusable)
 
 
+def _seconds(items: Iterable[Checked]) -> float:
+    return sum(item.described.seconds for item in items if item.described)
+
+
 def _class_table(result: CheckResult) -> Table:
-    readable = [item for item in result.recordings if item.described]
-    # With a recipe that cleans nothing away, all is kept.
-    kept = any(item.kept < item.described.seconds for item in readable)
-    columns = ["recordings", "usable", "groups", "seconds", *(["kept s"] if kept else [])]
+    from rich.text import Text
+
+    from timbrel.display.console import plain_table
+
+    # With a recipe without cleaning, everything is kept.
+    cleaned = any(
+        item.kept is not None and item.described and item.kept < item.described.seconds
+        for item in result.recordings
+    )
+    columns = ["recordings", "usable", "groups", "seconds", *(["kept s"] if cleaned else [])]
     table = plain_table("Classes", "class", *columns)
     members = defaultdict(list)
     for item in result.recordings:
@@ -135,19 +132,25 @@ def _class_table(result: CheckResult) -> Table:
         rows.append(("all", list(result.recordings)))
     for label, items in rows:
         usable = [item for item in items if item.usable]
+        # What cleaning would leave nothing of is used uncleaned.
+        kept = sum(item.kept or _seconds([item]) for item in usable)
         cells = [
             str(len(items)),
             str(len(usable)),
             str(len({item.recording.group for item in usable})),
-            f"{sum(item.described.seconds for item in usable):.1f}",
-            f"{sum(item.kept or item.described.seconds for item in usable):.1f}",
+            f"{_seconds(usable):.1f}",
+            *([f"{kept:.1f}"] if cleaned else []),
         ]
-        table.add_row(Text(label), *cells[: len(columns)])
+        table.add_row(Text(label), *cells)
     return table
 
 
 def _group_table(result: CheckResult, *, whole: bool) -> Table | None:
     """The largest groups; None where each recording is its own."""
+    from rich.text import Text
+
+    from timbrel.display.console import plain_table
+
     usable = [item for item in result.recordings if item.usable]
     members = defaultdict(list)
     for item in usable:
@@ -157,15 +160,11 @@ def _group_table(result: CheckResult, *, whole: bool) -> Table | None:
     groups = sorted(members.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     several = [pair for pair in groups if len(pair[1]) > 1]
     shown = several if whole else several[: 2 * _FEW]
-    title = f"Groups: {len(members)}, {len(several)} of them of several recordings"
+    title = f"Groups: {len(members)}, {len(several)} of them with several recordings"
     table = plain_table(title, "group", "recordings", "classes", "seconds")
     for name, items in shown:
-        table.add_row(
-            Text(name),
-            str(len(items)),
-            str(len({item.recording.label for item in items})),
-            f"{sum(item.described.seconds for item in items if item.described):.1f}",
-        )
+        labels = {item.recording.label for item in items}
+        table.add_row(Text(name), str(len(items)), str(len(labels)), f"{_seconds(items):.1f}")
     if len(several) > len(shown):
         table.add_row(f"… and {len(several) - len(shown)} more", "", "", "")
     return table

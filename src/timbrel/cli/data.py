@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose
+from timbrel.cli import options
+from timbrel.cli.console import Terminal
 from timbrel.progress import Progress, TerminalProgress
 from timbrel.text import counted
 
-if TYPE_CHECKING:
-    from timbrel.workflows.data import FetchedData
-
 _MB = 1_000_000
+# Files of others that are named.
 _FEW = 3
+_ALGORITHMS = {"sha256": "SHA-256", "md5": "MD5"}
+
+EXAMPLES = """
+timbrel data
+timbrel data esc50
+timbrel data instruments -o my-data --source archive.tar.gz
+"""
 
 
 def _names() -> list[str]:
@@ -30,75 +36,90 @@ def data(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="The data set; all are listed where none is named.",
+            help="The data set; without it, all known data sets are listed.",
             autocompletion=_names,
+        ),
+    ] = None,
+    listed: Annotated[bool, options.source("--list", help="List the known data sets.")] = False,
+    source: Annotated[
+        list[str] | None,
+        options.source(
+            "--source",
+            metavar="WHERE",
+            help="Fetch it from here instead: an archive or a folder on the disk, the address of "
+            "an archive, or that of a folder, which ends with a slash. Can be repeated: files that "
+            "are missing in one source are taken from the next.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Its folder, instead of one of its own name here."),
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source",
-            metavar="WHERE",
-            help="Take it from here instead: an archive or a folder on the disk, the address of "
-            "an archive, or that of a folder, which ends with a slash. May be given several "
-            "times; what one lacks, the next may have.",
+        options.output(
+            "--output", "-o", help="The folder to write, instead of one with the name of the data."
         ),
     ] = None,
-    listed: Annotated[
-        bool, typer.Option("--list", help="List the data sets that are known.")
-    ] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Fetch a known data set and check every file of it, or list those that are known."""
+    """Fetch a known data set and verify every file of it, or list the known data sets."""
     terminal = Terminal(quiet, verbose)
     if name is None or listed:
-        _list(terminal)
+        # One after the other: licences are too long for columns.
+        from timbrel.fetching.known import KNOWN_DATA
+
+        for number, known in enumerate(KNOWN_DATA.values()):
+            terminal.print(
+                "\n" * (number > 0) + f"{known.name:<12}{known.title}\n"
+                f"            {known.recordings} recordings: {known.about}\n"
+                f"            {known.bytes / _MB:.0f} MB, verified by "
+                f"{_ALGORITHMS[known.algorithm]}\n"
+                f"            {known.licence}\n"
+                f"            {known.home}\n"
+                f"            {known.version}"
+            )
+        terminal.say("\nFetch one with: timbrel data NAME")
         return
     from timbrel.workflows.data import fetch_data, unfinished
 
-    try:
-        with Progress() if quiet else _SayingWhere(terminal) as progress:
-            result = fetch_data(name, output, source=source or None, progress=progress)
-    except KeyboardInterrupt:
+    def advice() -> str:
         kept = unfinished(output or name)
-        goes_on = f" What came is kept in {kept}; the same command goes on from here."
-        terminal.err.print(
-            f"Interrupted.{goes_on if kept.exists() else ''}", markup=False, soft_wrap=True
-        )
-        raise typer.Exit(130) from None
+        here = f"Fetched files are kept in {kept}; the same command continues from here."
+        return here if kept.exists() else ""
+
+    bars = Progress() if quiet else _SourceProgress(terminal)
+    with terminal.interruptible(advice), bars as progress:
+        result = fetch_data(name, output, source=source or None, progress=progress)
     terminal.warn(result.notes)
-    _show(terminal, result)
+    if not result.fetched:
+        done = "all files were present"
+    elif not result.checked and not result.repaired:
+        done = "fetched"
+    else:
+        done = f"{counted(result.checked, 'file was', 'files were')} present, "
+        done += f"{result.fetched} fetched"
+        if result.repaired:
+            done += f", {len(result.repaired)} of them to replace damaged files"
+    known = result.known
+    terminal.print(
+        f"{known.name}: {known.recordings} recordings, all verified by "
+        f"{_ALGORITHMS[known.algorithm]}; {done}.\n"
+        f"Labels     {result.labels}\n"
+        f"Recordings {result.audio or result.path}\n"
+        f"Licence    {known.licence}\n"
+        f"           {known.home}\n"
+        f"           Authors and how to cite them: {result.path / 'ATTRIBUTION.txt'}"
+    )
+    if result.foreign:
+        names = ", ".join(result.foreign[:_FEW])
+        more = f" and {len(result.foreign) - _FEW} more" if len(result.foreign) > _FEW else ""
+        terminal.say(f"Not part of this data set, and left unchanged: {names}{more}.")
+    command = ["timbrel", "train", str(result.labels)]
+    if result.audio:
+        command += ["--audio", str(result.audio)]
+    terminal.say(f"Train on it with: {shlex.join(command)}")
 
 
-def _list(terminal: Terminal) -> None:
-    """What is known, one after the other: licences are too long for columns."""
-    from timbrel.fetching.known import KNOWN_DATA
-
-    for number, known in enumerate(KNOWN_DATA.values()):
-        terminal.out.print(
-            "\n" * (number > 0) + f"{known.name:<12}{known.title}\n"
-            f"            {known.recordings} recordings: {known.about}\n"
-            f"            {known.bytes / _MB:.0f} MB, checked by {_algorithm(known.algorithm)}\n"
-            f"            {known.licence}\n"
-            f"            {known.home}\n"
-            f"            {known.version}",
-            markup=False,
-            soft_wrap=True,
-        )
-    terminal.say("\nFetch one with: timbrel data NAME")
-
-
-def _algorithm(name: str) -> str:
-    return {"sha256": "SHA-256", "md5": "MD5"}[name]
-
-
-class _SayingWhere(TerminalProgress):
-    """Bars, and a line for each source that is asked and for each failure that is tried again."""
+class _SourceProgress(TerminalProgress):
+    """Bars, and a line for each source that is tried and for each failure that is retried."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(terminal.err)
@@ -108,47 +129,4 @@ class _SayingWhere(TerminalProgress):
         if name not in ("sources", "waiting"):
             super().stage(name, done, total, note)
         elif note:
-            _say(self._terminal, f"From {note} …" if name == "sources" else note)
-
-
-def _show(terminal: Terminal, result: FetchedData) -> None:
-    """What lies where, under which licence, and what to do with it."""
-    known = result.known
-    checked = f"every one checked by {_algorithm(known.algorithm)}"
-    terminal.out.print(
-        f"{known.name}: {known.recordings} recordings, {checked}; {_what_was_done(result)}.\n"
-        f"Labels     {result.labels}\n"
-        f"Recordings {result.audio or result.path}\n"
-        f"Licence    {known.licence}\n"
-        f"           {known.home}\n"
-        f"           Who made it, and what to name: {result.path / 'ATTRIBUTION.txt'}",
-        markup=False,
-        soft_wrap=True,
-    )
-    if result.foreign:
-        names = ", ".join(result.foreign[:_FEW])
-        more = f" and {len(result.foreign) - _FEW} more" if len(result.foreign) > _FEW else ""
-        _say(terminal, f"Not of this data set, and left alone: {names}{more}.")
-    command = ["timbrel", "train", str(result.labels)]
-    if result.audio:
-        command += ["--audio", str(result.audio)]
-    _say(terminal, f"Train on it with: {shlex.join(command)}")
-
-
-def _say(terminal: Terminal, text: str) -> None:
-    """Explain something in one line, so that addresses and commands can be copied."""
-    if not terminal.quiet:
-        terminal.err.print(text, markup=False, soft_wrap=True)
-
-
-def _what_was_done(result: FetchedData) -> str:
-    if not result.fetched:
-        return "all of it was there already"
-    if not result.checked and not result.repaired:
-        return "fetched"
-    what = f"{counted(result.checked, 'file was', 'files were')} there already, "
-    what += f"{result.fetched} {'was' if result.fetched == 1 else 'were'} fetched"
-    if result.repaired:
-        repaired = len(result.repaired)
-        what += f", {repaired} of them because {'it was' if repaired == 1 else 'they were'} damaged"
-    return what
+            self._terminal.say(f"From {note} …" if name == "sources" else note)

@@ -7,42 +7,55 @@ from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import Seed
-from timbrel.cli.tables import predictions_table
+from timbrel.cli import options
+from timbrel.cli.console import CommandProgress, Terminal, load_keras
+
+EXAMPLES = """
+timbrel demo
+timbrel demo -o my-demo --seed 1
+"""
 
 
 def demo(
+    seed: options.Seed = 0,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for everything that is made.")
+        Path, options.output("--output", "-o", help="Folder for everything that is made.")
     ] = Path("timbrel-demo"),
-    seed: Seed = 0,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Do the main job from nothing: make sounds, check them, train, score, predict new ones."""
+    """Try everything: make sounds, check them, train, score, and predict new sounds."""
     terminal = Terminal(quiet, verbose)
     load_keras(terminal)
-    from timbrel.cli.watch import CommandProgress
+    from rich.text import Text
+
+    from timbrel.display.console import plain_table
     from timbrel.report.terminal import print_score
     from timbrel.report.view import ScoreView
     from timbrel.workflows import demo as workflow
 
     with CommandProgress(terminal) as progress:
         result = workflow.demo(output, seed=seed, progress=progress, say=terminal.say)
+    table = plain_table("New sounds", "sound", "class", "predicted", "probability", "answer")
+    for label, item in result.predictions:
+        table.add_row(
+            Text(item.path.rpartition("/")[2]),
+            Text(label),
+            Text(item.predicted or "", style="green" if item.predicted == label else "red"),
+            f"{item.probability or 0:.2f}",
+            Text(item.label or ""),
+        )
     right = sum(label == item.predicted for label, item in result.predictions)
-    terminal.out.print(predictions_table(*zip(*result.predictions, strict=True)))
-    terminal.out.print(f"{right} of {len(result.predictions)} new sounds named correctly.\n")
+    terminal.out.print(table)
+    terminal.print(f"{right} of {len(result.predictions)} new sounds predicted correctly.\n")
     print_score(terminal.out, ScoreView(result.trained.evaluation, result.trained.metadata))
-    terminal.out.print(
+    terminal.print(
         f"\nThe recordings    {result.data.parent}\n"
         f"The model         {result.trained.path}\n"
         f"The report        {result.trained.path / 'report.html'}\n"
         f"The predictions   {result.table}\n\n"
-        "Now with your own sounds: one folder a class, then\n"
+        "Now with your own sounds: one folder per class, then\n"
         "  timbrel train FOLDER -o my-model\n"
-        "  timbrel predict SOUND.wav -m my-model",
-        markup=False,
-        soft_wrap=True,
+        "  timbrel predict SOUND.wav -m my-model"
     )
     raise typer.Exit(terminal.problems(result.trained.problems))

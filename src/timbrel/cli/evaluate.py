@@ -3,113 +3,125 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import (
-    Audio,
-    BatchSize,
-    CacheFolder,
-    CleanThreshold,
-    Data,
-    Epochs,
-    NoCache,
-    Seed,
-    recipe_names,
-)
+from timbrel.cli import options
+from timbrel.cli.console import CommandProgress, Terminal, load_keras
 from timbrel.errors import InvalidArgument
 from timbrel.files import replacing
 from timbrel.networks.recipes import DEFAULT_RECIPE
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write all figures to a file.")]
+EXAMPLES = """
+timbrel evaluate sounds
+timbrel evaluate sounds -r strong --folds 10 --report report.html
+timbrel evaluate new-sounds -m my-model -m timbrel-model
+"""
+
+scoring = partial(typer.Option, rich_help_panel="Evaluation")
 
 
 def evaluate(
-    data: Data,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            "--recipe", "-r", help="The recipe to train with.", autocompletion=recipe_names
-        ),
-    ] = None,
+    data: options.Data,
+    audio: options.Audio = None,
     model: Annotated[
         list[Path] | None,
-        typer.Option("--model", "-m", help="Score a finished model instead; several side by side."),
-    ] = None,
-    audio: Audio = None,
-    folds: Annotated[
-        str | None,
-        typer.Option(
-            "--folds",
-            help="How many folds, or 'group' to leave one group out at a time. "
-            "By default the data's own, else 5.",
+        options.model(
+            "--model",
+            "-m",
+            help="Score a finished model instead of training; several are compared.",
         ),
     ] = None,
-    repeats: Annotated[
-        int, typer.Option("--repeats", help="Deal and train so many times, with other seeds.")
-    ] = 1,
+    recipe: Annotated[str | None, options.RECIPE] = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    clean_threshold: options.CleanThreshold = None,
+    folds: Annotated[
+        str | None,
+        scoring(
+            help="Number of folds, or 'group' to hold out one group at a time; by default the "
+            "folds of the data, else 5."
+        ),
+    ] = None,
+    repeats: Annotated[int, scoring(help="Number of runs, each with other folds and seeds.")] = 1,
     unknown: Annotated[
         bool,
-        typer.Option("--unknown", help="Also train without each part of the classes, and ask."),
+        scoring(
+            "--unknown",
+            help="Score the rejection of unknown sounds, too: train without some of the classes.",
+        ),
     ] = False,
     learning_curve: Annotated[
         bool,
-        typer.Option("--learning-curve", help="Also train on growing parts: would more data help?"),
+        scoring(
+            "--learning-curve",
+            help="Train on growing parts of the data, too: would more data help?",
+        ),
     ] = False,
-    json_file: Json = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write the report, a page for the browser.")
+    seed: options.Seed = 0,
+    resume: options.Resume = False,
+    cache: options.CacheFolder = None,
+    no_cache: options.NoCache = False,
+    json_file: Annotated[
+        Path | None, options.output("--json", help="Write all figures to a file.")
     ] = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = 0,
-    clean_threshold: CleanThreshold = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted evaluation of the same.")
-    ] = False,
-    cache: CacheFolder = None,
-    no_cache: NoCache = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    report: Annotated[
+        Path | None, options.output(help="Write the report, a page for the browser.")
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Score a recipe honestly: every recording is heard by a network trained without it."""
+    """Score a recipe honestly: each recording is predicted by a network trained without it."""
     terminal = Terminal(quiet, verbose)
     if model:
         training = {
             "--recipe": recipe, "--folds": folds, "--repeats": repeats != 1, "--unknown": unknown,
             "--learning-curve": learning_curve, "--report": report, "--epochs": epochs,
-            "--batch-size": batch_size, "--clean-threshold": clean_threshold, "--resume": resume,
+            "--batch-size": batch_size, "--clean-threshold": clean_threshold, "--resume": resume
         }  # fmt: skip
-        asked = [name for name, value in training.items() if value not in (None, False)]
-        if asked:
-            raise InvalidArgument(
-                f"`{asked[0]}` goes with training; a finished model (-m) is only scored."
-            )
-        _score_models(terminal, data, model, audio=audio, json_file=json_file)
-    if resume and no_cache:
-        raise InvalidArgument("`--resume` needs the cache, where finished networks are kept.")
-    load_keras(terminal)
-    from timbrel.cli.watch import CommandProgress
+        for name, value in training.items():
+            if value not in (None, False):
+                raise InvalidArgument(
+                    f"`{name}` is for training; a finished model (-m) is only scored."
+                )
+    else:
+        if resume and no_cache:
+            raise InvalidArgument("`--resume` needs the cache, where finished networks are kept.")
+        load_keras(terminal)
     from timbrel.evaluation.record import evaluation_json
-    from timbrel.features.cache import FeatureCache, default_folder
-    from timbrel.report.terminal import print_score
+    from timbrel.report.terminal import print_models, print_score
     from timbrel.report.view import ScoreView
-    from timbrel.workflows import evaluate as workflow
 
     with contextlib.ExitStack() as stack:
-        # Found out before the work is done: whether they can be written.
+        # Opened first: a file that cannot be written is an error before the work, not after it.
         json_to = json_file and stack.enter_context(replacing(json_file))
         page_to = report and stack.enter_context(replacing(report))
-        progress = stack.enter_context(CommandProgress(terminal))
-        try:
+        if model:
+            from timbrel.workflows.compare import evaluate_models
+
+            progress = stack.enter_context(CommandProgress(terminal))
+            compared = evaluate_models(data, model, audio=audio, progress=progress)
+            names, evaluations = compared.models, compared.evaluations
+            problems = compared.problems
+            rows = [
+                {"model": name, **evaluation}
+                for name, evaluation in zip(names, evaluations, strict=True)
+            ]
+            figures = rows[0] if len(rows) == 1 else {"models": rows}
+        else:
+            from timbrel.workflows import evaluate as workflow
+
+            goes_on = "" if no_cache else "The same command with --resume continues from here."
+            stack.enter_context(terminal.interruptible(lambda: goes_on))
+            progress = stack.enter_context(CommandProgress(terminal))
             result = workflow.evaluate(
                 data,
                 audio=audio,
                 recipe=recipe or DEFAULT_RECIPE,
-                folds=_folds(folds),
+                folds=int(folds) if folds and folds.lstrip("-").isdecimal() else folds,
                 repeats=repeats,
                 epochs=epochs,
                 batch_size=batch_size,
@@ -117,59 +129,20 @@ def evaluate(
                 seed=seed,
                 unknown=unknown,
                 learning_curve=learning_curve,
-                report=page_to or None,
+                report=page_to,
                 resume=resume,
-                cache=FeatureCache(None if no_cache else cache or default_folder()),
+                cache=options.cache_of(cache, disabled=no_cache),
                 progress=progress,
             )
-        except KeyboardInterrupt:
-            goes_on = "" if no_cache else " The same command with --resume goes on from here."
-            terminal.err.print(f"Interrupted.{goes_on}")
-            raise typer.Exit(130) from None
+            figures, problems = result.evaluation, result.problems
         if json_to:
-            json_to.write_bytes(evaluation_json(result.evaluation))
-    terminal.out.print()
-    print_score(terminal.out, ScoreView(result.evaluation), whole=not terminal.quiet)
-    if report:
-        terminal.out.print(f"\nReport   {report}", markup=False, soft_wrap=True)
-    raise typer.Exit(terminal.problems(result.problems))
-
-
-def _score_models(
-    terminal: Terminal,
-    data: Path,
-    models: list[Path],
-    *,
-    audio: Path | None,
-    json_file: Path | None,
-) -> None:
-    """Score finished models; ends the program."""
-    from timbrel.cli.watch import CommandProgress
-    from timbrel.evaluation.record import evaluation_json
-    from timbrel.report.terminal import print_models, print_score
-    from timbrel.report.view import ScoreView
-    from timbrel.workflows.compare import evaluate_models
-
-    with contextlib.ExitStack() as stack:
-        json_to = json_file and stack.enter_context(replacing(json_file))
-        progress = stack.enter_context(CommandProgress(terminal))
-        found = evaluate_models(data, models, audio=audio, progress=progress)
-        if json_to:
-            rows = [
-                {"model": name, **evaluation}
-                for name, evaluation in zip(found.models, found.evaluations, strict=True)
-            ]
-            json_to.write_bytes(evaluation_json(rows[0] if len(rows) == 1 else {"models": rows}))
-    if len(models) == 1:
-        view = ScoreView(found.evaluations[0])
-        print_score(terminal.out, view, whole=not terminal.quiet)
+            json_to.write_bytes(evaluation_json(figures))
+    if model and len(model) > 1:
+        print_models(terminal.out, names, evaluations)
     else:
-        print_models(terminal.out, found.models, found.evaluations)
-    raise typer.Exit(terminal.problems(found.problems))
-
-
-def _folds(text: str | None) -> int | str | None:
-    try:
-        return int(text)
-    except (TypeError, ValueError):
-        return text
+        if not model:
+            terminal.print("")
+        print_score(terminal.out, ScoreView(figures), whole=not terminal.quiet)
+    if report:
+        terminal.print(f"\nReport   {report}")
+    raise typer.Exit(terminal.problems(problems))

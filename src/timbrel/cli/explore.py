@@ -7,29 +7,26 @@ from typing import Annotated
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, load_keras
-from timbrel.cli.options import Audio, CleanThreshold, Data, recipe_names
+from timbrel.cli import options
+from timbrel.cli.console import Terminal, load_keras
 from timbrel.networks.recipes import TUTORIAL_RECIPE, get_recipe
+
+EXAMPLES = """
+timbrel explore sounds
+timbrel explore labels.csv --audio recordings -o my-data.html
+"""
 
 
 def explore(
-    data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path(
+    data: options.Data,
+    audio: options.Audio = None,
+    recipe: options.Recipe = TUTORIAL_RECIPE,
+    clean_threshold: options.CleanThreshold = None,
+    output: Annotated[Path, options.output("--output", "-o", help="The page to write.")] = Path(
         "explore.html"
     ),
-    audio: Audio = None,
-    recipe: Annotated[
-        str,
-        typer.Option(
-            "--recipe",
-            "-r",
-            help="Whose cleaning and front end to show.",
-            autocompletion=recipe_names,
-        ),
-    ] = TUTORIAL_RECIPE,
-    clean_threshold: CleanThreshold = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Draw a data set: class distribution, and per class waveform, spectrum, filter bank, MFCC."""
     terminal = Terminal(quiet, verbose)
@@ -45,5 +42,5 @@ def explore(
             progress=progress,
         )
     status = terminal.findings(result.findings)
-    terminal.out.print(f"{result.path}", markup=False, soft_wrap=True)
+    terminal.print(str(result.path))
     raise typer.Exit(status)

@@ -9,22 +9,28 @@ from typing import Annotated
 
 import typer
 
+from timbrel.cli import options
 from timbrel.cli.console import Terminal
 from timbrel.text import harmless
+
+EXAMPLES = """
+timbrel info
+timbrel info my-model --json
+"""
 
 
 def info(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A model directory or its model.onnx; the instrument model that is built in, by "
-            "default.",
+            metavar="[MODEL]",
+            help="A model directory or its model.onnx; by default the built-in instrument model.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Annotated[bool, options.output("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Say what a model is: classes, front end, honest scores, thresholds, where it comes from."""
+    """Describe a model: classes, front end, honest scores, thresholds, provenance."""
     from timbrel.workflows import info as workflow
 
     found = workflow.info(model)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import io
 import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from importlib import import_module, metadata
-from typing import Annotated, NoReturn, TextIO
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from timbrel import __version__
+from timbrel.cli.options import GENERAL
 from timbrel.errors import OutputError, TimbrelError
 
-# What is needed for what, by the extra that installs it.
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
+    from typer._click.formatting import HelpFormatter
+    from typer.core import TyperOption
+
+# Packages by purpose, which is the name of an extra except for the first.
 _PACKAGES = {
     "predicting": ("numpy", "soundfile", "soxr", "onnxruntime"),
     "train": ("keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "scikit-learn", "tf2onnx"),
@@ -30,54 +37,60 @@ _PACKAGES = {
 
 
 def version_text() -> str:
-    """The version, then Python and the packages that are installed, by what they are for.
+    """The version, then Python and the packages that are installed, by purpose.
 
     The first line is `timbrel VERSION`, and will stay so.
     """
+    from importlib import metadata  # It takes long to import.
+
     lines = [
         f"timbrel {__version__}",
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
     ]
-    for purpose, names in _PACKAGES.items():
-        found = ", ".join(f"{name} {version}" for name in names if (version := _installed(name)))
-        lines.append(f"{purpose}: {found or 'not installed'}")
+    for purpose, packages in _PACKAGES.items():
+        found = []
+        for package in packages:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                found.append(f"{package} {metadata.version(package)}")
+        lines.append(f"{purpose}: {', '.join(found) or 'not installed'}")
     return "\n".join(lines)
 
 
-def _installed(package: str) -> str | None:
-    """The version of a package that is installed, which is not imported for it."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-# What shells say of a program that SIGPIPE ended.
+# The exit status of a program that SIGPIPE ended.
 _STATUS = 141
 
 
 @contextlib.contextmanager
 def ending_quietly() -> Iterator[None]:
-    """End the program where it writes to a pipe that nobody reads any more.
+    """End the program where it writes to a pipe that is closed.
 
-    What it was asked for may not be done then, so that it did not end well.
+    The status is not 0: the command may not have done all of its work.
     """
+    ended: typer.Exit | None = None
     try:
         try:
             yield
-        except typer.Exit:
-            _flush()
-            raise
-        _flush()
+        except typer.Exit as error:
+            ended = error
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if ended is not None:
+            raise ended
     except (BrokenPipeError, SystemExit):  # The second by rich, where typer prints help with it.
         # Neither must be flushed again at exit.
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         raise typer.Exit(_STATUS) from None
 
 
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
+class _Command(TyperCommand):
+    """A command whose `--help` is listed among its general options."""
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """The option `--help`."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = GENERAL
+        return option
 
 
 class LazyCommand(TyperCommand):
@@ -90,67 +103,63 @@ class LazyCommand(TyperCommand):
 
     def __init__(self, name: str, line: str) -> None:
         super().__init__(name, help=line)
+        self._module = f"timbrel.cli.{name}"
 
-    def read(self) -> TyperCommand:
-        """The command itself, with its parameters and its whole help."""
+    def read(self) -> Command:
+        """The command itself, with its parameters, its whole help and its examples."""
+        module = import_module(self._module)
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(getattr(import_module(f"timbrel.cli.{self.name}"), self.name))
+        examples = f"Examples:\n{module.EXAMPLES.strip()}"
+        register = alone.command(self.name, cls=_Command, epilog=examples)
+        register(getattr(module, module.__name__.rpartition(".")[2]))
         return typer.main.get_command(alone)
 
-    def make_context(self, *args: object, **options: object) -> object:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any
+    ) -> Context:
         """Begin to run the command, to show its help or to complete its options."""
-        return self.read().make_context(*args, **options)
-
-
-def lazy_group(lines: Mapping[str, str]) -> type[TyperGroup]:
-    """A group of commands for `typer.Typer(cls=…)`.
-
-    Args:
-        lines: help line of each command by name, in the order in which they are listed.
-    """
-
-    class LazyGroup(TyperGroup):
-        def __init__(self, **settings: object) -> None:
-            super().__init__(**settings)
-            self.commands = {name: LazyCommand(name, line) for name, line in lines.items()}
-
-        def format_help(self, context: typer.Context, formatter: object) -> None:
-            """Print the help."""
-            with ending_quietly():
-                super().format_help(context, formatter)
-
-        def invoke(self, context: typer.Context) -> object:
-            """Run the command that is asked for."""
-            with ending_quietly():
-                return super().invoke(context)
-
-    return LazyGroup
+        return self.read().make_context(info_name, args, parent, **extra)
 
 
 # Every command in the order of the help, with the first line of its own.
 COMMANDS = {
-    "demo": "Do the main job from nothing: make sounds, check them, train, score, predict new "
-    "ones.",
-    "data": "Fetch a known data set and check every file of it, or list those that are known.",
-    "check": "Examine a data set: broken, odd, doubled and probably mislabelled recordings, each "
-    "named.",
+    "demo": "Try everything: make sounds, check them, train, score, and predict new sounds.",
+    "data": "Fetch a known data set and verify every file of it, or list the known data sets.",
+    "check": "Check a data set: name broken, odd, duplicate and probably mislabelled recordings.",
     "explore": "Draw a data set: class distribution, and per class waveform, spectrum, filter "
     "bank, MFCC.",
-    "summary": "Show a recipe's network layer by layer, and where its parameters sit.",
-    "train": "Train a model and score it on recordings that it never heard.",
-    "evaluate": "Score a recipe honestly: every recording is heard by a network trained without "
+    "summary": "Show the network of a recipe layer by layer, with the parameters of each layer.",
+    "train": "Train a model and score it on recordings that it was not trained on.",
+    "evaluate": "Score a recipe honestly: each recording is predicted by a network trained without "
     "it.",
-    "predict": "Say what is heard in files, folders or stdin: one row a file, a window or an "
-    "event.",
-    "listen": "Say what is heard live, from a microphone or from stdin: one line a window.",
-    "tag": "Sort a sample library into a folder for each class; interrupt, resume or undo it.",
-    "info": "Say what a model is: classes, front end, honest scores, thresholds, where it comes "
-    "from.",
+    "predict": "Classify files, folders or stdin: one row per file, window or event.",
+    "listen": "Classify live sound from a microphone or stdin: one line per window.",
+    "tag": "Sort a sample library into one folder per class; can be interrupted, resumed, undone.",
+    "info": "Describe a model: classes, front end, honest scores, thresholds, provenance.",
 }
+
+
+class CommandGroup(TyperGroup):
+    """All commands; what a command needs is imported when it is used."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: LazyCommand(name, line) for name, line in COMMANDS.items()}
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Print the help."""
+        with ending_quietly():
+            super().format_help(ctx, formatter)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command that was given."""
+        with ending_quietly():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="timbrel",
-    cls=lazy_group(COMMANDS),
+    cls=CommandGroup,
     help="Turn a folder of labelled recordings into a small sound classifier you can trust.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -165,59 +174,48 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog="Examples:\ntimbrel demo\ntimbrel train --help")
 def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version",
-            callback=_version,
-            is_eager=True,
-            help="Print versions and exit.",
+            "--version", callback=_version, is_eager=True, help="Print versions and exit."
         ),
     ] = False,
 ) -> None:
     """Turn a folder of labelled recordings into a small sound classifier you can trust."""
 
 
-def _is_utf8(stream: TextIO) -> bool:
-    return (stream.encoding or "").lower().replace("-", "") == "utf8"
-
-
-def _as_typed(message: str, arguments: list[str]) -> str:
-    """Name options as they are typed, where the library names its arguments."""
-    commands = typer.main.get_command(app).commands
-    options = {
-        parameter.name: parameter.opts[0]
-        for name in arguments[:1]
-        if name in commands
-        for parameter in commands[name].read().params
-        if parameter.opts[0].startswith("--")
-    }
-    return re.sub(r"`(\w+)`", lambda found: f"`{options.get(found[1], found[1])}`", message)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit: 0 all well, 1 some recordings could not be used, 2 wrong use."""
-    # Nearly all that is made at the start are imports, and they stay. Looking through them for
-    # garbage every 700 objects, and once more at the exit, is a tenth of what a short run takes.
+    # Nearly all objects at the start belong to imports, and they stay. To look for garbage among
+    # them every 700 objects, and again at exit, is a tenth of the time of a short run.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)
-    # File names need not be text; what cannot be printed must not end a run.
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(errors="surrogateescape" if _is_utf8(stream) else "backslashreplace")
+    # Names of files may hold anything; what cannot be printed must not end a run.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
         app(arguments, prog_name="timbrel")
     except TimbrelError as error:
-        _fail(_as_typed(str(error), sys.argv[1:] if arguments is None else arguments))
+        # The library names its arguments; a user typed options.
+        name = next(iter(sys.argv[1:] if arguments is None else arguments), "")
+        options = {
+            parameter.name: parameter.opts[0]
+            for parameter in (LazyCommand(name, "").read().params if name in COMMANDS else ())
+            if parameter.opts[0].startswith("--")
+        }
+        _fail(re.sub(r"`(\w+)`", lambda found: f"`{options.get(found[1], found[1])}`", str(error)))
     except OSError as error:
         # stdout must not be flushed again at exit.
         sys.stdout = None
         # A stream has no name, or is a number.
         if not isinstance(error.filename, str | bytes):
             _fail(str(OutputError.of("the output", error)))
-        why = f"{error.strerror or error}; see whether it is there and whether you may use it"
-        _fail(f"{os.fsdecode(error.filename)}: {why}.")
+        cause = error.strerror or error
+        _fail(f"{os.fsdecode(error.filename)}: {cause}; check that it exists and may be used.")
 
 
 def _fail(sentence: str) -> NoReturn:
@@ -225,7 +223,6 @@ def _fail(sentence: str) -> NoReturn:
 
     from timbrel.text import one_line
 
-    errors = Console(stderr=True, highlight=False, emoji=False)
-    text = one_line(f"Error: {sentence}")
-    errors.print(text, style="red", markup=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, emoji=False, markup=False)
+    errors.print(one_line(f"Error: {sentence}"), style="red", soft_wrap=True)
     sys.exit(2)

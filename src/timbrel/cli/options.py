@@ -1,9 +1,10 @@
-"""Options that several commands share, with one help text each."""
+"""Options that several commands share, each with one help text and one group in the help."""
 
 from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -13,10 +14,21 @@ from timbrel.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from timbrel.audio.pcm import Pcm
+    from timbrel.features.cache import FeatureCache
+
+GENERAL = "General"
+
+# Options of one group each, in the order in which the help shows the groups.
+source = partial(typer.Option, rich_help_panel="Input")
+model = partial(typer.Option, rich_help_panel="Model")
+recipe = partial(typer.Option, rich_help_panel="Recipe")
+training = partial(typer.Option, rich_help_panel="Training")
+output = partial(typer.Option, rich_help_panel="Output")
+general = partial(typer.Option, rich_help_panel=GENERAL)
 
 
 def recipe_names(incomplete: str) -> list[str]:
-    """Recipes whose names begin so, for a shell that completes what is typed."""
+    """Recipes whose names begin so, for a shell that completes the command line."""
     from timbrel.networks.recipes import RECIPES
 
     return [name for name in RECIPES if name.startswith(incomplete)]
@@ -25,68 +37,56 @@ def recipe_names(incomplete: str) -> list[str]:
 Data = Annotated[
     Path,
     typer.Argument(
+        metavar="DATA",
         help="A folder with one sub-folder per class, a folder of recordings with label files "
-        "beside them, or a CSV of paths and labels."
+        "next to them, or a CSV of paths and labels.",
     ),
 ]
-Audio = Annotated[
-    Path | None, typer.Option("--audio", help="Folder that the CSV's paths are relative to.")
+Audio = Annotated[Path | None, source(help="Folder that the paths in the CSV are relative to.")]
+# `evaluate` needs to know whether it was given.
+RECIPE = recipe("--recipe", "-r", help="The recipe to use.", autocompletion=recipe_names)
+Recipe = Annotated[str, RECIPE]
+Epochs = Annotated[int | None, recipe(help="Passes over the data, instead of the recipe's.")]
+BatchSize = Annotated[int | None, recipe(help="Windows per step, instead of the recipe's.")]
+CleanThreshold = Annotated[
+    float | None,
+    recipe(
+        help="Keep sound whose envelope exceeds this share of full scale, instead of the recipe's."
+    ),
 ]
-RecipeName = Annotated[
-    str,
-    typer.Option("--recipe", "-r", help="The recipe to train with.", autocompletion=recipe_names),
+Seed = Annotated[int, training(min=0, max=2**32 - 1, help="Seed of all random numbers.")]
+Resume = Annotated[
+    bool, training("--resume", help="Continue an interrupted run of the same command.")
 ]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", help="Passes over the data, instead of the recipe's.")
+CacheFolder = Annotated[
+    Path | None, training("--cache", envvar="TIMBREL_CACHE", help="Folder for computed features.")
 ]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Windows a step, instead of the recipe's.")
-]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of everything that is random.")
-]
+NoCache = Annotated[bool, training("--no-cache", help="Neither read nor keep computed features.")]
 ModelPath = Annotated[
     Path | None,
-    typer.Option(
+    model(
         "--model",
         "-m",
-        help="A model directory or its model.onnx, instead of the instrument model that is built "
-        "in.",
+        help="A model directory or its model.onnx, instead of the built-in instrument model.",
     ),
 ]
 Threshold = Annotated[
-    float | None,
-    typer.Option("--threshold", help="Probability that a class needs, instead of the model's."),
+    float | None, model(help="Least probability of an accepted class, instead of the model's.")
 ]
-CleanThreshold = Annotated[
-    float | None,
-    typer.Option(
-        "--clean-threshold",
-        help="Keep sound whose envelope exceeds this share of full scale, instead of the recipe's.",
-    ),
-]
-CacheFolder = Annotated[
-    Path | None,
-    typer.Option("--cache", envvar="TIMBREL_CACHE", help="Folder for computed features."),
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep features.")]
+Quiet = Annotated[bool, general("--quiet", "-q", help="Print results and problems only.")]
+Verbose = Annotated[bool, general("--verbose", "-v", help="Print details, every warning.")]
 
 
 class PcmForm(StrEnum):
-    """What the samples of raw PCM are."""
+    """How the samples of raw PCM are coded."""
 
     s16le = "s16le"
     f32le = "f32le"
 
 
-PcmRate = Annotated[
-    int | None,
-    typer.Option("--pcm-rate", help="Stdin is raw PCM of this sample rate in Hz."),
-]
-PcmFormat = Annotated[
-    PcmForm, typer.Option("--pcm-format", help="16-bit integers or 32-bit floats, little-endian.")
-]
-PcmChannels = Annotated[int, typer.Option("--pcm-channels", help="Channels of raw PCM.")]
+PcmRate = Annotated[int | None, source(help="Stdin is raw PCM of this sample rate in Hz.")]
+PcmFormat = Annotated[PcmForm, source(help="16-bit integers or 32-bit floats, little-endian.")]
+PcmChannels = Annotated[int, source(help="Channels of raw PCM.")]
 
 
 def piped() -> BinaryIO:
@@ -97,7 +97,7 @@ def piped() -> BinaryIO:
 
 
 def pcm_of(rate: int | None, form: PcmForm, channels: int) -> Pcm | None:
-    """What stdin is; None where it is to say so itself."""
+    """The raw PCM on stdin; None where stdin is a sound file."""
     if rate is None:
         if form is not PcmForm.s16le or channels != 1:
             raise InvalidArgument("`pcm_format` and `pcm_channels` need `pcm_rate` as well.")
@@ -105,3 +105,10 @@ def pcm_of(rate: int | None, form: PcmForm, channels: int) -> Pcm | None:
     from timbrel.audio.pcm import Pcm
 
     return Pcm(rate, form.value, channels)
+
+
+def cache_of(folder: Path | None, *, disabled: bool) -> FeatureCache:
+    """The cache of computed features that `--cache` and `--no-cache` name."""
+    from timbrel.features.cache import FeatureCache, default_folder
+
+    return FeatureCache(None if disabled else folder or default_folder())

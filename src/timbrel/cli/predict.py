@@ -10,48 +10,44 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
-from timbrel.cli.console import Quiet, Terminal, Verbose, interrupted_at_once
-from timbrel.cli.options import (
-    ModelPath,
-    PcmChannels,
-    PcmForm,
-    PcmFormat,
-    PcmRate,
-    Threshold,
-    pcm_of,
-    piped,
-)
+from timbrel.cli import options
+from timbrel.cli.console import Terminal, interrupted_at_once
 from timbrel.errors import InvalidArgument
 from timbrel.findings import Finding
 from timbrel.inference.formats import FORMATS
 from timbrel.text import counted
 
+EXAMPLES = """
+timbrel predict recording.wav
+timbrel predict recordings -m my-model -f jsonl -o predictions.jsonl
+timbrel predict long.flac -m my-model -f audacity -o labels.txt
+"""
+
 
 class Interrupts:
-    """Makes Ctrl-C and SIGTERM a KeyboardInterrupt, but never amid something that must be whole.
+    """Turns Ctrl-C and SIGTERM into KeyboardInterrupt, but never within `held` and after `hold`.
 
-    A further one ends the process at once.
+    A second signal ends the process at once.
     """
 
     def __init__(self) -> None:
         self._holding = False
         self._pending = False
-        self._usual: dict[int, object] = {}
+        self._usual: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for number, usual in (
-                (signal.SIGINT, signal.default_int_handler),
-                (signal.SIGTERM, signal.SIG_DFL),
-            ):
-                # Anything else is somebody else's, or ignored on purpose.
-                if signal.getsignal(number) is usual:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                usual = signal.getsignal(number)
+                # Other handlers were set by another program, or are ignored on purpose.
+                if usual in (signal.default_int_handler, signal.SIG_DFL):
                     self._usual[number] = usual
-                    signal.signal(number, self._heard)
+                    signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +56,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Let what is done inside be finished before it is interrupted."""
+        """Delay an interruption until the block is finished."""
         self.hold()
         yield
         self._holding = False
@@ -68,10 +64,10 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def hold(self) -> None:
-        """Let what is done from here on be finished."""
+        """Let everything from here on finish."""
         self._holding = True
 
-    def _heard(self, *_: object) -> None:
+    def _handle(self, *_: object) -> None:
         for number in self._usual:
             signal.signal(number, signal.SIG_DFL)
         self._pending = True
@@ -79,15 +75,17 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
-# The formats that predictions can be written in.
-Format = StrEnum("Format", list(FORMATS))
+# The formats that are registered.
+Format = StrEnum("Format", list(FORMATS))  # type: ignore[misc]  # The names are not literals.
 
 _OF_EVENTS = [name for name, kind in FORMATS.items() if kind.default_level == "event"]
 _WITH_TOP = [name for name, kind in FORMATS.items() if kind.lists_top]
 
+of_events = partial(typer.Option, rich_help_panel="Events")
+
 
 class Level(StrEnum):
-    """What one row stands for."""
+    """What one row is about."""
 
     file = "file"
     window = "window"
@@ -99,54 +97,53 @@ def predict(
         list[str],
         typer.Argument(metavar="PATH…", help="Files, folders, patterns; - for a sound on stdin."),
     ],
-    model: ModelPath = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to write.")] = Format.csv,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|FOLDER/",
-            help="Write to a file instead of stdout, or to a file for each recording in a folder "
-            "(one that exists, or with / at its end).",
-        ),
-    ] = None,
-    level: Annotated[
-        Level | None,
-        typer.Option(
-            "--level",
-            "-l",
-            help=f"What a row stands for; event for {' and '.join(_OF_EVENTS)}, else file, by "
-            "default.",
-        ),
-    ] = None,
-    top: Annotated[
-        int,
-        typer.Option("--top", help=f"Classes that {' and '.join(_WITH_TOP)} list for each row."),
-    ] = 5,
-    threshold: Threshold = None,
+    pcm_rate: options.PcmRate = None,
+    pcm_format: options.PcmFormat = options.PcmForm.s16le,
+    pcm_channels: options.PcmChannels = 1,
+    model: options.ModelPath = None,
+    threshold: options.Threshold = None,
     min_confidence: Annotated[
         float | None,
-        typer.Option(
-            "--min-confidence",
-            help="Probability that a window of an event needs, instead of --threshold or the "
-            "model's.",
+        of_events(
+            help="Least probability of a window in an event, instead of --threshold or the model's."
         ),
     ] = None,
     min_length: Annotated[
-        float | None, typer.Option("--min-length", help="Seconds that an event lasts at least.")
+        float | None, of_events(help="Least length of an event in seconds.")
     ] = None,
     max_gap: Annotated[
         float | None,
-        typer.Option("--max-gap", help="Seconds between events of one class that are closed."),
+        of_events(help="Join events of one class that are at most this many seconds apart."),
     ] = None,
-    pcm_rate: PcmRate = None,
-    pcm_format: PcmFormat = PcmForm.s16le,
-    pcm_channels: PcmChannels = 1,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    level: Annotated[
+        Level | None,
+        options.output(
+            "--level",
+            "-l",
+            help=f"What a row is about; by default event for {' and '.join(_OF_EVENTS)}, else "
+            "file.",
+        ),
+    ] = None,
+    form: Annotated[
+        Format, options.output("--format", "-f", help="The format of the rows.")
+    ] = Format["csv"],
+    top: Annotated[
+        int, options.output(help=f"Number of classes per row that {' and '.join(_WITH_TOP)} list.")
+    ] = 5,
+    output: Annotated[
+        str | None,
+        options.output(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="Write to a file instead of stdout, or to one file per recording in a folder "
+            "(an existing one, or a name that ends with /).",
+        ),
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Say what is heard in files, folders or stdin: one row a file, a window or an event."""
+    """Classify files, folders or stdin: one row per file, window or event."""
     terminal = Terminal(quiet, verbose)
     # A module that Ctrl-C leaves half imported would look like one that cannot be imported.
     with interrupted_at_once():
@@ -156,16 +153,16 @@ def predict(
         from timbrel.workflows.predict import expand, predict_each
 
     level = level or Level(FORMATS[form].default_level)
-    settings = {"min_confidence": min_confidence, "min_length": min_length, "max_gap": max_gap}
-    settings = {name: value for name, value in settings.items() if value is not None}
+    given = {"min_confidence": min_confidence, "min_length": min_length, "max_gap": max_gap}
+    settings = {name: value for name, value in given.items() if value is not None}
     if settings and level is not Level.event:
         raise InvalidArgument(f"`{next(iter(settings))}` is for events; add --level event.")
     events = EventSettings(**settings)
-    pcm = pcm_of(pcm_rate, pcm_format, pcm_channels)
+    pcm = options.pcm_of(pcm_rate, pcm_format, pcm_channels)
     from_stdin = paths == ["-"]
     if pcm is not None and not from_stdin:
         raise InvalidArgument("`pcm_rate` is for sound on stdin; the path for that is -.")
-    stdin = piped() if from_stdin else None
+    stdin = options.piped() if from_stdin else None
     predictor = load(model, threshold=threshold, top=top)
     files = expand(paths)
     findings: list[Finding] = []
@@ -199,35 +196,33 @@ def predict(
                     for done, (path, found) in enumerate(zip(files, results, strict=True), 1):
                         target.begin(path)
                         for number, prediction in enumerate(found):
-                            # All predictions for a recording have the same.
+                            # All predictions of a recording have the same findings.
                             if number == 0:
                                 findings += prediction.findings
                             if target.shown and not target.rows and not prediction.no_event:
-                                # From here on the rows show how far it is.
+                                # From here on the rows on the screen show the progress.
                                 bars.close()
                             with interrupts.held():
                                 target.write(prediction)
                         with interrupts.held():
                             target.end()
                         bars.stage("predicting", done, len(files))
-                # What is written is now to be closed and renamed.
+                # What is written is to be closed and renamed now.
                 interrupts.hold()
             except KeyboardInterrupt:
                 target.stop()
     except BrokenPipeError:
-        # Whoever read our output has enough; stdout must not be flushed again at exit.
+        # The reader has closed the pipe; stdout must not be flushed again at exit.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         raise typer.Exit(0) from None
     status = terminal.findings(findings)
     if target.stopped:
         if target.empty and output is not None:
-            sentence = f"Stopped before there was anything to write to {output}."
+            sentence = f"Stopped before there was anything to write to {output}"
         else:
-            are = "is" if target.done == 1 else "are"
-            were = "was" if target.done == 1 else "were"
-            where = f"{were} written" if output is None else f"{are} in {output}"
-            sentence = f"Stopped: {target.done} of {counted(len(files), 'recording')} {where}"
-            sentence += f", and the beginning of {target.cut}." if target.cut else "."
-        terminal.err.print(sentence, markup=False, soft_wrap=True)
+            verb = "written" if output is None else f"in {output}"
+            sentence = f"Stopped: {target.done} of {counted(len(files), 'recording')} {verb}"
+            sentence += f", and the beginning of {target.cut}" if target.cut else ""
+        terminal.err.print(f"{sentence}.", soft_wrap=True)
         status = 130
     raise typer.Exit(status)
