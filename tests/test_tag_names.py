@@ -3,8 +3,8 @@ import os
 import pytest
 
 from timbrel.inference.prediction import Prediction
-from timbrel.tagging import names
-from timbrel.tagging.names import Places, folder_names
+from timbrel.tagging import sorting as names
+from timbrel.tagging.sorting import Places, folder_names
 
 
 def test_labels_that_are_names_stay():

@@ -7,7 +7,7 @@ import pytest
 from tagging_killed import JOURNAL, Named, by_hand, contents, files, touch
 from timbrel.errors import DataError
 from timbrel.progress import Progress
-from timbrel.tagging import moves
+from timbrel.tagging import undo as moves
 from timbrel.workflows.tag import tag, undo_tag
 
 
@@ -48,7 +48,7 @@ def test_what_was_changed_is_named_and_left_alone_until_it_is_mended(library, ou
     changed.write_text("edited")
     for _ in range(2):
         result = undo_tag(out / JOURNAL)
-        why = "it was changed or replaced since, and is left alone; what was put there is at "
+        why = "it was changed or replaced since, and is left alone; the file that was put there is at "
         assert result.left == [(str(changed), f"{why}{keep} now")]
         assert changed.read_text() == "edited"
         assert (out / JOURNAL).exists()
@@ -354,7 +354,7 @@ def test_half_taken_back_is_ended_before_anything_else(library, out, monkeypatch
         context.setattr(moves, "take_back", interrupted)
         with pytest.raises(KeyboardInterrupt):
             undo_tag(out)
-    with pytest.raises(DataError, match="is half taken back. End that first: timbrel tag --undo"):
+    with pytest.raises(DataError, match="is half taken back. Finish that first: timbrel tag --undo"):
         tag(library, out, Named(), mode="move")
     told = Told()
     result = undo_tag(out, told)

@@ -77,7 +77,7 @@ def tag(
     mode = chosen[0] if chosen else "link"
     if folder is None or to is None:
         raise InvalidArgument("Say which folder to sort and where to: timbrel tag DIR --to OUT.")
-    from timbrel.tagging.names import JOURNAL
+    from timbrel.tagging.journal import JOURNAL
     from timbrel.workflows.tag import tag as workflow
 
     try:
