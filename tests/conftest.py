@@ -215,7 +215,7 @@ def site(monkeypatch, tmp_path):
     from tiny_known import put
 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download, "pause", lambda seconds: None)
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.chdir(tmp_path)
     with serving() as site:
         monkeypatch.setitem(KNOWN_DATA, "instruments", put(site))

@@ -174,7 +174,7 @@ def test_a_name_of_many_megabytes_does_not_fill_the_memory():
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 40_000_000
     archive = gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(40_000_000))
-    with pytest.raises(DamagedArchive, match="must be made up"):
+    with pytest.raises(DamagedArchive, match="must be forged"):
         read(archive, unpacked_limit=1 << 40)
 
 
@@ -185,7 +185,7 @@ def test_a_list_of_many_megabytes_does_not_fill_the_memory():
             info = zipfile.ZipInfo(f"{number}")
             info.comment = bytes(60_000)
             file.writestr(info, b"")
-    with pytest.raises(DamagedArchive, match="must be made up"):
+    with pytest.raises(DamagedArchive, match="must be forged"):
         read(archive.getvalue())
 
 

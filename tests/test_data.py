@@ -326,7 +326,7 @@ def test_no_archive_is_said_to_be_none(site, content):
 def test_an_archive_without_end_fills_no_disk(site, monkeypatch):
     monkeypatch.setattr(data, "_AT_LEAST", 0)
     site.put("/x.zip", bytes(5_000_000), length=False)
-    with pytest.raises(FetchError, match=r"goes on, and no more than 0\.\d MB are expected"):
+    with pytest.raises(FetchError, match=r"does not end, and no more than 0\.\d MB are expected"):
         fetch_data("instruments", source=f"{site.url}/x.zip")
 
 

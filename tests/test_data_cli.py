@@ -102,7 +102,7 @@ def test_what_goes_wrong_on_the_way_is_said(call):
     status, _, err = call("instruments")
     assert status == 0
     assert err.startswith(
-        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Asking again in 1 s.\n"
+        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Trying again in 1 s.\n"
     )
 
 

@@ -32,7 +32,7 @@ class Watching(Progress):
 def waited(site, monkeypatch):
     """Seconds that would have been waited."""
     seconds = []
-    monkeypatch.setattr(downloading, "pause", seconds.append)
+    monkeypatch.setattr(downloading.time, "sleep", seconds.append)
     return seconds
 
 
@@ -114,7 +114,7 @@ def test_a_server_that_is_busy_is_asked_again(site, fetch, waited):
     watching = Watching()
     assert fetch(url, progress=watching) == b"content"
     assert waited == [1.0, 7.0, 4.0]
-    sentence = f"{url}: the server answered 429 Too Many Requests. Asking again in 7 s."
+    sentence = f"{url}: the server answered 429 Too Many Requests. Trying again in 7 s."
     assert watching.told[2:4] == [("waiting", 0, 7.0, sentence), ("waiting", 7.0, 7.0, "")]
 
 
@@ -152,9 +152,7 @@ def test_redirects_that_go_round_end(site, fetch):
     url = site.put("/round", b"", answers=[(302, {"Location": "/round"})] * 99)
     with pytest.raises(NotFetched) as caught:
         fetch(url)
-    assert caught.value.reason == (
-        "the server answered 302 again and again, which leads nowhere: Found"
-    )
+    assert caught.value.reason == ("the server answered 302 again and again, in a circle: Found")
     assert len(site.asked) < 20
 
 
@@ -207,7 +205,7 @@ def untrusted():
         (ConnectionResetError(), "the connection broke", 5),
         (urllib.error.URLError(untrusted()), r"trusted \(self-signed\); .* SSL_CERT_FILE", 1),
         (urllib.error.URLError("unknown url type: ftp"), "unknown url type", 1),
-        (ValueError("bad"), "no address", 1),
+        (ValueError("bad"), "not a valid address", 1),
     ],
 )
 def test_failures_are_said_in_words(site, fetch, waited, monkeypatch, error, said, tries):
@@ -223,7 +221,7 @@ def test_failures_are_said_in_words(site, fetch, waited, monkeypatch, error, sai
 
 @pytest.mark.parametrize("url", ["http://example.org/a b", "http://example.org:port/"])
 def test_an_address_that_is_none_is_asked_for_once(fetch, waited, url):
-    with pytest.raises(NotFetched, match="no address that can be asked for"):
+    with pytest.raises(NotFetched, match="not a valid address"):
         fetch(url)
     assert waited == []
 

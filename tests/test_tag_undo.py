@@ -48,8 +48,8 @@ def test_what_was_changed_is_named_and_left_alone_until_it_is_mended(library, ou
     changed.write_text("edited")
     for _ in range(2):
         result = undo_tag(out / JOURNAL)
-        why = "it was changed or replaced since, and is left alone; the file that was put there is at "
-        assert result.left == [(str(changed), f"{why}{keep} now")]
+        why = "it was changed or replaced since, and is left alone; the file that was put there is"
+        assert result.left == [(str(changed), f"{why} at {keep} now")]
         assert changed.read_text() == "edited"
         assert (out / JOURNAL).exists()
     assert result.count == 0
@@ -354,7 +354,9 @@ def test_half_taken_back_is_ended_before_anything_else(library, out, monkeypatch
         context.setattr(moves, "take_back", interrupted)
         with pytest.raises(KeyboardInterrupt):
             undo_tag(out)
-    with pytest.raises(DataError, match="is half taken back. Finish that first: timbrel tag --undo"):
+    with pytest.raises(
+        DataError, match="is half taken back. Finish that first: timbrel tag"
+    ):
         tag(library, out, Named(), mode="move")
     told = Told()
     result = undo_tag(out, told)
