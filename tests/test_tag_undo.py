@@ -354,9 +354,7 @@ def test_half_taken_back_is_ended_before_anything_else(library, out, monkeypatch
         context.setattr(moves, "take_back", interrupted)
         with pytest.raises(KeyboardInterrupt):
             undo_tag(out)
-    with pytest.raises(
-        DataError, match="is half taken back. Finish that first: timbrel tag"
-    ):
+    with pytest.raises(DataError, match="is half taken back. Finish that first: timbrel tag"):
         tag(library, out, Named(), mode="move")
     told = Told()
     result = undo_tag(out, told)
