@@ -166,7 +166,8 @@ class Journal:
 
     def _cut(self) -> None:
         """Remove what follows the last whole line."""
-        os.ftruncate(self._file, self._size)
+        if os.fstat(self._file).st_size > self._size:
+            os.ftruncate(self._file, self._size)
         os.lseek(self._file, self._size, os.SEEK_SET)
 
 
