@@ -97,37 +97,26 @@ def test_labels_that_someone_worked_on_are_kept(site):
     assert_whole("there", more=("instruments.csv.1.kept", "instruments.csv.2.kept"))
 
 
-def test_an_empty_folder_and_one_with_other_files_are_filled(site):
-    Path("empty").mkdir()
-    Path("mine").mkdir()
-    Path("mine/mine.txt").write_text("mine")
-    fetch_data("instruments", "empty")
-    assert_whole("empty")
-    assert fetch_data("instruments", "mine").foreign == ("mine.txt",)
-    assert_whole("mine", more=("mine.txt",))
-
-
-def test_a_link_is_replaced_not_followed_where_it_leads_to_something_else(site):
-    fetch_data("instruments", "there")
+def test_a_folder_with_other_files_and_links_is_filled(site):
     Path("precious").write_text("mine")
-    Path("there", SOME).unlink()
+    Path("there/wavfiles").mkdir(parents=True)
+    Path("there/mine.txt").write_text("mine")
+    # Links are replaced and not followed.
     Path("there", SOME).symlink_to(Path("precious").absolute())
-    Path("there/wavfiles/00000001.wav").unlink()
     Path("there/wavfiles/00000001.wav").symlink_to("nowhere")
-    fetch_data("instruments", "there")
+    assert fetch_data("instruments", "there").foreign == ("mine.txt",)
+    assert_whole("there", more=("mine.txt",))
     assert Path("precious").read_text() == "mine"
-    assert_whole("there")
 
 
-def test_a_folder_behind_a_link_is_filled(site):
-    Path("real").mkdir()
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_behind_a_link_is_filled(site, exists):
+    if exists:
+        Path("real").mkdir()
     Path("link").symlink_to("real")
     fetch_data("instruments", "link")
     assert Path("link").is_symlink()
     assert_whole("real")
-    Path("dangling").symlink_to("later")
-    fetch_data("instruments", "dangling")
-    assert_whole("later")
 
 
 @pytest.mark.parametrize(
@@ -305,35 +294,30 @@ def test_an_archive_without_end_fills_no_disk(site, monkeypatch):
 
 
 def hostile(kind):
-    """An archive that has everything under wrong names, as links, or too large."""
+    """An archive that has everything under wrong names, as links, too large, or twice."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as file:
-        for path, content in FILES.items():
-            info = tarfile.TarInfo({"up": "../../../", "root": "/"}.get(kind, "") + path)
+
+        def add(name, content):
+            info = tarfile.TarInfo(name)
             if kind == "links":
                 info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-            elif kind == "hard links":
-                info.type, info.linkname = tarfile.LNKTYPE, "../../precious"
-            elif kind == "devices":
-                info.type = tarfile.CHRTYPE
-            elif kind == "large":
-                content += bytes(1_000_000)
-            elif kind == "twice":
-                wrong = tarfile.TarInfo(info.name)
-                wrong.size = len(content)
-                file.addfile(wrong, io.BytesIO(bytes(len(content))))
-            info.size = len(content) if info.isreg() else 0
+            else:
+                info.size = len(content)
             file.addfile(info, io.BytesIO(content))
-        more = tarfile.TarInfo("../../evil.wav")
-        more.size = 4
-        file.addfile(more, io.BytesIO(b"evil"))
+
+        for path, content in FILES.items():
+            if kind == "twice":
+                add(path, bytes(len(content)))
+            prefix = {"up": "../../../", "root": "/"}.get(kind, "")
+            add(prefix + path, content + bytes(1_000_000 if kind == "large" else 0))
+        add("../../evil.wav", b"evil")
     return archive.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["links", "hard links", "devices", "large", "up", "root", "twice"])
+@pytest.mark.parametrize("kind", ["links", "large", "up", "root", "twice"])
 def test_hostile_archives_write_nothing_but_what_is_known(site, tmp_path, kind):
     (tmp_path / "deep/er").mkdir(parents=True)
-    (tmp_path / "precious").write_text("mine")
     os.chdir(tmp_path / "deep/er")
     Path("x.tar").write_bytes(hostile(kind))
     if kind in ("up", "root", "twice"):
@@ -344,8 +328,7 @@ def test_hostile_archives_write_nothing_but_what_is_known(site, tmp_path, kind):
             fetch_data("instruments", source="x.tar")
         assert not Path("instruments").exists()
     assert set(os.listdir()) <= {"x.tar", "instruments"}
-    assert (tmp_path / "precious").read_text() == "mine"
-    assert set(os.listdir(tmp_path)) == {"deep", "precious"}
+    assert os.listdir(tmp_path) == ["deep"]
 
 
 # Sources of one's own

@@ -78,31 +78,21 @@ def test_what_was_mended_and_what_was_left_alone_is_said(call):
     assert "timbrel train 'my data/instruments.csv' --audio 'my data/wavfiles'\n" in err
 
 
-def test_labels_that_are_kept_are_warned_of(call):
-    call("instruments")
+def test_sources_and_failures_are_named_and_kept_labels_are_warned_of(call):
+    url = f"{call.site.url}/all.tar.gz"
+    call.site.pages["/all.tar.gz"].breaks = [1000]
+    status, _, err = call("instruments", "--source", "none", "--source", url)
+    assert status == 0
+    assert err.startswith(
+        f"From none …\nFrom {url} …\n"
+        f"{url}: the connection broke after 0.0 of 0.0 MB. Trying again in 1 s.\n"
+    )
     Path("instruments/instruments.csv").write_text("mine")
     status, _, err = call("instruments", "-q")
     assert status == 0
     assert err == (
         "Warning: instruments/instruments.csv held other labels; they are kept as "
         "instruments.csv.1.kept.\n"
-    )
-
-
-def test_sources_are_asked_one_after_the_other(call):
-    url = call.site.url
-    status, _, err = call("instruments", "--source", "none", "--source", f"{url}/raw/")
-    assert status == 0
-    assert err.startswith(f"From none …\nFrom {url}/raw/ …\n")
-
-
-def test_what_goes_wrong_on_the_way_is_said(call):
-    url = f"{call.site.url}/all.tar.gz"
-    call.site.pages["/all.tar.gz"].breaks = [1000]
-    status, _, err = call("instruments")
-    assert status == 0
-    assert err.startswith(
-        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Trying again in 1 s.\n"
     )
 
 
