@@ -2,7 +2,7 @@
 # Another Python has an environment of its own: `make test-release PYTHON=python3.13`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv$(if $(filter command,$(origin PYTHON)),-$(notdir $(PYTHON)))
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/installed
 
 # Chromium draws the pages that the tests look at; only Debian's package is installed here.

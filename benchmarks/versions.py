@@ -52,8 +52,7 @@ TOOLS = ("build", "import-linter", "readme-renderer", "ruff")
 ALONE = (
     *("cache", "events", "isolated", "levels", "listen", "manifest", "outputs"),
     *("predict_cli", "predictor", "scores", "stream"),
-    *("tag", "tag_cli", "tag_killed", "tag_names", "tag_obstacles", "tag_undo", "truncation"),
-    "workers",
+    *("tag", "tag_cli", "tag_undo", "truncation", "workers"),
 )
 TESTS = {
     "predicting": (
@@ -74,7 +73,7 @@ OPTIONS = ("-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadfile"
 TINY_DATA = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/golden"]
 from conftest import write_folder
 write_folder(Path(sys.argv[1]))
 """

@@ -1,6 +1,6 @@
 """What the tests share: the real recordings, a tiny data set, a tiny model."""
 
-import errno
+import contextlib
 import hashlib
 import math
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from cases import RATE, closed as closing, sound
 
 from timbrel.progress import Progress
 
@@ -18,7 +19,6 @@ from timbrel.progress import Progress
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 ROOT = Path(__file__).parents[1]
-RATE = 16_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,19 +35,6 @@ def shared():
     return folder
 
 
-def sound(kind, seconds, rng, *, rate=RATE):
-    """A sound of one of three kinds that are easy to tell apart, float32."""
-    time = np.arange(int(seconds * rate)) / rate
-    if kind == "hiss":
-        waveform = rng.normal(size=len(time)) * 0.1
-    elif kind == "hum":
-        pitch = rng.uniform(80, 160)
-        waveform = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 6)) * 0.2
-    else:
-        waveform = np.sin(2 * np.pi * rng.uniform(1800, 2600) * time) * 0.3
-    return np.float32(waveform * rng.uniform(0.3, 1) + rng.normal(size=len(time)) * 1e-3)
-
-
 def write_folder(folder, *, kinds=("hiss", "hum", "whistle"), recordings=8, seconds=0.5):
     """A data set of one folder per kind."""
     for number, kind in enumerate(kinds):
@@ -59,7 +46,7 @@ def write_folder(folder, *, kinds=("hiss", "hum", "whistle"), recordings=8, seco
 
 
 class Recorder(Progress):
-    """Keeps all that it is told."""
+    """Keeps every call."""
 
     def __init__(self):
         self.stages, self.rows, self.findings = [], [], []
@@ -99,7 +86,7 @@ def tiny_training(tiny_data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def _without_learning():
-    """What takes the place of `fit` and of the export in cross-validation; see `untrained`."""
+    """Stand-ins for `fit` and for the export in cross-validation; see `untrained`."""
     from timbrel.model.export import export_onnx
     from timbrel.networks.builders import network
     from timbrel.progress import Progress
@@ -132,9 +119,9 @@ def _without_learning():
 
 @pytest.fixture
 def untrained(_without_learning, monkeypatch):
-    """Networks stay as they were built, for what does not depend on what they learn.
+    """Leave networks as they were built, for tests that do not depend on what they learn.
 
-    Everything else is as ever; in cross-validation, equal networks are exported once.
+    In cross-validation, equal networks are exported once.
     """
     fit, export = _without_learning
     monkeypatch.setattr("timbrel.workflows.train.fit", fit)
@@ -193,9 +180,9 @@ def call(capfd):
 
 
 def interruptible(*arguments):
-    """What runs the program so that Ctrl-C reaches it.
+    """A command that runs the program so that Ctrl-C reaches it.
 
-    Who starts the tests in the background may have it ignored, in all processes that they start.
+    Where tests run in the background, all processes may ignore it by default.
     """
     program = (
         "import signal, sys\n"
@@ -208,7 +195,7 @@ def interruptible(*arguments):
 
 @pytest.fixture
 def library(tmp_path):
-    """A small sample library to sort, of a test's own."""
+    """A small sample library to sort."""
     from tagging_killed import make_library
 
     make_library(tmp_path / "library")
@@ -223,14 +210,14 @@ def out(tmp_path):
 
 @pytest.fixture
 def site(monkeypatch, tmp_path):
-    """A server that has a small data set, which is known as `instruments`; nobody waits."""
+    """A server with a small data set, which is known as `instruments`; retries do not wait."""
     from local_site import serving
     from timbrel.fetching import download
     from timbrel.fetching.known import KNOWN_DATA
     from tiny_known import put
 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download, "pause", lambda seconds: None)
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.chdir(tmp_path)
     with serving() as site:
         monkeypatch.setitem(KNOWN_DATA, "instruments", put(site))
@@ -238,22 +225,7 @@ def site(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def closed(monkeypatch):
-    """Close folders of some names, to root as well: not even what lies in them can be asked of."""
-
-    def refusing(real, concerns):
-        def call(path=".", *args, **kwargs):
-            if not isinstance(path, int) and concerns(Path(os.fsdecode(path)).parts):
-                raise PermissionError(errno.EACCES, "Permission denied", os.fsdecode(path))
-            return real(path, *args, **kwargs)
-
-        return call
-
-    def close(*names):
-        names = set(names)
-        listed = refusing(os.scandir, lambda parts: not names.isdisjoint(parts[-1:]))
-        asked = refusing(os.stat, lambda parts: not names.isdisjoint(parts[:-1]))
-        monkeypatch.setattr(os, "scandir", listed)
-        monkeypatch.setattr(os, "stat", asked)
-
-    return close
+def closed():
+    """Gives a function that makes folders of some names unreadable."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *names: stack.enter_context(closing(*names))

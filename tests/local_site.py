@@ -1,4 +1,4 @@
-"""A web server on this machine that behaves, or misbehaves, as a test asks."""
+"""A web server on this machine that behaves well or badly, as a test needs."""
 
 import contextlib
 import threading
@@ -12,11 +12,11 @@ class Page:
 
     Attributes:
         content: of the file.
-        ranges: whether parts are given.
-        breaks: after how many bytes of the body the connection breaks, for each request in turn.
-        answers: statuses and headers to answer with, for each request in turn, before any file.
-        length: whether the size is said beforehand; otherwise the file comes in chunks.
-        says: what Content-Range says, where that is not the truth.
+        ranges: whether the server gives parts of the file.
+        breaks: bytes of the body after which the connection breaks, for each request in turn.
+        answers: statuses and headers for the first requests, in turn, before any content.
+        length: whether the answer has a Content-Length; otherwise the file comes in chunks.
+        says: a wrong Content-Range.
     """
 
     content: bytes = b""
@@ -33,7 +33,7 @@ class Site:
     Attributes:
         url: of it, without a slash at the end.
         pages: by path.
-        asked: path and Range of each request.
+        asked: the path and the Range of each request.
     """
 
     def __init__(self, port):

@@ -1,4 +1,4 @@
-"""Run the program on a terminal, and see what it shows."""
+"""Run the program on a terminal, and read what it shows."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ def on_a_terminal(arguments, *, columns=160, python=("-m", "timbrel"), **streams
         while True:
             try:
                 more = os.read(ours, 1 << 16)
-            except OSError:  # Linux: nobody is left at the other end.
+            except OSError:  # On Linux, when the other end is closed.
                 break
             if not more:
                 break
@@ -38,7 +38,7 @@ def on_a_terminal(arguments, *, columns=160, python=("-m", "timbrel"), **streams
 
 
 def shown(raw):
-    """The lines that stay on a terminal, for the few sequences by which rich moves about."""
+    """The lines that stay on a terminal, for the few sequences by which rich moves the cursor."""
     lines, row, column = [[]], 0, 0
     for numbers, command, letter in _PARTS.findall(raw.decode()):
         count = int(numbers) if numbers.isdigit() else 1

@@ -1,13 +1,13 @@
-"""What a notebook shows of an object, looked at as a hostile reader would."""
+"""What a notebook shows of an object, checked as text that may be hostile."""
 
 import xml.etree.ElementTree as ElementTree
 
-# A name that is no text, closes every quote, moves the cursor and turns the direction around.
+# A name that is not valid text, closes every quote, moves the cursor and reverses the direction.
 HOSTILE = "<script>alert('x')</script>&\"'\udcff\x1b[31m\u202egnp.wav"
 
 
 def shown(thing):
-    """What a notebook is given, parsed: it is well-formed, runs nothing and asks for nothing."""
+    """The HTML of a notebook, parsed: it is well-formed, runs nothing and loads nothing."""
     page = thing._repr_html_()
     assert not {"\udcff", "\x1b", "\u202e"} & set(page)
     tree = ElementTree.fromstring(page)

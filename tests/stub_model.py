@@ -1,4 +1,4 @@
-"""A model of a few lines, for what does not depend on what a model has learned."""
+"""A model of a few lines, for tests that do not depend on what a model has learned."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ def stub_predictor(windowing, run=None, *, labels=("a", "b"), threshold=0.5, top
 
     Args:
         windowing: how recordings become windows.
-        run: gives probabilities and embeddings of windows; those of the first label by default.
+        run: gives probabilities and embeddings of windows; by default, all are the first label.
         labels, threshold, top: of the model.
     """
 

@@ -1,6 +1,6 @@
-"""Sort a small library, killed at each thing that it does to the disk: for test_tag_killed.py.
+"""A small library to sort; as a program, sort it, killed at each change of the disk.
 
-A program of its own, since it forks, and the tests' process has threads.
+It is a program since it forks, and the tests' process has threads.
 """
 
 import csv
@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
@@ -84,7 +85,7 @@ def table(out, name="tags.csv"):
 
 
 def touch(path, text="x"):
-    """A file with some text, and the folders around it."""
+    """Write a file with some text, and the folders around it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
@@ -99,27 +100,24 @@ def contents(folder):
             found[name] = os.readlink(path)
         elif path.is_file():
             state = path.stat()
-            found[name] = (sum_of(path), state.st_mtime_ns, oct(state.st_mode))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = (digest, state.st_mtime_ns, oct(state.st_mode))
         else:
             found[name] = "folder"
     return found
 
 
-def sum_of(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def files(found):
     """What there is of files and links, without journal and table."""
     return {
-        name: what
-        for name, what in found.items()
-        if what != "folder" and name not in ("timbrel-tag.jsonl", "tags.csv")
+        name: state
+        for name, state in found.items()
+        if state != "folder" and name not in (JOURNAL, "tags.csv")
     }
 
 
 def other_disk(link):
-    """What takes the place of `os.link` as if the library were on a disk of its own."""
+    """A stand-in for `os.link`, as if the library were on a disk of its own."""
 
     def linked(source, target, **options):
         if ("library" in Path(source).parts) != ("library" in Path(target).parts):
@@ -139,51 +137,45 @@ def by_hand(out):
     next((out / "unsure").rglob("odd.wav")).rename(out / "kept" / "deep" / "odd.wav")
 
 
-class Killer:
-    """Ends this process with SIGKILL when so many calls have been made; half a write is made."""
+def killed(work, after):
+    """Do some work in another process, and kill it at a call; half a write is made.
 
-    def __init__(self, after):
-        self.left = after
-        self.calls = 0
-        for name in CALLS:
-            setattr(os, name, self._watched(name, getattr(os, name)))
+    Returns whether it was killed, after so many calls.
+    """
+    child = os.fork()
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    calls = count(1)
 
-    def _watched(self, name, function):
-        def watched(*arguments, **options):
-            self.calls += 1
-            self.left -= 1
-            if self.left == 0:
+    def watched(name, function):
+        def call(*arguments, **options):
+            if next(calls) == after:
                 if name == "write":
                     function(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
                 os.kill(os.getpid(), signal.SIGKILL)
             return function(*arguments, **options)
 
-        return watched
+        return call
 
-
-def killed(work, after):
-    """Do some work in another process; return whether it was killed, after so many calls."""
-    child = os.fork()
-    if not child:
-        Killer(after)
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    for name in CALLS:
+        setattr(os, name, watched(name, getattr(os, name)))
+    try:
+        work()
+    finally:
+        os._exit(0)
 
 
 def prepare(case):
-    """What the world is like in a case."""
+    """Stand in for the disks of a case."""
+
+    def no_link(*arguments, **options):
+        raise OSError(errno.EPERM, "no hard links here")
+
     sorting._FILES = 4
     if case.endswith("to another disk"):
         os.link = other_disk(os.link)
     if case == "move without hard links":
-
-        def link(*arguments, **options):
-            raise OSError(errno.EPERM, "no hard links here")
-
-        os.link = link
+        os.link = no_link
 
 
 def check(case, home):
@@ -211,24 +203,21 @@ def check(case, home):
     while killed(sort, kills + 1):
         kills += 1
         place = f"{case}: call {kills}"
-        found = {what[0] for what in files({**contents(library), **contents(out)}).values()}
-        lost = {what[0] for what in files(before).values()} - found
+        found = {state[0] for state in files({**contents(library), **contents(out)}).values()}
+        lost = {state[0] for state in files(before).values()} - found
         assert CASES[case].get("write_tags") or not lost, place
         keep(home, spare)
-        begun = (out / "timbrel-tag.jsonl").exists() and "\n" in (
-            out / "timbrel-tag.jsonl"
-        ).read_text()
+        begun = (out / JOURNAL).exists() and "\n" in (out / JOURNAL).read_text()
         sort()
         assert contents(library) == sorted_library, place
         assert files(contents(out)) == files(sorted_out), place
         assert not (out / ".timbrel-tag").exists(), place
-        assert sorted((out / "tags.csv").read_text().split("\n")) == sorted(table.split("\n")), (
-            place
-        )
+        rows = (out / "tags.csv").read_text().split("\n")
+        assert sorted(rows) == sorted(table.split("\n")), place
         undo()
         as_before(f"{place}, resumed and undone", begun=begun)
         keep(spare, home)
-        if (out / "timbrel-tag.jsonl").exists():
+        if (out / JOURNAL).exists():
             undo()
         as_before(f"{place}, undone", begun=begun)
     undo()

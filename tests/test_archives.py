@@ -31,19 +31,19 @@ def read(archive, unpacked_limit=1_000_000):
     return list(members(archive, unpacked_limit))
 
 
-def make_zip(*members, **options):
+def make_zip(*members):
     """A zip archive of (name or ZipInfo, content)."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, **options) as file:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members:
             file.writestr(name, content)
     return archive.getvalue()
 
 
-def make_tar(*members, form=tarfile.PAX_FORMAT):
+def make_tar(*members):
     """A tar archive of (name or TarInfo, content)."""
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=form) as file:
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as file:
         for name, content in members:
             info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
             if info.isreg():
@@ -52,26 +52,16 @@ def make_tar(*members, form=tarfile.PAX_FORMAT):
     return archive.getvalue()
 
 
-def tar_of_kind(kind, link="/etc/passwd"):
-    info = tarfile.TarInfo("x/a.wav")
-    info.type, info.linkname = kind, link
-    return make_tar((info, b""), ("x/b.wav", B))
-
-
 KINDS = {"zip": make_zip, "tar": make_tar, "tar.gz": lambda *it: gzip.compress(make_tar(*it))}
 MEMBERS = (("x/README", b"text"), ("x/a.wav", A), ("x/deep/b.wav", B))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_wanted_files_are_read(kind):
-    assert read(KINDS[kind](*MEMBERS)) == [Member("x/a.wav", A), Member("x/deep/b.wav", B)]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["../../a.wav", "/etc/a.wav", "x/../../a.wav", "C:/a.wav"])
-def test_a_name_that_leads_elsewhere_is_but_a_name(kind, name, tmp_path, monkeypatch):
+def test_wanted_files_are_read_and_nothing_is_written(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert read(KINDS[kind]((name, A))) == [Member(name, A)]
+    assert read(KINDS[kind](*MEMBERS)) == [Member("x/a.wav", A), Member("x/deep/b.wav", B)]
+    for name in ("../../a.wav", "/etc/a.wav", "x/../../a.wav", "C:/a.wav"):
+        assert read(KINDS[kind]((name, A))) == [Member(name, A)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,7 +91,9 @@ def test_names_that_come_twice_come_twice(kind):
     ],
 )
 def test_what_is_no_file_in_a_tar_archive_is_not_read(kind):
-    first, second = read(tar_of_kind(kind))
+    info = tarfile.TarInfo("x/a.wav")
+    info.type, info.linkname = kind, "/etc/passwd"
+    first, second = read(make_tar((info, b""), ("x/b.wav", B)))
     assert (first.content, first.fault) == (b"", "it is a link, a folder or a device there")
     assert second == Member("x/b.wav", B)
 
@@ -143,7 +135,7 @@ def test_a_file_that_is_larger_than_expected_is_not_unpacked(kind):
 
 
 def test_a_zip_bomb_that_lies_about_its_size_is_cut():
-    bomb = make_zip(("x/a.wav", bytes(50_000_000)), ("x/b.wav", B))
+    bomb = make_zip(("x/a.wav", bytes(20_000_000)), ("x/b.wav", B))
     # Both places where a size is kept say that it is small.
     small = patched(patched(bomb, 24, 100, of="<I"), 22, 100, of="<I", signature=b"PK\x03\x04")
     tracemalloc.start()
@@ -172,9 +164,9 @@ def test_a_tar_bomb_of_many_files_is_not_unpacked():
 
 def test_a_name_of_many_megabytes_does_not_fill_the_memory():
     info = tarfile.TarInfo("x")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 40_000_000
-    archive = gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(40_000_000))
-    with pytest.raises(DamagedArchive, match="must be made up"):
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 10_000_000
+    archive = gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(10_000_000), 1)
+    with pytest.raises(DamagedArchive, match="must be forged"):
         read(archive, unpacked_limit=1 << 40)
 
 
@@ -185,7 +177,7 @@ def test_a_list_of_many_megabytes_does_not_fill_the_memory():
             info = zipfile.ZipInfo(f"{number}")
             info.comment = bytes(60_000)
             file.writestr(info, b"")
-    with pytest.raises(DamagedArchive, match="must be made up"):
+    with pytest.raises(DamagedArchive, match="must be forged"):
         read(archive.getvalue())
 
 

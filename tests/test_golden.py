@@ -3,6 +3,7 @@
 Where a difference is intended, `python tests/golden/make.py` makes them anew.
 """
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,73 +16,72 @@ import timbrel
 GOLDEN = Path(__file__).with_name("golden")
 
 
-# The cases of a kind are run once, in one process, by the first test that asks for them.
+# Cases that need no training and are run in the quick half; the others take seconds each.
+QUICK = {"check-bad", "predict-options", "predict-stdin", "predict-pcm"}
+QUICK |= {"tag", "info", "data", "help"}
+# Of each set of cases, the options of cases.py. A set is run once, in one process.
+OPTIONS = {
+    "quick": ["--quick", "--only", *sorted(QUICK)],
+    "untrained": ["--quick", "--without", *sorted(QUICK)],
+    "trained": ["--slow"],
+    "instruments": ["--instruments", "--only", "instruments-*"],
+}
 
 
-def golden(*, slow, instruments=False):
-    """Names of the golden files of some cases."""
-    names = []
-    for path in sorted((*GOLDEN.glob("terminal/*.txt"), *GOLDEN.glob("files/**/*"))):
-        name = path.relative_to(GOLDEN).as_posix()
-        case = CASES.get(name.split("/")[1].removesuffix(".txt"))
-        kind = (case.slow, case.instruments) if case else (False, False)
-        if path.is_file() and kind == (slow, instruments):
-            names.append(name)
-    return names
+def set_of(name):
+    """The set of cases that a golden file belongs to; "synthetic" for what all of them write."""
+    case = CASES.get(name.split("/")[1].removesuffix(".txt"))
+    if case is None:
+        return "synthetic"
+    if case.instruments:
+        return "instruments"
+    if case.slow:
+        return "trained"
+    return "quick" if case.name in QUICK else "untrained"
 
 
-def made(folder, *options):
-    """The golden files as they are today."""
-    return run(folder, Path(timbrel.__file__).parents[1], list(options))
+GOLDEN_FILES = {
+    path.relative_to(GOLDEN).as_posix(): path
+    for path in sorted((*GOLDEN.glob("terminal/*.txt"), *GOLDEN.glob("files/**/*")))
+    if path.is_file()
+}
+FILES = [
+    pytest.param(name, marks=[] if set_of(name) in ("quick", "synthetic") else pytest.mark.slow)
+    for name in GOLDEN_FILES
+]
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("quick"), "--quick")
+def made(tmp_path_factory):
+    """Gives the golden files of a set of cases as they are today."""
+
+    @cache
+    def make(cases):
+        folder = tmp_path_factory.mktemp(cases)
+        return run(folder, Path(timbrel.__file__).parents[1], OPTIONS[cases])
+
+    return make
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("trained"), "--slow")
-
-
-@pytest.fixture(scope="module")
-def instruments(tmp_path_factory, shared):
-    return made(tmp_path_factory.mktemp("instruments"), "--instruments", "--only", "instruments-*")
-
-
-def compare(name, found):
-    """Compare a golden file with what it is today."""
+@pytest.mark.parametrize("name", FILES)
+def test_everything_is_as_it_was(name, made, request):
+    cases = set_of(name)
+    if cases == "instruments":
+        request.getfixturevalue("shared")
+    found = made("quick" if cases == "synthetic" else cases)
     assert name in found, "it was not written"
-    lines = difference(name, GOLDEN / name, found[name])
+    lines = difference(name, GOLDEN_FILES[name], found[name])
     shown = "\n".join(lines[:60]).encode(errors="backslashreplace").decode()
     assert not lines, f"{name} differs:\n{shown}"
 
 
-@pytest.mark.parametrize("name", golden(slow=False))
-def test_what_needs_no_training_is_as_it_was(name, quick):
-    compare(name, quick)
-
-
-def test_nothing_is_written_that_was_not_before(quick):
-    assert quick.keys() == set(golden(slow=False))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", golden(slow=True))
-def test_what_is_trained_is_as_it_was(name, trained):
-    compare(name, trained)
-
-
-@pytest.mark.slow
-def test_nothing_is_written_of_trainings_that_was_not_before(trained):
-    written = {name for name in trained if not name.startswith("files/synthetic")}
-    assert written == set(golden(slow=True))
-
-
-@pytest.mark.parametrize("name", golden(slow=False, instruments=True))
-def test_real_recordings_are_as_they_were(name, instruments):
-    compare(name, instruments)
+@pytest.mark.parametrize(
+    "cases",
+    ["quick", *(pytest.param(it, marks=pytest.mark.slow) for it in ("untrained", "trained"))],
+)
+def test_nothing_else_is_written(cases, made):
+    written = {name for name in made(cases) if set_of(name) != "synthetic"}
+    assert written == {name for name in GOLDEN_FILES if set_of(name) == cases}
 
 
 def test_a_figure_may_differ_by_the_tolerance_and_nothing_else_at_all():

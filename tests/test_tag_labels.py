@@ -48,6 +48,7 @@ def library(tmp_path):
         os.utime(path, ns=(10**18, 10**18 + number))
         path.chmod(0o444)
     shutil.copy2(folder / "hum-wav.wav", folder / "odd.wav")
+    shutil.copy2(folder / "hum-au.au", folder / "hum-2.AU")
     return folder
 
 
@@ -77,12 +78,6 @@ def test_labels_are_written_and_taken_back(library, tmp_path, mode):
     assert undo_tag(out).left == []
     assert contents(library) == before
     assert not out.exists()
-
-
-def test_one_word_for_all_files_of_a_kind(library, tmp_path):
-    shutil.copy(library / "hum-au.au", library / "hum-2.AU")
-    result = tag(library, tmp_path / "sorted", Named(), mode="copy", write_tags=True)
-    assert len(result.notes) == len(SILENT_KINDS)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "mp3 with ID3v2.3"])
@@ -139,17 +134,15 @@ def test_a_file_whose_sound_would_change_is_left_as_it_is(library, tmp_path, mon
 
 
 def test_same_sound_tells_sounds_apart(tmp_path):
-    sound = np.zeros(100_000)
-    for name, changed, rate in (
-        *(("a", {}, 8000), ("b", {99_999: 1e-4}, 8000), ("c", {}, 8001), ("e", {}, 8000)),
+    sound, other = np.zeros(100_000), np.zeros(100_000)
+    other[-1] = 1e-4
+    soundfile.write(tmp_path / "one.wav", sound, 8000)
+    for samples, rate, same in (
+        *((sound, 8000, True), (other, 8000, False), (sound, 8001, False)),
+        (sound[:-1], 8000, False),
     ):
-        copy = sound.copy()
-        for place, value in changed.items():
-            copy[place] = value
-        soundfile.write(tmp_path / f"{name}.wav", copy, rate)
-    soundfile.write(tmp_path / "d.wav", sound[:-1], 8000)
-    answers = [same_sound(tmp_path / "a.wav", tmp_path / f"{name}.wav") for name in "bcde"]
-    assert answers == [False, False, False, True]
+        soundfile.write(tmp_path / "two.wav", samples, rate)
+        assert same_sound(tmp_path / "one.wav", tmp_path / "two.wav") == same
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text")
@@ -195,11 +188,10 @@ def test_a_delta_leads_back_whatever_was_changed(tmp_path, size):
     rng = np.random.default_rng(size)
     old = rng.bytes(size)
     for new in (
-        *(old, b"x" * 100 + old, old + b"x", old[size // 2 :], old[: size // 2 + 1]),
-        *(old[:4] + b"size" + old[8:] + b"chunk", rng.bytes(3 * size), b"y"),
+        *(old, b"x" * 100 + old, old[size // 2 :], old[: size // 2 + 1]),
+        *(old[:4] + b"size" + old[8:] + b"chunk", rng.bytes(2 * size), b"y"),
     ):
-        if new:
-            assert rebuilt(tmp_path, old, new)[0] == old
+        assert rebuilt(tmp_path, old, new)[0] == old
 
 
 def test_a_delta_is_short_where_only_metadata_changed(tmp_path):

@@ -1,22 +1,19 @@
+"""Taking a sorted library back: whole, after changes by hand, and after being killed."""
+
 import json
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from tagging_killed import JOURNAL, Named, by_hand, contents, files, touch
+from tagging_killed import CASES, JOURNAL, Named, by_hand, contents, files, touch
 from timbrel.errors import DataError
-from timbrel.progress import Progress
-from timbrel.tagging import moves
+from timbrel.tagging import undo
 from timbrel.workflows.tag import tag, undo_tag
-
-
-class Told(Progress):
-    def __init__(self):
-        self.stages = []
-
-    def stage(self, name, done, total, note=""):
-        self.stages.append((name, done, total))
 
 
 @pytest.fixture
@@ -24,18 +21,53 @@ def out(tmp_path):
     return tmp_path / "new" / "sorted"
 
 
-@pytest.mark.parametrize("options", [{}, {"keep_folders": True}], ids=["flat", "kept"])
+@pytest.fixture
+def moved(library, out):
+    """Sort the library by moving; what it was like."""
+    before = contents(library)
+    tag(library, out, Named(), mode="move")
+    return before
+
+
+def edit(path, text="edited"):
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("keep_folders", [False, True], ids=["flat", "kept"])
 @pytest.mark.parametrize("mode", ["link", "copy", "move"])
 @pytest.mark.parametrize("there", [False, True], ids=["new", "there"])
-def test_everything_is_as_before(library, out, tmp_path, mode, options, there):
+def test_everything_is_as_before(library, out, tmp_path, mode, keep_folders, there):
     if there:
-        (out / "hum").mkdir(parents=True)
-        (out / "hum" / "mine.txt").write_text("mine")
+        touch(out / "hum" / "mine.txt", "mine")
         (out / "empty").mkdir()
     before = contents(tmp_path)
-    tag(library, out, Named(), mode=mode, **options)
+    tag(library, out, Named(), mode=mode, keep_folders=keep_folders)
     assert undo_tag(out).count == 8
     assert contents(tmp_path) == before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("case", CASES)
+def test_killed_at_any_call_nothing_is_lost(case, tmp_path):
+    # In memory where that is possible: most of the time goes into syncing a disk.
+    memory = Path("/dev/shm")
+    folder = memory if os.access(memory, os.W_OK) else tmp_path
+    if "labels" in case:
+        pytest.importorskip("mutagen", reason="the tags extra is not installed")
+    program = Path(__file__).with_name("tagging_killed.py")
+    with tempfile.TemporaryDirectory(dir=folder) as home:
+        done = subprocess.run(
+            [sys.executable, program, case, home], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    in_sorting, in_taking_back = map(int, done.stdout.split())
+    assert in_sorting > 40
+    assert in_taking_back > 15
+
+
+# Changes by hand
 
 
 @pytest.mark.parametrize("mode", ["link", "copy"])
@@ -45,14 +77,17 @@ def test_what_was_changed_is_named_and_left_alone_until_it_is_mended(library, ou
     changed = out / "hum" / "hum-1.wav"
     keep = changed.with_name("kept")
     changed.rename(keep)
-    changed.write_text("edited")
+    touch(changed, "edited")
     for _ in range(2):
         result = undo_tag(out / JOURNAL)
-        why = "it was changed or replaced since, and is left alone; what was put there is at "
-        assert result.left == [(str(changed), f"{why}{keep} now")]
+        why = "it was changed or replaced since, and is left alone; the file that was put there is"
+        assert result.left == [(str(changed), f"{why} at {keep} now")]
         assert changed.read_text() == "edited"
         assert (out / JOURNAL).exists()
     assert result.count == 0
+    # The others are sorted again.
+    again = tag(library, out, Named(), mode=mode)
+    assert (again.placed, again.before) == (7, 1)
     changed.unlink()
     keep.rename(changed)
     assert undo_tag(out).left == []
@@ -60,31 +95,24 @@ def test_what_was_changed_is_named_and_left_alone_until_it_is_mended(library, ou
     assert contents(library) == before
 
 
-def test_a_place_that_is_taken_again_is_left_alone(library, out):
-    tag(library, out, Named(), mode="move")
-    (library / "a" / "odd.wav").write_text("new")
-    moved = (out / "unsure" / "odd.wav").read_bytes()
-    ((left, why),) = undo_tag(out).left
-    assert left == str(out / "unsure" / "odd.wav")
-    assert why.startswith(f"there is a file at {library / 'a' / 'odd.wav'} again")
-    assert (library / "a" / "odd.wav").read_text() == "new"
-    assert (out / "unsure" / "odd.wav").read_bytes() == moved
-    (library / "a" / "odd.wav").unlink()
+def test_a_place_that_is_taken_again_is_left_alone(library, out, moved):
+    source, target = library / "a" / "odd.wav", out / "unsure" / "odd.wav"
+    content = target.read_bytes()
+    why = f"there is a file at {source} again; this one is left alone"
+    source.symlink_to(target)
+    assert undo_tag(out).left == [(str(target), why)]
+    assert target.read_bytes() == content
+    source.unlink()
+    touch(source, "new")
+    assert undo_tag(out).left == [(str(target), why)]
+    assert (source.read_text(), target.read_bytes()) == ("new", content)
+    source.unlink()
     assert undo_tag(out).count == 1
-    assert (library / "a" / "odd.wav").read_bytes() == moved
-
-
-def test_what_is_left_is_not_sorted_again_and_the_rest_is(library, out):
-    tag(library, out, Named(), mode="copy")
-    (out / "hum" / "hum-1.wav").write_text("edited")
-    undo_tag(out)
-    result = tag(library, out, Named(), mode="copy")
-    assert (result.placed, result.before) == (7, 1)
-    assert (out / "hum" / "hum-1.wav").read_text() == "edited"
+    assert contents(library) == moved
 
 
 @pytest.mark.parametrize("mode", ["link", "copy", "move"])
-def test_what_was_deleted_in_the_meantime_is_not_counted(library, out, mode):
+def test_a_file_that_was_deleted_in_the_meantime_is_not_counted(library, out, mode):
     tag(library, out, Named(), mode=mode)
     gone = out / "hum" / "hum-1.wav"
     gone.unlink()
@@ -101,11 +129,8 @@ def test_what_was_deleted_in_the_meantime_is_not_counted(library, out, mode):
         assert not out.exists()
 
 
-def test_a_moved_file_that_was_edited_returns_as_it_is(library, out):
-    tag(library, out, Named(), mode="move")
-    edited = out / "unsure" / "odd.wav"
-    edited.chmod(0o600)
-    edited.write_text("edited")
+def test_a_moved_file_that_was_edited_returns_as_it_is(library, out, moved):
+    edit(out / "unsure" / "odd.wav")
     result = undo_tag(out)
     assert (result.count, result.left) == (8, [])
     why = "it was changed since, and went back as it is now"
@@ -113,27 +138,15 @@ def test_a_moved_file_that_was_edited_returns_as_it_is(library, out):
     assert (library / "a" / "odd.wav").read_text() == "edited"
 
 
-def test_a_link_to_a_moved_file_in_its_old_place_is_left_alone(library, out):
-    tag(library, out, Named(), mode="move")
-    moved = out / "unsure" / "odd.wav"
-    content = moved.read_bytes()
-    (library / "a" / "odd.wav").symlink_to(moved)
-    ((left, why),) = undo_tag(out).left
-    assert (left, moved.read_bytes()) == (str(moved), content)
-    assert why == f"there is a file at {library / 'a' / 'odd.wav'} again; this one is left alone"
-
-
-def test_moved_files_that_were_moved_by_hand_are_found_and_brought_back(library, out):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
+def test_moved_files_that_were_moved_by_hand_are_found_and_brought_back(library, out, moved):
     (out / "hum").rename(out / "bass")
     by_hand(out)
     result = undo_tag(out)
     assert (result.count, result.left) == (8, [])
     assert sorted(result.files) == sorted(
-        f"{library.as_posix()}/{name}" for name in files(before) if name != "a/bad.wav"
+        f"{library.as_posix()}/{name}" for name in files(moved) if name != "a/bad.wav"
     )
-    assert contents(library) == before
+    assert contents(library) == moved
     assert {note.split(": ", 1)[1] for note in result.notes} == {
         f"it was found at {out / name}, and brought back from there"
         for name in (
@@ -142,7 +155,7 @@ def test_moved_files_that_were_moved_by_hand_are_found_and_brought_back(library,
             *("bass/hum-2.flac", "bass/hum-3.au"),
         )
     }
-    # What was made by hand stays, and nothing else.
+    # Folders that were made by hand stay, and nothing else.
     assert list(contents(out)) == ["bass", "kept", "kept/deep"]
 
 
@@ -163,8 +176,7 @@ def test_links_and_copies_that_were_moved_by_hand_are_named_and_left_alone(libra
     assert contents(library) == before
 
 
-def test_the_place_of_a_file_that_was_moved_by_hand_may_be_taken_again(library, out):
-    tag(library, out, Named(), mode="move")
+def test_the_place_of_a_file_that_was_moved_by_hand_may_be_taken_again(library, out, moved):
     touch(library / "a" / "odd.wav", "new")
     touch(library / "b" / "hum-2.flac", "new")
     (out / "unsure" / "odd.wav").rename(out / "strange.wav")
@@ -181,9 +193,7 @@ def test_the_place_of_a_file_that_was_moved_by_hand_may_be_taken_again(library, 
     assert not (out / "strange.wav").exists()
 
 
-def test_files_that_were_exchanged_by_hand_go_back_to_their_own_places(library, out):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
+def test_files_that_were_exchanged_by_hand_go_back_to_their_own_places(library, out, moved):
     one, two, three = (out / "hum" / name for name in ("hum-1.wav", "hum-2.flac", "hum-3.au"))
     one.rename(out / "spare")
     two.rename(one)
@@ -191,44 +201,38 @@ def test_files_that_were_exchanged_by_hand_go_back_to_their_own_places(library, 
     (out / "spare").rename(three)
     result = undo_tag(out)
     assert (result.count, result.left) == (8, [])
-    assert contents(library) == before
+    assert contents(library) == moved
     assert not out.exists()
 
 
-def test_a_file_that_was_moved_onto_another_is_not_taken_for_it(library, out):
-    before = (library / "b" / "hum-2.flac").read_bytes()
-    tag(library, out, Named(), mode="move")
+def test_a_file_that_was_moved_onto_another_is_not_taken_for_it(library, out, moved):
     one, two = out / "hum" / "hum-1.wav", out / "hum" / "hum-2.flac"
     two.replace(one)
     result = undo_tag(out)
     why = f"it is no longer there, and not at {library / 'a' / 'hum-1.wav'} either"
     assert (result.count, result.left) == (7, [(str(one), why)])
-    assert (library / "b" / "hum-2.flac").read_bytes() == before
+    assert contents(library)["b/hum-2.flac"] == moved["b/hum-2.flac"]
 
 
-def test_another_file_in_the_place_of_one_that_was_moved_by_hand_stays(library, out):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
+def test_another_file_in_the_place_of_one_that_was_moved_by_hand_stays(library, out, moved):
     odd = out / "unsure" / "odd.wav"
     odd.rename(out / "strange.wav")
     touch(odd, "mine")
     result = undo_tag(out)
     why = "it is not the file that was put there, and is left alone"
     assert (result.count, result.left) == (8, [(str(odd), why)])
-    assert contents(library) == before
+    assert contents(library) == moved
     assert list(files(contents(out))) == ["unsure/odd.wav"]
 
 
-def test_what_was_moved_back_by_hand_is_not_claimed(library, out):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
+def test_a_file_that_was_moved_back_by_hand_is_not_claimed(library, out, moved):
     odd = out / "unsure" / "odd.wav"
     odd.rename(library / "a" / "odd.wav")
     result = undo_tag(out)
     why = f"{odd} was gone already, and there is a file at its old place"
     assert (result.count, result.left) == (7, [])
     assert result.notes == [f"{library.as_posix()}/a/odd.wav: {why}"]
-    assert contents(library) == before
+    assert contents(library) == moved
     assert not out.exists()
 
 
@@ -269,6 +273,73 @@ def test_nothing_is_taken_from_the_library_or_from_what_another_run_sorted(libra
     assert contents(library) == before
 
 
+def test_folders_that_were_removed_come_back_and_the_sorted_library_may_be_moved(
+    library, out, tmp_path, moved
+):
+    shutil.rmtree(library / "b")
+    out.rename(tmp_path / "elsewhere")
+    undo_tag(tmp_path / "elsewhere")
+    assert contents(library) == moved
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_table_that_was_changed_stays(library, out):
+    tag(library, out, Named())
+    with open(out / "tags.csv", "a") as file:
+        file.write("a line of mine\n")
+    ((left, _),) = undo_tag(out).left
+    assert left == str(out / "tags.csv")
+    assert list(contents(out)) == ["tags.csv"]
+
+
+# Interruptions
+
+
+def test_an_edited_file_that_was_half_moved_back_is_not_left_behind(
+    library, out, moved, monkeypatch
+):
+    edited, real = out / "unsure" / "odd.wav", os.unlink
+    edit(edited)
+
+    def interrupted(path, **options):
+        if path == edited:
+            raise KeyboardInterrupt
+        real(path, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "unlink", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            undo_tag(out)
+    assert edited.samefile(library / "a" / "odd.wav")
+    assert undo_tag(out).count == 8
+    assert (library / "a" / "odd.wav").read_text() == "edited"
+    assert not out.exists()
+
+
+def test_half_taken_back_is_ended_before_anything_else(library, out, moved, monkeypatch, recorder):
+    real, calls = undo.take_back, []
+
+    def interrupted(plan, target):
+        calls.append(target)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        real(plan, target)
+
+    with monkeypatch.context() as context:
+        context.setattr(undo, "take_back", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            undo_tag(out)
+    with pytest.raises(DataError, match="is half taken back. Finish that first: timbrel tag"):
+        tag(library, out, Named(), mode="move")
+    result = undo_tag(out, recorder)
+    assert (result.count, result.notes) == (8, [])
+    assert recorder.stages == [("taking back", done, 8, "") for done in range(1, 9)]
+    assert contents(library) == moved
+
+
+# Journals
+
+
 @pytest.mark.parametrize("by_hands", [False, True], ids=["in place", "moved by hand"])
 @pytest.mark.parametrize("mode", ["copy", "move"])
 def test_a_journal_of_an_earlier_version_has_fewer_sums(library, out, mode, by_hands):
@@ -292,77 +363,6 @@ def test_a_journal_of_an_earlier_version_has_fewer_sums(library, out, mode, by_h
     assert contents(library) == before
 
 
-def test_an_edited_file_that_was_half_moved_back_is_not_left_behind(library, out, monkeypatch):
-    tag(library, out, Named(), mode="move")
-    edited, real = out / "unsure" / "odd.wav", os.unlink
-    edited.chmod(0o600)
-    edited.write_text("edited")
-
-    def interrupted(path, **options):
-        if path == edited:
-            raise KeyboardInterrupt
-        real(path, **options)
-
-    with monkeypatch.context() as context:
-        context.setattr(os, "unlink", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            undo_tag(out)
-    assert edited.samefile(library / "a" / "odd.wav")
-    assert undo_tag(out).count == 8
-    assert (library / "a" / "odd.wav").read_text() == "edited"
-    assert not out.exists()
-
-
-def test_folders_that_were_removed_come_back(library, out):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
-    shutil.rmtree(library / "b")
-    undo_tag(out)
-    assert contents(library) == before
-
-
-def test_a_sorted_library_that_was_moved_is_taken_back_from_there(library, out, tmp_path):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
-    out.rename(tmp_path / "elsewhere")
-    undo_tag(tmp_path / "elsewhere")
-    assert contents(library) == before
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_table_that_was_changed_stays(library, out):
-    tag(library, out, Named())
-    with open(out / "tags.csv", "a") as file:
-        file.write("a line of mine\n")
-    ((left, _),) = undo_tag(out).left
-    assert left == str(out / "tags.csv")
-    assert list(contents(out)) == ["tags.csv"]
-
-
-def test_half_taken_back_is_ended_before_anything_else(library, out, monkeypatch):
-    before = contents(library)
-    tag(library, out, Named(), mode="move")
-
-    def interrupted(plan, target, calls=[]):  # noqa: B006
-        calls.append(target)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        real(plan, target)
-
-    real = moves.take_back
-    with monkeypatch.context() as context:
-        context.setattr(moves, "take_back", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            undo_tag(out)
-    with pytest.raises(DataError, match="is half taken back. End that first: timbrel tag --undo"):
-        tag(library, out, Named(), mode="move")
-    told = Told()
-    result = undo_tag(out, told)
-    assert (result.count, result.notes) == (8, [])
-    assert told.stages == [("taking back", done, 8) for done in range(1, 9)]
-    assert contents(library) == before
-
-
 def test_lines_that_cannot_be_read_are_named_and_cost_their_file_alone(library, out):
     tag(library, out, Named(), mode="copy")
     lines = (out / JOURNAL).read_text().splitlines()
@@ -375,22 +375,26 @@ def test_lines_that_cannot_be_read_are_named_and_cost_their_file_alone(library, 
     assert len(files(contents(out))) == 1
 
 
-def test_only_a_journal_is_taken_for_one(library, tmp_path):
-    text = "not a journal, without a newline at its end"
-    (tmp_path / "notes.txt").write_text(text)
-    with pytest.raises(DataError, match=r"notes.txt' is not a journal of timbrel tag"):
-        undo_tag(tmp_path / "notes.txt")
-    assert (tmp_path / "notes.txt").read_text() == text
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        undo_tag(tmp_path)
-    newer = {"line": "run", "version": 2, "mode": "move"}
-    (tmp_path / "newer.jsonl").write_text(json.dumps(newer) + "\n")
-    with pytest.raises(DataError, match="was written by a newer Timbrel"):
-        undo_tag(tmp_path / "newer.jsonl")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("not a journal, without a newline at its end", "is not a journal of timbrel tag"),
+        ('{"line":"run","version":2,"mode":"move"}\n', "was written by a newer Timbrel"),
+        ('["line"]\n', "is not a journal of timbrel tag"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_only_a_journal_is_taken_for_one(tmp_path, text, sentence):
+    path = tmp_path / "journal.jsonl"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=sentence):
+        undo_tag(path)
+    assert text is None or path.read_text() == text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are text here")
-def test_names_that_are_no_text(tmp_path, library, out):
+def test_names_that_are_no_text(library, out):
     strange = library / "a" / os.fsdecode(b"hum-\xff\n.wav")
     (library / "a" / "hum-1.wav").rename(strange)
     before = contents(library)

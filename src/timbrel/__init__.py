@@ -76,7 +76,7 @@ _PUBLIC = {
     "summary": "timbrel.workflows.summary",
     "TagObserver": "timbrel.workflows.tag",
     "TagResult": "timbrel.workflows.tag",
-    "TakenBack": "timbrel.tagging.moves",
+    "TakenBack": "timbrel.tagging.undo",
     "tag": "timbrel.workflows.tag",
     "undo_tag": "timbrel.workflows.tag",
     "train": "timbrel.workflows.train",

@@ -43,7 +43,7 @@ from timbrel.networks.recipes import (
     get_recipe as get_recipe,
 )
 from timbrel.progress import Progress as Progress
-from timbrel.tagging.moves import TakenBack as TakenBack
+from timbrel.tagging.undo import TakenBack as TakenBack
 from timbrel.training.examples import (
     Examples as Examples,
     balanced_class_weight as balanced_class_weight,

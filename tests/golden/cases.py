@@ -370,7 +370,9 @@ def chosen(
 # Data sets
 
 
-def sound(kind: str, seconds: float, seed: list[int], *, rate: int = RATE) -> np.ndarray:
+def sound(
+    kind: str, seconds: float, seed: list[int] | np.random.Generator, *, rate: int = RATE
+) -> np.ndarray:
     """A sound of a kind that is easy to tell from the others, float32."""
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
@@ -563,12 +565,12 @@ def shared_folder() -> Path | None:
 
 
 @contextmanager
-def _closed(name: str | None) -> Iterator[None]:
-    """Refuse to list a folder, and to look at what is in it, to root as well."""
+def closed(*names: str) -> Iterator[None]:
+    """Make folders of some names unreadable, to root as well, with all that is in them."""
     scandir, stat = os.scandir, os.stat
 
     def refuse(path: object, hidden: tuple[str, ...]) -> None:
-        if not isinstance(path, int) and name in hidden:
+        if not set(names).isdisjoint(hidden):
             raise PermissionError(errno.EACCES, "Permission denied", os.fsdecode(path))
 
     def closed_scandir(path: object = ".") -> object:
@@ -581,7 +583,7 @@ def _closed(name: str | None) -> Iterator[None]:
             refuse(path, Path(os.fsdecode(path)).parts[:-1])
         return stat(path, *args, **kwargs)
 
-    if name is not None:
+    if names:
         os.scandir, os.stat = closed_scandir, closed_stat
     try:
         yield
@@ -614,7 +616,7 @@ def _run(command: str, case: Case, folder: Path) -> str:
         )
         opened = sys.stdout, sys.stderr
         try:
-            with _closed(case.closed):
+            with closed(*([case.closed] if case.closed else [])):
                 main()
         except SystemExit as ended:
             status = ended.code or 0

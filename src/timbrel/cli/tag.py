@@ -78,7 +78,7 @@ def tag(
     mode = modes[0] if modes else "link"
     if folder is None or to is None:
         raise InvalidArgument("Name the folder to sort and the target: timbrel tag DIR --to OUT.")
-    from timbrel.tagging.names import JOURNAL
+    from timbrel.tagging.journal import JOURNAL
     from timbrel.workflows.tag import tag as workflow
 
     back = f'timbrel tag --undo "{to / JOURNAL}"'

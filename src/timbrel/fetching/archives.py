@@ -1,8 +1,8 @@
 """Read files out of archives that may be damaged or made to do harm.
 
-Nothing is unpacked to where an archive says: members are read into memory, up to a limit, and only
-those whose name is wanted. So a name with `..` or a drive in it leads nowhere, and links, devices
-and folders are skipped.
+Members are read into memory, up to a limit, and only those whose name is wanted. Nothing is
+unpacked to a path that an archive names, so a name with `..` or a drive in it does no harm, and
+links, devices and folders are skipped.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
-# A list of members or a name that is longer than that was made to fill the memory.
+# A list of members or a name that is longer was made to fill the memory.
 _MOST_AT_ONCE = 1 << 22
-# A reader that asks so often for more after the end would do so for ever.
+# Reads after the end of a file: a reader that makes more of them never stops.
 _MOST_EMPTY = 100
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError),
-    # What these modules raise for some archives that were made to do harm; OSError is bad gzip.
+    # These are raised for some archives that were made to do harm; OSError for bad gzip.
     *(OSError, ValueError, NotImplementedError, RuntimeError, IndexError, OverflowError),
 )
 
@@ -34,23 +34,17 @@ class DamagedArchive(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """A wanted file of an archive.
+    """A wanted file of an archive."""
 
-    Attributes:
-        name: as the archive has it.
-        content: its bytes; none where there is a fault.
-        fault: why it could not be read, or None.
-    """
-
-    name: str
-    content: bytes = b""
-    fault: str | None = None
+    name: str  # As the archive has it.
+    content: bytes = b""  # Empty where there is a fault.
+    fault: str | None = None  # Why it could not be read.
 
 
 class _Bounded(io.RawIOBase):
-    """A file that refuses to be read in very large pieces, or after its end without end."""
+    """A file that refuses to be read in very large pieces, or endlessly after its end."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
         super().__init__()
         self._file = file
         self._empty = 0
@@ -68,7 +62,7 @@ class _Bounded(io.RawIOBase):
         most = _MOST_AT_ONCE + 1
         content = self._file.read(most if size is None or size < 0 else min(size, most))
         if len(content) == most:
-            raise DamagedArchive("a list or a name in it is so long that it must be made up")
+            raise DamagedArchive("a list or a name in it is so long that it must be forged")
         self._empty = 0 if content else self._empty + 1
         if self._empty > _MOST_EMPTY:
             raise EOFError("it ends early")
@@ -76,20 +70,20 @@ class _Bounded(io.RawIOBase):
 
 
 def read_members(
-    file: BinaryIO, wanted: Callable[[str], bool], *, member_limit: int, unpacked_limit: int
+    file: IO[bytes], wanted: Callable[[str], bool], *, member_limit: int, unpacked_limit: int
 ) -> Iterator[Member]:
-    """Give the wanted files of a zip or tar archive (gzip or plain), one after the other.
+    """Yield the wanted files of a zip or tar archive (gzip or plain), one after the other.
 
     Args:
         file: the archive, open for reading bytes, at its start.
-        wanted: asked for each name; the answer may change as members come.
+        wanted: called with each name; its result may change between members.
         member_limit: bytes of a member; a larger one is a fault.
         unpacked_limit: bytes of everything before the end of the last member of a tar archive,
             which has to be unpacked to be skipped.
 
     Raises:
-        DamagedArchive: it is no such archive, is damaged or cut off, or unpacks to too much; what
-            came before was whole.
+        DamagedArchive: it is no such archive, is damaged or cut off, or unpacks to too much; the
+            members before are whole.
     """
     head = file.read(512)
     file.seek(0)
@@ -118,7 +112,9 @@ def read_members(
         raise DamagedArchive(f"it is damaged or cut off ({_in_words(error)})") from error
 
 
-def _read_zip(file: BinaryIO, wanted: Callable[[str], bool], member_limit: int) -> Iterator[Member]:
+def _read_zip(
+    file: IO[bytes], wanted: Callable[[str], bool], member_limit: int
+) -> Iterator[Member]:
     with zipfile.ZipFile(_Bounded(file)) as archive:
         for info in archive.infolist():
             if not wanted(info.filename):
@@ -134,22 +130,24 @@ def _read_zip(file: BinaryIO, wanted: Callable[[str], bool], member_limit: int) 
                 fault = _too_large(info.file_size)
             else:
                 try:
-                    with archive.open(info) as member:
-                        # What unpacks to more than the archive says is cut off there, and its sum
-                        # is then wrong.
-                        content = member.read(info.file_size)
+                    with archive.open(info) as opened:
+                        # More than the archive says is not unpacked; its sum is then wrong.
+                        content = opened.read(info.file_size)
                 except _DAMAGE as error:
                     fault = f"it is damaged ({_in_words(error)})"
             yield Member(info.filename, content, fault)
 
 
 def _read_tar(
-    file: BinaryIO, wanted: Callable[[str], bool], member_limit: int, unpacked_limit: int
+    file: IO[bytes] | gzip.GzipFile,
+    wanted: Callable[[str], bool],
+    member_limit: int,
+    unpacked_limit: int,
 ) -> Iterator[Member]:
     with tarfile.open(fileobj=_Bounded(file), mode="r:") as archive:
         while (info := archive.next()) is not None:
             # Otherwise it keeps all that were skipped.
-            archive.members = []
+            archive.members = []  # type: ignore[attr-defined]  # typeshed lacks it.
             if info.size < 0 or info.offset_data + info.size > unpacked_limit:
                 raise DamagedArchive(
                     f"it unpacks to more than {unpacked_limit / 1e6:.0f} MB, which is far more "
@@ -163,8 +161,8 @@ def _read_tar(
             elif info.size > member_limit:
                 fault = _too_large(info.size)
             else:
-                with archive.extractfile(info) as member:
-                    content = member.read()
+                opened = archive.extractfile(info)
+                content = opened.read() if opened is not None else b""
                 if len(content) != info.size:
                     raise EOFError("the last file is cut off")
             yield Member(info.name, content, fault)

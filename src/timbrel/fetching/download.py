@@ -1,8 +1,8 @@
 """Fetch files over HTTP: retried, resumed after an interruption, or read only in parts.
 
-Nothing here makes sure that what comes is what was wanted: that is seen by the sums of the files.
-Proxies are those of the environment (`https_proxy`, `no_proxy`, …), certificates those of the
-system (`SSL_CERT_FILE`), as Python's urllib has them.
+Nothing here checks the content; the sums of the files do. Proxies are those of the environment
+(`https_proxy`, `no_proxy`, …), certificates those of the system (`SSL_CERT_FILE`), as in Python's
+urllib.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import errno
 import http.client
 import io
-import itertools
 import re
 import socket
 import ssl
@@ -21,13 +20,13 @@ import urllib.request
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from timbrel import __version__
 from timbrel.progress import Progress
 
-# Seconds without a byte after which a server is given up on.
+# Seconds without a byte after which a request has failed.
 TIMEOUT = 30.0
 # Attempts in a row without a new byte, the same where no server answers, and attempts in all.
 _TRIES, _TRIES_UNREACHABLE, _MOST_TRIES = 5, 2, 50
@@ -35,26 +34,25 @@ _LONGEST_WAIT = 60.0
 _PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 _UNREACHABLE = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
 _CHUNK = 1 << 18
-# Bytes of a request at least, where a file is read in parts.
+# The smallest request in bytes where a file is read in parts.
 _PART = 1 << 19
 _MB = 1_000_000
 
-# What urllib raises, for a request and while its answer is read.
+# Errors of urllib, for a request and while its answer is read.
 _FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 _Result = TypeVar("_Result")
 
 
 class NotFetched(Exception):
-    """Something could not be fetched.
+    """A file could not be fetched.
 
     Attributes:
-        url: what was asked for.
+        url: of the file.
         reason: why not, in words.
         status: of the server's answer; None where there was no answer.
-        tries: attempts in a row that may fail like this before it is given up; 1 where another
-            attempt would not help.
-        wait: seconds that the server asks to wait; None where it does not say.
+        tries: attempts in a row that may fail like this; 1 where another would not help.
+        wait: seconds after which the server allows another attempt; None if it does not say.
     """
 
     def __init__(
@@ -75,48 +73,51 @@ class NotFetched(Exception):
 
 
 def _not_fetched(url: str, error: Exception) -> NotFetched:
-    """Say in words why a request failed, and whether to try again."""
+    """Put the failure of a request in words, and decide whether to try again."""
     if isinstance(error, urllib.error.HTTPError):
-        asked = error.headers.get("Retry-After", "").strip()
+        error.close()
+        after = error.headers.get("Retry-After", "").strip()
         return NotFetched(
             url,
             f"the server answered {error.code} {error.reason}".rstrip(),
             status=error.code,
             tries=_TRIES if error.code in _PASSING_STATUSES else 1,
-            wait=float(asked) if asked.isdecimal() else None,
+            wait=float(after) if after.isdecimal() else None,
         )
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
-        return _not_fetched(url, error.reason)
-    reason, tries = "the connection broke", _TRIES
+    if isinstance(error, urllib.error.URLError):
+        if isinstance(error.reason, Exception):
+            return _not_fetched(url, error.reason)
+        return NotFetched(url, f"it cannot be fetched ({error.reason})")
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason, tries = f"its certificate cannot be trusted ({error.verify_message})", 1
-        reason += "; where a proxy uses one of its own, name the file with it in SSL_CERT_FILE"
-    elif isinstance(error, ValueError | http.client.InvalidURL):
-        reason, tries = f"this is no address that can be asked for ({error})", 1
-    elif isinstance(error, urllib.error.URLError):
-        reason, tries = f"it cannot be had ({error.reason})", 1
-    elif isinstance(error, socket.gaierror):
-        reason = "the server cannot be found; there may be no network"
-        tries = _TRIES_UNREACHABLE
+        return NotFetched(
+            url,
+            f"its certificate cannot be trusted ({error.verify_message}); where a proxy uses one "
+            "of its own, name the file with it in SSL_CERT_FILE",
+        )
+    if isinstance(error, ValueError | http.client.InvalidURL):
+        return NotFetched(url, f"this is not a valid address ({error})")
+    if isinstance(error, socket.gaierror):
+        reason, tries = "the server cannot be found; there may be no network", _TRIES_UNREACHABLE
     elif isinstance(error, TimeoutError):
         reason, tries = f"the server was silent for {TIMEOUT:.0f} s", _TRIES_UNREACHABLE
     elif isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        reason = "the server cannot be reached; there may be no network"
-        tries = _TRIES_UNREACHABLE
+        reason, tries = "the server cannot be reached; there may be no network", _TRIES_UNREACHABLE
+    else:
+        reason, tries = "the connection broke", _TRIES
     return NotFetched(url, reason, tries=tries)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to HTTP only, and never from an encrypted connection to an open one."""
 
-    inf_msg = "again and again, which leads nowhere: "
+    inf_msg = "again and again, in a circle: "
 
     # The types are those of urllib.
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         old, new = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if new != "https" and (old, new) != ("http", "http"):
             fp.close()
-            reason = "it leads on to an address that is not encrypted, which is not followed"
+            reason = "it redirects to an address that is not encrypted, which is not followed"
             raise NotFetched(req.full_url, reason)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -127,12 +128,8 @@ def _certificates() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _ask(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-    """Send a request; the body of the answer is still to be read.
-
-    Raises:
-        NotFetched: there is no answer, or it is an error.
-    """
+def _request(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+    """Send a request; the body of the answer is still to be read."""
     opener = urllib.request.build_opener(
         _Redirects(), urllib.request.HTTPSHandler(context=_certificates())
     )
@@ -140,17 +137,11 @@ def _ask(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     try:
         return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except _FAILURES as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
         raise _not_fetched(url, error) from error
 
 
 def _read(answer: http.client.HTTPResponse, url: str, size: int) -> bytes:
-    """Read some of the body of an answer.
-
-    Raises:
-        NotFetched: the connection broke.
-    """
+    """Read some of the body of an answer."""
     try:
         return answer.read(size)
     except _FAILURES as error:
@@ -162,52 +153,41 @@ def _retry(
 ) -> _Result:
     """Make attempts until one succeeds, waiting longer each time.
 
-    An attempt that got further than any before does not count against the next.
-
-    Args:
-        attempt: raises NotFetched where it fails.
-        progress: told of the stage "waiting", with the reason as its note.
-        done: gives the bytes that are there.
-
-    Raises:
-        NotFetched: another attempt would not help, or there were too many.
+    An attempt after which more bytes are `done` than after any before does not count against the
+    next. Raises NotFetched where another attempt would not help, or there were too many.
     """
-    furthest, failures = done(), 0
-    for number in itertools.count(1):
+    furthest, failures, number = done(), 0, 0
+    while True:
+        number += 1
         try:
             return attempt()
         except NotFetched as error:
             failures = 1 if done() > furthest else failures + 1
             furthest = max(furthest, done())
-            # A server that gave something may well answer again.
+            # A server that sent some bytes may well answer again.
             tries = _TRIES if furthest and error.tries > 1 else error.tries
             if failures >= tries or number >= _MOST_TRIES:
                 raise
             wait = 2.0 ** (failures - 1) if error.wait is None else error.wait
             wait = min(_LONGEST_WAIT, wait)
-            progress.stage("waiting", 0, wait, f"{error}. Asking again in {wait:.0f} s.")
-            pause(wait)
+            progress.stage("waiting", 0, wait, f"{error}. Trying again in {wait:.0f} s.")
+            time.sleep(wait)
             progress.stage("waiting", wait, wait)
 
 
-def pause(seconds: float) -> None:
-    """Wait between two attempts."""
-    time.sleep(seconds)
-
-
 def download(url: str, file: Path, *, limit: int, progress: Progress) -> None:
-    """Fetch a file, or what is missing of it, if an earlier call left a part of it.
+    """Fetch a file, or the rest of it, if an earlier call left a part.
 
     Args:
-        url: what to fetch.
+        url: of the file.
         file: where it is written. Where the server changed it since the earlier call, it may hold
             the start of the one and the end of the other.
         limit: bytes; a larger file is not fetched.
-        progress: told of the stages "fetching", in MB, and "waiting".
+        progress: receives the stages "fetching", in MB, and "waiting".
 
     Raises:
-        NotFetched: it cannot be had; what came is kept.
-        OSError: it cannot be written; what was written is kept.
+        NotFetched: it cannot be fetched; the bytes that came are kept.
+        OSError: it cannot be written; the bytes that were written are kept.
     """
 
     def size() -> int:
@@ -216,29 +196,26 @@ def download(url: str, file: Path, *, limit: int, progress: Progress) -> None:
     def attempt() -> None:
         have = size()
         try:
-            answer = _ask(url, {"Range": f"bytes={have}-"} if have else {})
+            answer = _request(url, {"Range": f"bytes={have}-"} if have else {})
         except NotFetched as error:
             if error.status == 416 and have:
-                return  # There is nothing after what is there.
+                return  # The file ends here.
             raise
         with contextlib.closing(answer):
             total = answer.length
             if answer.status == 206:
                 given = answer.headers["Content-Range"] or ""
-                part = re.fullmatch(rf"bytes {have}-\d+/(\d+|\*)", given)
-                if part is None:
+                if re.fullmatch(rf"bytes {have}-\d+/(\d+|\*)", given) is None:
                     file.unlink()
-                    reason = "the server sent another part than asked for"
-                    raise NotFetched(url, reason, tries=_TRIES)
+                    raise NotFetched(url, "the server sent the wrong part of it", tries=_TRIES)
                 total = None if total is None else have + total
             elif answer.status == 200:
-                # All of it: nothing was there, or the server gives no parts.
-                have = 0
+                have = 0  # The whole file: nothing was there, or the server gives no parts.
             else:
                 raise NotFetched(url, f"the server answered {answer.status} {answer.reason}")
-            how = "goes on" if total is None else f"has {total / _MB:.1f} MB"
-            most = f"no more than {limit / _MB:.1f} MB are expected"
-            too_large = NotFetched(url, f"the file {how}, and {most}")
+            length = "does not end" if total is None else f"has {total / _MB:.1f} MB"
+            expected = f"no more than {limit / _MB:.1f} MB are expected"
+            too_large = NotFetched(url, f"the file {length}, and {expected}")
             if total is not None and total > limit:
                 raise too_large
             with file.open("ab" if have else "wb") as written:
@@ -267,10 +244,10 @@ def open_remote(url: str, progress: Progress) -> io.BufferedReader:
 
     Args:
         url: of the file; its server must give parts of files.
-        progress: told of the stages "fetching", in MB, and "waiting".
+        progress: receives the stages "fetching", in MB, and "waiting".
 
     Raises:
-        NotFetched: it cannot be had, or not in parts; so does every read.
+        NotFetched: it cannot be fetched, or not in parts; reading raises it, too.
     """
     return io.BufferedReader(_RemoteFile(url, progress), _PART)
 
@@ -301,14 +278,14 @@ class _RemoteFile(io.RawIOBase):
         self._position = start + offset
         return self._position
 
-    def readinto(self, buffer: bytearray) -> int:
+    def readinto(self, buffer: Any) -> int:
         start, end = self._position, min(self._position + len(buffer), self._length)
         if end <= start:
             return 0
 
         def attempt() -> bytes:
             wanted = f"{start}-{end - 1}"
-            with contextlib.closing(_ask(self._url, {"Range": f"bytes={wanted}"})) as answer:
+            with contextlib.closing(_request(self._url, {"Range": f"bytes={wanted}"})) as answer:
                 given = answer.headers["Content-Range"] or ""
                 part = re.fullmatch(rf"bytes {wanted}/(\d+)", given)
                 if answer.status != 206 or part is None:

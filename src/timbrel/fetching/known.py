@@ -1,4 +1,4 @@
-"""The data sets that are known: where they are, what belongs to them, and under which licence."""
+"""The data sets that are known: their addresses, files and licences."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import csv
 import hashlib
 import io
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import BinaryIO
 
 _GITHUB = "https://github.com"
 _RAW = "https://raw.githubusercontent.com"
@@ -39,13 +38,13 @@ ESC50_CLASSES = (
 
 @dataclass(frozen=True)
 class Source:
-    """One place where files of a data set are.
+    """An address of files of a data set.
 
     Attributes:
         url: of an archive, or of a folder where `kind` is "folder".
         kind: "archive": fetched whole (.tar.gz or .zip); "parts": a zip archive too large for
-            that, of which only what is needed is fetched; "folder": its files are fetched one by
-            one, under the paths that they have in the data set.
+            that, of which only the needed parts are fetched; "folder": its files are fetched one
+            by one, under the paths that they have in the data set.
     """
 
     url: str
@@ -57,23 +56,23 @@ class KnownData:
     """A data set that can be fetched by name.
 
     Attributes:
-        name: as it is asked for; also the default folder, and the name of its sums.
-        title: its own name.
-        about: what it is, in a line.
-        recordings: how many.
-        classes: how many.
+        name: for `timbrel data` and `timbrel.fetch_data`; also the default folder.
+        title: its full name.
+        about: a description, in a line.
+        recordings: number of recordings.
+        classes: number of classes.
         bytes: of all files, once they are unpacked.
-        largest: bytes of the largest file; more is never read of any.
-        licence: in short; the whole of it is in the attribution.
+        largest: bytes of the largest file; no more is read of any.
+        licence: in short; the attribution has the full text.
         home: page of the data set.
-        version: which state of it.
-        sources: where its files are, the best first.
+        version: a release, or a commit.
+        sources: addresses of its files, the best first.
         labels: path of the CSV for `timbrel train`.
         audio: folder that the CSV's paths are relative to, where that is not its own.
         makes_labels: the CSV is made from the names of the recordings; otherwise it is one of the
             files that are fetched.
         algorithm: of the sums that its files are checked with.
-        notices: files with licences that are taken as they come; no sums are known of them.
+        notices: files with licences, which are not checked: no sums of them are known.
     """
 
     name: str
@@ -95,7 +94,7 @@ class KnownData:
 
     @property
     def attribution(self) -> str:
-        """Text that lies beside the recordings and names the makers, the licence and the checks."""
+        """A text to put beside the recordings: the makers, the licence and the checks."""
         return _text("attribution", f"{self.name}.txt")
 
     @property
@@ -180,12 +179,8 @@ KNOWN_DATA = {
 }
 
 
-def has_sum(known: KnownData, path: str, content: BinaryIO) -> bool:
-    """Whether an open file has the sum that is known of the file `path`.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+def has_sum(known: KnownData, path: str, content: io.BufferedReader | io.BytesIO) -> bool:
+    """Whether an open file has the known sum of the file `path`."""
     digest = hashlib.file_digest(
         content, lambda: hashlib.new(known.algorithm, usedforsecurity=False)
     )
@@ -193,9 +188,9 @@ def has_sum(known: KnownData, path: str, content: BinaryIO) -> bool:
 
 
 def restore(known: KnownData, path: str, content: bytes) -> bytes | None:
-    """Return the file `path` as it is known, if this is it or has the same samples; otherwise None.
+    """The file `path` as it is known, if this is it or has the same samples; otherwise None.
 
-    The same recordings are passed on with other WAV headers, for example with a list of tags.
+    Copies of the recordings may have other WAV headers, for example with a list of tags.
     """
     for candidate in (content, plain_wav(content)):
         if candidate is not None and has_sum(known, path, io.BytesIO(candidate)):
@@ -204,7 +199,7 @@ def restore(known: KnownData, path: str, content: bytes) -> bytes | None:
 
 
 def plain_wav(content: bytes) -> bytes | None:
-    """Return the same PCM samples under the shortest header, 44 bytes; None if there are none."""
+    """The same PCM samples under the shortest header, 44 bytes; None if there are none."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return None
     form, start = None, 12
@@ -212,56 +207,54 @@ def plain_wav(content: bytes) -> bytes | None:
         kind, size = struct.unpack_from("<4sI", content, start)
         chunk = content[start + 8 : start + 8 + size]
         if kind == b"fmt " and len(chunk) >= 16:
-            # In the extensible format, the tag of the samples comes later.
+            # In the extensible format, the tag of the samples follows later.
             extensible = chunk[:2] == b"\xfe\xff" and len(chunk) >= 26
             tag = chunk[24:26] if extensible else chunk[:2]
             form = tag + chunk[2:16] if tag == b"\x01\x00" else None
         elif kind == b"data" and form is not None:
             head = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(chunk), b"WAVE", b"fmt ", 16)
             return head + form + struct.pack("<4sI", b"data", len(chunk)) + chunk
-        # Chunks begin at even places.
+        # Chunks begin at even offsets.
         start += 8 + size + size % 2
     return None
 
 
 def make_labels(known: KnownData) -> bytes:
-    """Make the CSV of a data set whose file names say what its recordings are."""
-    header, rows = ("path", "label", "group"), []
-    for path in known.digests:
-        stem = PurePosixPath(path).stem
-        if known.name == "digits":
+    """Make the CSV of a data set from the names of its recordings."""
+    stems = {path: PurePosixPath(path).stem for path in known.digests}
+    if known.name == "digits":
+        rows = [("path", "label", "group")]
+        for path, stem in stems.items():
             digit, speaker, _ = stem.split("_")
             rows.append((path, digit, speaker))
-        else:
-            # Several takes of one clip are parts of one recording.
-            header = ("path", "label", "group", "fold")
-            fold, clip, _, target = stem.split("-")
-            rows.append((path, ESC50_CLASSES[int(target)], clip, fold))
-    return _csv([header, *rows])
+        return _csv(rows)
+    table = [("path", "label", "group", "fold")]
+    for path, stem in stems.items():
+        # Takes of one clip are parts of one recording.
+        fold, clip, _, target = stem.split("-")
+        table.append((path, ESC50_CLASSES[int(target)], clip, fold))
+    return _csv(table)
 
 
 def pick_labels(known: KnownData, table: bytes) -> bytes | None:
-    """Make the CSV of a data set that is a part of a larger collection: `fname` and `label`.
+    """Make the CSV of a data set from the table of a larger collection.
 
-    Args:
-        known: the data set; the rows are in the order of its files.
-        table: CSV of the collection, in UTF-8, with these columns among others.
-
-    Returns:
-        None where the table cannot be read or lacks a recording.
+    Both have the columns `fname` and `label`. Returns None where the table cannot be read or lacks
+    a recording.
     """
     try:
-        rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline=""), strict=True)
-        labels = {row.get("fname"): row.get("label") for row in rows}
+        lines = csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline=""), strict=True)
+        labels = {row.get("fname"): row.get("label") for row in lines}
     except (UnicodeDecodeError, csv.Error):
         return None
     names = [PurePosixPath(path).name for path in known.digests if path != known.labels]
-    if any(labels.get(name) is None for name in names):
+    rows = [(name, labels.get(name)) for name in names]
+    if any(label is None for _, label in rows):
         return None
-    return _csv([("fname", "label"), *((name, labels[name]) for name in names)])
+    return _csv([("fname", "label"), *rows])
 
 
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
+def _csv(rows: Sequence[tuple[str | None, ...]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

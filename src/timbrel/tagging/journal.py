@@ -5,12 +5,12 @@ The field `line` of a line says what it is:
     run      a command begins: version, mode, source, model, options
     folder   a folder that is about to be made
     plan     a file that is about to be placed
-    done     plan `n` was carried out, and is on disk for good
+    done     plan `n` was carried out and is safely on disk
     dropped  plan `n` was given up; after `done`: undo takes its file back
     failed   a file that could not be used, and why
     table    a table that is about to be written, with its SHA-256
     undo     undo begins
-    found    undo has found the file of plan `n`, which was moved by hand, at `to`
+    found    undo found the file of plan `n`, which was moved by hand, at `to`
 
 A plan with neither `done` nor `dropped` is where a run was interrupted.
 """
@@ -20,48 +20,38 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import mmap
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from timbrel.errors import FULL, DataError, InvalidArgument, OutputError
 from timbrel.files import replacing, take_lock
 
+# In the folder of the sorted library: the journal, and copies that are being made.
+JOURNAL = "timbrel-tag.jsonl"
+STAGING = ".timbrel-tag"
 VERSION = 1
 
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """A file that was placed, or was about to be: how, and the prediction.
+    """A file that was placed, or was about to be: how, and the prediction."""
 
-    Attributes:
-        run: the line of its run.
-        n: its number.
-        path: the file, relative to the library, joined with `/`.
-        to: its new place, relative to the folder of the sorted library, joined with `/`.
-        kind: "link"; "copy"; "rename" for a move within one file system; "replace" for a move by
-            copying: to another file system, or because a label was written into the file.
-        text: what a link holds.
-        size, sha256: of the file that was placed; not of a link. Journals of older versions have no
-            `size`, and no `sha256` of "rename".
-        original: SHA-256 of the source of "replace".
-        delta: leads back to the source of "replace", where that is another file.
-        label, predicted, probability, accepted, seconds: the prediction.
-        done: whether it was carried out.
-        undone: whether undo has begun to take it back.
-        found: where undo found the file, if it was moved by hand; as `to`.
-    """
-
-    run: dict
+    run: dict[str, Any]  # The line of its run.
     n: int
-    path: str
-    to: str
+    path: str  # Relative to the library, joined with `/`.
+    to: str  # Its new place, relative to the folder of the sorted library, joined with `/`.
+    # "link"; "copy"; "rename" for a move within one file system; "replace" for a move by copying:
+    # to another file system, or because a label was written into the file.
     kind: str
-    text: str | None = None
+    text: str | None = None  # Target of a link.
+    # Of the file that was placed; not of a link. Journals of older versions have no size, and no
+    # sum of "rename".
     size: int | None = None
     sha256: str | None = None
+    # SHA-256 of the source of "replace", and what leads back to it, where it is another file.
     original: str | None = None
     delta: str | None = None
     label: str
@@ -69,9 +59,9 @@ class Plan:
     probability: float | None
     accepted: bool
     seconds: float
-    done: bool = False
-    undone: bool = False
-    found: str | None = None
+    done: bool = False  # It was carried out.
+    undone: bool = False  # Undo has begun to take it back.
+    found: str | None = None  # Where undo found the file, if it was moved by hand; as `to`.
 
     @property
     def source(self) -> Path:
@@ -88,53 +78,39 @@ class Plan:
         """Whether the file itself is moved, and not copied or linked to."""
         return self.kind in ("rename", "replace")
 
-    def line(self) -> dict:
+    def line(self) -> dict[str, Any]:
         """Its line in a journal."""
-        values = {key: getattr(self, key) for key in _IN_LINE}
-        empty = {key for key in _OF_SOME_KINDS if values[key] is None}
-        return {"line": "plan"} | {key: values[key] for key in _IN_LINE if key not in empty}
+        values = {key: getattr(self, key) for key in _WRITTEN}
+        return {"line": "plan"} | {
+            key: value
+            for key, value in values.items()
+            if value is not None or key in ("predicted", "probability")
+        }
 
 
-_IN_LINE = [
+_WRITTEN = [
     item.name for item in fields(Plan) if item.name not in ("run", "done", "undone", "found")
 ]
-_OF_SOME_KINDS = ("text", "size", "sha256", "original", "delta")
 
 
 @dataclass
 class Journal:
-    """What a journal says; lines can be added while it is `opened`.
-
-    Attributes:
-        path: the file.
-        runs: the lines of all runs, in their order.
-        plans: files that were placed or were about to be, by the number of the plan.
-        next: number of the next plan.
-        folders: folders that were made, relative to that of the journal.
-        failed: lines of the files that could not be used, each with its `run`.
-        tables: SHA-256 of each table that was written, by name.
-        undo: whether undo has begun.
-        damaged: numbers of the lines that cannot be read.
-    """
+    """The content of a journal; lines can be added while it is `opened`."""
 
     path: Path
-    runs: list[dict] = field(default_factory=list)
-    plans: dict[int, Plan] = field(default_factory=dict)
-    next: int = 0
-    folders: list[str] = field(default_factory=list)
-    failed: list[dict] = field(default_factory=list)
-    tables: dict[str, set[str]] = field(default_factory=dict)
-    undo: bool = False
-    damaged: list[int] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    plans: dict[int, Plan] = field(default_factory=dict)  # By their numbers.
+    next: int = 0  # Number of the next plan.
+    folders: list[str] = field(default_factory=list)  # Relative to that of the journal.
+    failed: list[dict[str, Any]] = field(default_factory=list)  # Each line with its `run`.
+    tables: dict[str, set[str]] = field(default_factory=dict)  # SHA-256 of what was written.
+    undo: bool = False  # Undo has begun.
+    damaged: list[int] = field(default_factory=list)  # Numbers of lines that cannot be read.
     _file: int = -1
-    _size: int = 0
+    _size: int = 0  # Bytes of its whole lines.
 
     def write(self, rows: Iterable[dict], *, sync: bool = True) -> None:
-        """Add lines, all of them or none; with `sync` they survive a power cut.
-
-        Raises:
-            OutputError: they cannot be written.
-        """
+        """Add lines, all of them or none; with `sync` they survive a power cut."""
         text = _lines(rows)
         try:
             left = memoryview(text)
@@ -143,17 +119,12 @@ class Journal:
             if sync:
                 os.fsync(self._file)
         except OSError as error:
-            os.ftruncate(self._file, self._size)
-            os.lseek(self._file, self._size, os.SEEK_SET)
+            self._cut()
             raise cannot_write(self.path, error) from error
         self._size += len(text)
 
     def keep(self, plans: Iterable[Plan]) -> None:
-        """Replace the file by a journal of nothing but some plans that were carried out.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Replace the file by a journal of nothing but some plans that were carried out."""
         rows = [{"line": "folder", "name": name} for name in self.folders]
         for name, sums in self.tables.items():
             rows += ({"line": "table", "name": name, "sha256": sha256} for sha256 in sums)
@@ -164,6 +135,40 @@ class Journal:
                 for plan in plans:
                     if plan.run is run:
                         file.write(_lines([plan.line(), {"line": "done", "n": plan.n}]))
+
+    def _add(self, row: dict[str, Any]) -> None:
+        """Add the content of a line; of plans that were given up, only the number is kept."""
+        line = row.pop("line")
+        if line == "run":
+            self.runs.append(row)
+        elif line == "plan":
+            known = {key: row[key] for key in _WRITTEN if key in row}
+            self.plans[row["n"]] = Plan(run=self.runs[-1], **known)
+            self.next = max(self.next, row["n"] + 1)
+        elif line == "folder":
+            self.folders.append(row["name"])
+        elif line == "failed":
+            self.failed.append({"run": self.runs[-1]} | row)
+        elif line == "table":
+            self.tables.setdefault(row["name"], set()).add(row["sha256"])
+        elif line == "undo":
+            self.undo = True
+        elif line in ("done", "dropped", "found") and row["n"] in self.plans:
+            plan = self.plans[row["n"]]
+            if line == "done":
+                plan.done = True
+            elif line == "found":
+                plan.found = row["to"]
+            elif plan.done:
+                plan.undone = True
+            else:
+                del self.plans[row["n"]]
+
+    def _cut(self) -> None:
+        """Remove what follows the last whole line."""
+        if os.fstat(self._file).st_size > self._size:
+            os.ftruncate(self._file, self._size)
+        os.lseek(self._file, self._size, os.SEEK_SET)
 
 
 def _lines(rows: Iterable[dict]) -> bytes:
@@ -182,59 +187,35 @@ def read_journal(path: Path) -> Journal:
     try:
         with open(path, "rb") as file:
             for number, text in enumerate(file, 1):
-                whole = text.endswith(b"\n")
                 try:
                     row = json.loads(text)
-                    line = row.pop("line")
-                except (ValueError, LookupError, TypeError, AttributeError):
-                    row, line = {}, "damaged"
-                # The very first line may be cut off, too, or zeros after a power cut.
-                if number == 1 and (
-                    whole or (text.strip(b"\0") and not begin.startswith(text[: len(begin)]))
-                ):
-                    if line != "run" or "version" not in row:
+                    readable = isinstance(row, dict) and "line" in row
+                except ValueError:
+                    readable = False
+                whole = text.endswith(b"\n")
+                # The very first line may be cut off as well, or be zeros after a power cut.
+                cut_off = not whole and (
+                    begin.startswith(text[: len(begin)]) or not text.strip(b"\0")
+                )
+                if number == 1 and not cut_off:
+                    if not readable or row["line"] != "run" or "version" not in row:
                         raise DataError(f"'{path}' is not a journal of timbrel tag.")
                     if row["version"] > VERSION:
                         raise DataError(
                             f"'{path}' was written by a newer Timbrel (journal version "
-                            f"{row['version']}; this one knows {VERSION}). Install that one to go "
-                            "on."
+                            f"{row['version']}; this one knows {VERSION}). Install that version "
+                            "to continue."
                         )
-                if line != "damaged":
-                    _add(journal, line, row)
-                elif whole:
+                if not whole:
+                    break
+                journal._size += len(text)
+                if readable:
+                    journal._add(row)
+                else:
                     journal.damaged.append(number)
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     return journal
-
-
-def _add(journal: Journal, line: str, row: dict) -> None:
-    """Add what a line says; of plans that were given up, only the number is kept."""
-    if line == "run":
-        journal.runs.append(row)
-    elif line == "plan":
-        known = {key: row[key] for key in _IN_LINE if key in row}
-        journal.plans[row["n"]] = Plan(run=journal.runs[-1], **known)
-        journal.next = max(journal.next, row["n"] + 1)
-    elif line == "folder":
-        journal.folders.append(row["name"])
-    elif line == "failed":
-        journal.failed.append({"run": journal.runs[-1]} | row)
-    elif line == "table":
-        journal.tables.setdefault(row["name"], set()).add(row["sha256"])
-    elif line == "undo":
-        journal.undo = True
-    elif line in ("done", "dropped", "found") and row["n"] in journal.plans:
-        plan = journal.plans[row["n"]]
-        if line == "done":
-            plan.done = True
-        elif line == "found":
-            plan.found = row["to"]
-        elif plan.done:
-            plan.undone = True
-        else:
-            del journal.plans[row["n"]]
 
 
 @contextlib.contextmanager
@@ -257,22 +238,18 @@ def opened(path: Path) -> Iterator[Journal]:
             )
         journal = read_journal(path)
         journal._file = file
-        if os.fstat(file).st_size:  # Remove what an interruption left of a last line.
-            with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as text:
-                journal._size = text.rfind(b"\n") + 1
-            os.ftruncate(file, journal._size)
-            os.lseek(file, journal._size, os.SEEK_SET)
+        journal._cut()
         yield journal
     finally:
         os.close(file)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """Say why a sorted library cannot be written, and what to do."""
+    """Why a sorted library cannot be written, and what to do."""
     if error.errno in FULL:
         return OutputError(
             f"Cannot write {path}: the disk is full. Free some space and run the same command "
-            "again: it goes on where this one stopped."
+            "again: it continues where this one stopped."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"Cannot write {path}: no permission. Choose another folder with `to`.")

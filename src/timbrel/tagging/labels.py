@@ -2,7 +2,7 @@
 
 The genre is the field that file managers, players and the browsers of samplers and workstations
 show and search: `TCON` of ID3 in MP3, WAV and AIFF, `GENRE` of the Vorbis comment in FLAC, OGG and
-Opus. Genres that a file has already stay behind the label. A delta, short where only metadata
+Opus. Genres that a file already has stay behind the label. A delta, short where only metadata
 changed, leads from the labelled file back to its original.
 """
 
@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import zlib
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -33,11 +31,7 @@ _SAME, _SHIFTED, _OTHER = 0, 1, 2
 
 
 class NotLabelled(TimbrelError):
-    """A file cannot hold a label; the message is the reason, without the path.
-
-    Attributes:
-        of_kind: whether that is so of all files of its kind.
-    """
+    """A file cannot hold a label, or none of its kind; the message is the reason, without path."""
 
     def __init__(self, reason: str, *, of_kind: bool = False) -> None:
         super().__init__(reason)
@@ -45,11 +39,7 @@ class NotLabelled(TimbrelError):
 
 
 class Labeller:
-    """Writes labels into files.
-
-    Raises:
-        MissingExtra: mutagen is not installed.
-    """
+    """Writes labels into files; raises MissingExtra where mutagen is not installed."""
 
     def __init__(self) -> None:
         try:
@@ -64,22 +54,27 @@ class Labeller:
         ]
 
     def write(self, file: Path, label: str, *, original: Path) -> None:
-        """Write a label into `file`, which is a copy of `original`.
-
-        Raises:
-            NotLabelled: it is of a kind that holds none, or its sound would not be the same; then
-                `file` is not what it was.
-        """
+        """Write a label into `file`, a copy of `original`; after NotLabelled, it may be changed."""
         try:
             audio = self._mutagen.File(file, options=self._kinds)
             if audio is None:
-                ending = os.path.splitext(file)[1].lower()
+                ending = file.suffix.lower()
                 raise NotLabelled(f"labels are not written into {ending} files", of_kind=True)
             new = audio.tags is None
             if new:
                 audio.add_tags()
             if isinstance(audio.tags, self._id3.ID3):
-                self._write_id3(audio, label, new=new)
+                genres = [genre for frame in audio.tags.getall("TCON") for genre in frame.genres]
+                # ID3v2.3 has no lists: several genres are one text with slashes.
+                if not any(genre == label or genre.startswith(f"{label}/") for genre in genres):
+                    frame = self._id3.TCON(encoding=self._id3.Encoding.UTF16, text=[label, *genres])
+                    audio.tags.setall("TCON", [frame])
+                # A tag keeps the version that it has; a new one gets the version that all read.
+                if new or audio.tags.version < (2, 4):
+                    audio.tags.update_to_v23()
+                    audio.save(v2_version=3)
+                else:
+                    audio.save(v2_version=4)
             else:
                 genres = audio.tags.get("genre", [])
                 if label not in genres:
@@ -90,18 +85,6 @@ class Labeller:
             raise NotLabelled(f"no label could be written into it ({error})") from error
         if not same:
             raise NotLabelled("a label would have changed its sound")
-
-    def _write_id3(self, audio: Any, label: str, *, new: bool) -> None:
-        # A tag keeps the version that its file has; a new one has that which all programs read.
-        old = new or audio.tags.version < (2, 4)
-        genres = [genre for frame in audio.tags.getall("TCON") for genre in frame.genres]
-        # ID3v2.3 has no lists: several genres are one text with slashes.
-        if not any(genre == label or genre.startswith(f"{label}/") for genre in genres):
-            frame = self._id3.TCON(encoding=self._id3.Encoding.UTF16, text=[label, *genres])
-            audio.tags.setall("TCON", [frame])
-        if old:
-            audio.tags.update_to_v23()
-        audio.save(v2_version=3 if old else 4)
 
 
 def same_sound(one: Path, two: Path) -> bool:
@@ -121,13 +104,10 @@ def same_sound(one: Path, two: Path) -> bool:
 
 
 def make_delta(original: Path, changed: Path) -> str:
-    """Describe `original` by what of it is in `changed`, at its place or shifted, and the rest.
+    """Describe `original` by those of its blocks that are in `changed`, and by the rest.
 
     Metadata that is written into a sound file leaves the sound where it is, or shifts it as a
-    whole; so both are looked for, and nothing else.
-
-    Returns:
-        Text for `apply_delta`.
+    whole; so a block is looked for in these two places only.
     """
     old, new = (np.memmap(path, dtype=np.uint8, mode="r") for path in (original, changed))
     shift = len(new) - len(old)
@@ -137,14 +117,11 @@ def make_delta(original: Path, changed: Path) -> str:
         piece = old[start : start + _CHUNK]
         kinds = np.full(-(-len(piece) // _BLOCK), _OTHER)
         for kind, offset in ((_SHIFTED, shift), (_SAME, 0)):
-            equal = np.zeros(len(kinds) * _BLOCK, dtype=bool)
-            equal[len(piece) :] = True
-            first = max(start + offset, 0)
-            last = min(start + offset + len(piece), len(new))
-            if first < last:
-                inside = slice(first - start - offset, last - start - offset)
-                equal[inside] = piece[inside] == new[first:last]
-            kinds[equal.reshape(-1, _BLOCK).all(axis=1)] = kind
+            places = np.arange(start, start + len(piece)) + offset
+            equal = new[places.clip(0, len(new) - 1)] == piece
+            equal &= (places >= 0) & (places < len(new))
+            padded = np.pad(equal, (0, -len(equal) % _BLOCK), constant_values=True)
+            kinds[padded.reshape(-1, _BLOCK).all(axis=1)] = kind
         rest += piece[np.repeat(kinds == _OTHER, _BLOCK)[: len(piece)]].tobytes()
         runs += ((int(kind), len(list(run))) for kind, run in groupby(kinds))
     packed = base64.b85encode(zlib.compress(bytes(rest))).decode()
@@ -152,7 +129,7 @@ def make_delta(original: Path, changed: Path) -> str:
 
 
 def apply_delta(delta: str, changed: Path, write: Callable[[bytes], object]) -> None:
-    """Hand the original of `changed` to `write`, piece by piece."""
+    """Pass the original of `changed` to `write`, piece by piece."""
     parts = json.loads(delta)
     rest = zlib.decompress(base64.b85decode(parts["rest"]))
     place, used = 0, 0

@@ -11,15 +11,28 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from timbrel.errors import FULL, DataError, InvalidArgument, OutputError
+from timbrel.files import folded
 from timbrel.inference.formats import cell, csv_line
 from timbrel.inference.prediction import Prediction
-from timbrel.tagging.journal import VERSION, Journal, Plan, cannot_write, opened, read_journal
+from timbrel.tagging.journal import (
+    JOURNAL,
+    STAGING,
+    VERSION,
+    Journal,
+    Plan,
+    cannot_write,
+    opened,
+    read_journal,
+)
 from timbrel.tagging.labels import Labeller, NotLabelled, apply_delta, make_delta
 from timbrel.tagging.moves import (
     clear,
@@ -28,16 +41,24 @@ from timbrel.tagging.moves import (
     link_text,
     reason,
     rename_new,
-    settle,
     sha256_of,
     sync,
 )
-from timbrel.tagging.names import JOURNAL, STAGING, TABLE, Places, numbered
+from timbrel.tagging.undo import settle
 
 MODES = ("link", "copy", "move")
 
+# The folder of files for which the model answers "unknown", whatever the classes are called.
+UNSURE = "unsure"
+TABLE = "tags.csv"
+
 # Files and seconds after which a batch is carried out.
 _FILES, _SECONDS = 256, 1.0
+
+# Bytes that a name may have on all usual file systems, and names that some of them refuse.
+_LONGEST = 255
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", flags=re.IGNORECASE)
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -45,7 +66,7 @@ _CHANGED = "it changed while it was read; run the command again"
 
 _PREDICTED = ("label", "predicted", "probability", "accepted", "seconds")
 
-# What two runs that sort the same library into the same folder must have in common.
+# Settings that two runs must share if they sort the same library into the same folder.
 _SETTINGS = {
     "mode": "another way of placing",
     "model": "another model",
@@ -55,38 +76,91 @@ _SETTINGS = {
 }
 
 
-@dataclass
-class Item:
-    """A file of the library, from its prediction to its place.
+def folder_names(labels: Iterable[str]) -> dict[str, str]:
+    """Name a folder for each class: its label, as far as file systems allow.
 
-    Attributes:
-        path: the file, relative to the library, joined with `/`.
-        prediction: what the model says of it, or why it could not be used or placed.
-        to: its new place, relative to the folder of the sorted library, joined with `/`; None
-            where it stayed.
-        note: what is worth knowing, if anything.
-        place: where it is about to be placed.
-        plan: how.
-        staged: the copy that will be renamed to its place, if any.
-        seen: size and time of change (ns) of the file before it was copied.
+    Forbidden characters become `_`. Labels that some file system would take for the same, or for
+    one of the names that are used otherwise (`unsure`, `tags.csv`, …), are numbered: `unsure (2)`.
+    """
+    taken = {folded(name) for name in (UNSURE, TABLE, JOURNAL, STAGING)}
+    names = {}
+    for label in dict.fromkeys(labels):
+        name = _FORBIDDEN.sub("_", label).rstrip(". ").lstrip(" ")
+        if name.startswith("."):  # Hidden, or not a folder of its own.
+            name = f"_{name[1:]}"
+        if not name or _DEVICES.fullmatch(name):
+            name += "_"
+        free = (numbered(name, "", number) for number in count(1))
+        names[label] = next(found for found in free if folded(found) not in taken)
+        taken.add(folded(names[label]))
+    return names
+
+
+def numbered(stem: str, extension: str, number: int) -> str:
+    """`a.wav`, `a (2).wav`, …; the stem is cut where the name would be too long."""
+    ending = extension if number == 1 else f" ({number}){extension}"
+    while len(os.fsencode(stem + ending)) > _LONGEST:
+        stem = stem[:-1]
+    return stem + ending
+
+
+class Places:
+    """Gives each file a place of its own: a folder, and a name that no other has in it.
+
+    Two names are the same if some usual file system would say so: case and the way in which
+    accents are composed do not tell them apart. Each folder on disk is listed once.
     """
 
-    path: str
-    prediction: Prediction
-    to: str | None = None
-    note: str | None = None
-    place: str | None = None
+    def __init__(self, out: Path, labels: Iterable[str], *, keep_folders: bool) -> None:
+        self.folders = folder_names(labels)  # By class.
+        self._out, self._keep_folders = out, keep_folders
+        self._listed: set[str] = set()
+        # Every name that is taken, and the number to try next for another file of that name.
+        self._taken: dict[str, int] = {}
+
+    def take(self, path: str, prediction: Prediction) -> str:
+        """A place for a file of the library, relative to `out`, joined with `/`."""
+        label = prediction.label if prediction.accepted else None
+        folder = UNSURE if label is None else self.folders[label]
+        parent, _, name = path.rpartition("/")
+        if self._keep_folders and parent:
+            folder = f"{folder}/{parent}"
+        if folder not in self._listed:
+            self._listed.add(folder)
+            # If there is a file in the way of the folder, that shows when the folder is made.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                for there in os.listdir(self._out / folder):
+                    self._taken.setdefault(folded(f"{folder}/{there}"), 2)
+        stem, extension = os.path.splitext(name)
+        wanted = folded(f"{folder}/{name}")
+        number = self._taken.get(wanted, 1)
+        while folded(place := f"{folder}/{numbered(stem, extension, number)}") in self._taken:
+            number += 1
+        self._taken.setdefault(folded(place), 2)
+        self._taken[wanted] = number + 1
+        return place
+
+
+@dataclass
+class Item:
+    """A file of the library, from its prediction to its place."""
+
+    path: str  # Relative to the library, joined with `/`.
+    prediction: Prediction  # Or why the file could not be used or placed.
+    to: str | None = None  # Its new place, relative to the folder of the sorted library, if any.
+    note: str | None = None  # A sentence that the user should read.
+    place: str | None = None  # Where it is about to be placed, and how.
     plan: Plan = field(init=False)
-    staged: Path | None = None
-    seen: tuple[int, int] = (0, 0)
+    staged: Path | None = None  # The copy that will be renamed to its place, if any.
+    seen: tuple[int, int] = (0, 0)  # Size and time of change (ns) before it was copied.
 
 
-def read_before(out: Path, run: dict) -> Journal:
-    """Read the journal in `out`, if there is one, and check that this run may go on there.
+def read_before(out: Path, run: dict[str, Any]) -> Journal:
+    """Read the journal in `out`, if there is one, and check that this run may continue there.
 
     Args:
         out: the folder of the sorted library.
-        run: the run line of the journal, without `line`, `version` and `made`.
+        run: a line of the journal, without `line`, `version` and `made`.
 
     Raises:
         DataError: the journal cannot be read, or undo has begun.
@@ -96,7 +170,7 @@ def read_before(out: Path, run: dict) -> Journal:
     journal = read_journal(path) if path.exists() else Journal(path)
     if journal.undo:
         raise DataError(
-            f"'{out}' is half taken back. End that first: timbrel tag --undo \"{path}\""
+            f"'{out}' is half taken back. Finish that first: timbrel tag --undo \"{path}\""
         )
     for old in journal.runs:
         differs = [text for key, text in _SETTINGS.items() if old[key] != run[key]]
@@ -110,21 +184,13 @@ def read_before(out: Path, run: dict) -> Journal:
 
 @contextlib.contextmanager
 def sorting(
-    out: Path, run: dict, places: Places, labeller: Labeller | None = None
+    out: Path, run: dict[str, Any], places: Places, labeller: Labeller | None = None
 ) -> Iterator[Sorter]:
-    """Open a sorted library, or make it; what an interrupted run left unfinished is taken back.
+    """Open a sorted library, or make it; unfinished work of an interrupted run is taken back.
 
-    Args:
-        out: its folder.
-        run: as for `read_before`.
-        places: where each file goes.
-        labeller: writes labels into the files; None for files as they are.
-
-    Raises:
-        DataError, InvalidArgument: as for `read_before`, or another process is at work on it.
-        OutputError: it cannot be written.
+    Raises DataError and InvalidArgument as `read_before` and `opened`; OutputError where the
+    library cannot be written.
     """
-    read_before(out, run)
     made = next(n for n, folder in enumerate((out, *out.parents)) if os.path.lexists(folder))
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -134,7 +200,7 @@ def sorting(
         raise cannot_write(out, error) from error
     staging = out / STAGING
     with opened(out / JOURNAL) as journal:
-        read_before(out, run)  # Again, now that no other process writes to it.
+        read_before(out, run)
         if not journal.runs and staging.exists():
             raise OutputError(f"'{staging}' exists, but no journal beside it. Move it away.")
         try:
@@ -154,14 +220,10 @@ def sorting(
 
 
 class Sorter:
-    """Places files, batch by batch.
-
-    Attributes:
-        journal: where everything is written down; it has been read before this run.
-    """
+    """Places files, batch by batch, and writes down everything in the `journal`."""
 
     def __init__(
-        self, run: dict, places: Places, labeller: Labeller | None, journal: Journal
+        self, run: dict[str, Any], places: Places, labeller: Labeller | None, journal: Journal
     ) -> None:
         self.journal, self._out = journal, journal.path.parent
         self._run, self._source, self._mode = run, Path(run["source"]), run["mode"]
@@ -173,10 +235,9 @@ class Sorter:
         self._other_devices: set[int] = set()
 
     def add(self, path: str, prediction: Prediction) -> list[Item]:
-        """Take a file, relative to the library; returns what was carried out, when a batch is full.
+        """Add a file, relative to the library; a full batch is carried out and returned.
 
-        Raises:
-            OutputError: nothing more can be written; what was done is in the journal.
+        After an OutputError, the journal has what was done.
         """
         if not self._batch:
             self._began = time.monotonic()
@@ -185,7 +246,7 @@ class Sorter:
         return self.finish() if full else []
 
     def finish(self) -> list[Item]:
-        """Carry out the batch as far as it got; errors as for `add`."""
+        """Carry out the files that were added, and return them."""
         batch, self._batch = self._batch, []
         waiting = [item for item in batch if item.prediction.error is None]
         while waiting:
@@ -232,7 +293,7 @@ class Sorter:
 
     @contextlib.contextmanager
     def _failing(self, item: Item) -> Iterator[None]:
-        """Leave a file where it is if something cannot be done with it, and others can go on."""
+        """Leave a file where it is if it cannot be placed, unless that is so of all files."""
         try:
             yield
         except OSError as error:
@@ -247,7 +308,7 @@ class Sorter:
             item.prediction = Prediction(path=item.prediction.path, error=reason(error))
 
     def _plan(self, item: Item) -> Plan:
-        """Choose a place, and make what will be renamed to it, if anything."""
+        """Choose a place, and make the copy that will be renamed to it, if one is needed."""
         source, answer = self._source / item.path, item.prediction
         labeller = self._labeller if answer.accepted else None
         if self._mode == "move" and not os.access(source.parent, os.W_OK):
@@ -296,7 +357,8 @@ class Sorter:
 
     def _act(self, item: Item) -> bool:
         """Do what was planned; False if it must be planned again."""
-        source, target = item.plan.source, self._out / item.plan.to
+        plan = item.plan
+        source, target = plan.source, self._out / plan.to
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -304,20 +366,20 @@ class Sorter:
                 errno.ENOTDIR, f"there is a file where its folder '{target.parent}' should be"
             ) from error
         try:
-            if item.plan.kind == "link":
-                os.symlink(item.plan.text, target)
+            if plan.text is not None:
+                os.symlink(plan.text, target)
             else:
                 rename_new(item.staged or source, target)
-        except FileExistsError:  # Somebody else has taken its place since.
+        except FileExistsError:  # Another program has taken its place since.
             item.place = None
             return False
         except OSError as error:
-            if item.plan.kind != "rename" or error.errno != errno.EXDEV:
+            if plan.kind != "rename" or error.errno != errno.EXDEV:
                 raise
             self._other_devices.add(source.stat().st_dev)
             return False
-        if item.plan.kind == "replace":
-            sync(target.parent)  # The source goes when the copy is on disk for good.
+        if plan.kind == "replace":
+            sync(target.parent)  # The copy must be safely on disk before the source is removed.
             try:
                 found = source.stat()
                 if (found.st_size, found.st_mtime_ns) != item.seen:
@@ -332,10 +394,7 @@ class Sorter:
 def write_table(journal: Journal) -> Path:
     """Write the table of all files that were placed or, in the last run, failed; returns its path.
 
-    A table that somebody else made or changed is left alone; the new one is numbered.
-
-    Raises:
-        OutputError: it cannot be written.
+    A table that the user made or changed is left alone; the new one is numbered.
     """
     out = journal.path.parent
     partial = out / STAGING / TABLE
@@ -360,11 +419,9 @@ def write_table(journal: Journal) -> Path:
             if target.is_file() and sha256_of(target) in sums:
                 break
         else:
-            number = 1
-            while os.path.lexists(target := out / numbered("tags", ".csv", number)):
-                number += 1
-        line = {"line": "table", "name": target.name, "sha256": sha256_of(partial)}
-        journal.write([line])
+            names = (numbered("tags", ".csv", number) for number in count(1))
+            target = next(out / name for name in names if not os.path.lexists(out / name))
+        journal.write([{"line": "table", "name": target.name, "sha256": sha256_of(partial)}])
         os.replace(partial, target)
     except OutputError:
         raise

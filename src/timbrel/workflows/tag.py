@@ -18,11 +18,18 @@ from timbrel.files import with_slashes
 from timbrel.inference.prediction import Prediction
 from timbrel.inference.predictor import Predictor, load
 from timbrel.progress import Progress, watching
-from timbrel.tagging.journal import Journal
+from timbrel.tagging.journal import JOURNAL, Journal
 from timbrel.tagging.labels import Labeller
-from timbrel.tagging.moves import TakenBack, take_library_back
-from timbrel.tagging.names import JOURNAL, UNSURE, Places
-from timbrel.tagging.sorting import MODES, Item, read_before, sorting, write_table
+from timbrel.tagging.sorting import (
+    MODES,
+    UNSURE,
+    Item,
+    Places,
+    read_before,
+    sorting,
+    write_table,
+)
+from timbrel.tagging.undo import TakenBack, take_library_back
 from timbrel.text import first_names, plain, plural
 
 TagObserver = Progress
