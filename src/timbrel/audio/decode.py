@@ -14,7 +14,10 @@ from timbrel.workers import Task, WorkerPool
 
 # Extensions of the formats that libsndfile 1.2 reads, in lower case.
 EXTENSIONS = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sf .voc .paf".split()
+    (
+        *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
+        *(".au", ".snd", ".caf", ".w64", ".rf64", ".sf", ".voc", ".paf"),
+    )
 )
 
 

@@ -213,7 +213,7 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
-    """Read a WAV header after its first 12 bytes: the format, and the length of the sound in bytes."""
+    """Read a WAV header after its first 12 bytes: the format, and the bytes of sound."""
     pcm = None
     while len(header := _read_exactly(stream, 8)) == 8:
         name, size = struct.unpack("<4sI", header)

@@ -209,7 +209,7 @@ class Reading:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:
-            # Opened here first, because libsndfile has one error for all that stops it from opening.
+            # Opened here first, because libsndfile has the same error for all failures to open.
             with self._opened() as stream:
                 yield from self._pieces(stream)
         except PermissionError as error:
@@ -308,7 +308,7 @@ class Reading:
         short = length_known and read < last - first and file.format not in _MP3
         to_the_end = self._end * rate > frames
         if damaged or short or (to_the_end and missing_bytes(stream)):
-            # A decoder that ends early does so where the damage is; that of OGG skips damaged pages.
+            # A decoder that ends early ends at the damage, but that of OGG skips damaged pages.
             located = (damaged or short) and file.format != "OGG"
             facts = {
                 "format": file.format,

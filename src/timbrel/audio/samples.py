@@ -60,7 +60,7 @@ class Resampler:
         self._empty = True
 
     def push(self, piece: np.ndarray) -> np.ndarray:
-        """Take the next piece, float32 `(samples,)`; return the part of the result that is final."""
+        """Take the next piece, float32 `(samples,)`; return the result as far as it is final."""
         if self._stream is None:
             return piece
         if not len(self._first):
