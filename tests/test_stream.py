@@ -103,7 +103,7 @@ def test_what_is_held_does_not_grow():
         for first in range(0, len(waveform), 50):
             stream.push(waveform[first : first + 50])
             assert len(stream._here) < 200
-            assert len(stream._ends) < 100
+            assert len(stream._runs) < 100
 
 
 def test_real_recordings_in_pieces(shared):

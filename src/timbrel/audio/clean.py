@@ -1,4 +1,4 @@
-"""Cut silence by the envelope of the signal, as the tutorial does, and keep the way back.
+"""Cut silence by the envelope of the signal, as the tutorial does, and map back to the original.
 
 The envelope is pandas' `Series(abs(x)).rolling(w, min_periods=1, center=True).mean()`: a rolling
 mean of |x| whose window shrinks at the ends. For an even `w` it covers samples i − w/2 to
@@ -20,7 +20,7 @@ _BLOCK = 1 << 15
 
 @dataclass(frozen=True, repr=False)
 class Cleaned:
-    """What cleaning kept of a waveform.
+    """The parts of a waveform that cleaning kept.
 
     Attributes:
         waveform: float32 `(kept,)`, the kept stretches joined.
@@ -63,42 +63,23 @@ def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
         window: length of the rolling mean in samples, at least 1.
     """
     samples = len(waveform)
-    mean = np.empty(samples, dtype=np.float64)
-    for start in range(0, samples, _BLOCK):
-        stop = min(start + _BLOCK, samples)
-        mean[start:stop] = _mean(_Part(waveform, 0, samples), start, stop, window=window)
-    return mean
+    blocks = [
+        _envelope(waveform, start, min(start + _BLOCK, samples), window=window)
+        for start in range(0, samples, _BLOCK)
+    ]
+    return np.concatenate(blocks or [np.empty(0)])
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Samples of a waveform from number `offset` on, and how many the waveform has.
-
-    It has more than are here, where the rest is still to come.
-    """
-
-    here: np.ndarray
-    offset: int
-    samples: float
-
-
-def _mean(part: _Part, start: int, stop: int, *, window: int) -> np.ndarray:
+def _envelope(waveform: np.ndarray, start: int, stop: int, *, window: int) -> np.ndarray:
     """The envelope of samples `start` to `stop` of a waveform."""
     before, after = window // 2, (window - 1) // 2
-    first, last = max(start - before, 0), min(stop + after, part.samples)
-    # Sums of all before sample `start - before` + index; flat outside of the waveform.
-    total = np.zeros(stop - start + window)
-    inside = slice(first - (start - before) + 1, last - (start - before) + 1)
-    near = part.here[first - part.offset : last - part.offset]
-    np.cumsum(np.abs(near), dtype=np.float64, out=total[inside])
-    total[inside.stop :] = total[inside.stop - 1]
-    # How many samples the window covers: fewer near both ends of the waveform.
-    covered = np.full(stop - start, before + after + 1, dtype=np.float64)
-    left = before - np.arange(start, min(stop, before))
-    covered[: len(left)] -= left
-    if stop + after > part.samples:
-        right = np.arange(max(start, part.samples - after), stop) + after + 1 - part.samples
-        covered[len(covered) - len(right) :] -= right
+    first, last = max(start - before, 0), min(stop + after, len(waveform))
+    # Zeros outside of the waveform, and one for the sum before the first sample.
+    around = (first - (start - before) + 1, stop + after - last)
+    total = np.cumsum(np.pad(np.abs(waveform[first:last]), around), dtype=np.float64)
+    # The window covers fewer samples near both ends of the waveform.
+    place = np.arange(start, stop)
+    covered = np.minimum(place + after + 1, len(waveform)) - np.maximum(place - before, 0)
     return (total[window:] - total[:-window]) / covered
 
 
@@ -111,14 +92,14 @@ def clean(waveform: np.ndarray, threshold: float, window: int) -> Cleaned:
         window: length of the envelope's rolling mean in samples.
 
     Returns:
-        What was kept, possibly nothing (`waveform` empty, `runs` of shape `(0, 2)`).
+        The kept samples, possibly none (`waveform` empty, `runs` of shape `(0, 2)`).
 
     Source: `envelope` of https://github.com/seth814/Audio-Classification, re-implemented in time
     linear in the samples.
     """
     mask = envelope(waveform, window) > threshold
     kept = waveform if mask.all() else waveform[mask]
-    return Cleaned(waveform=kept, runs=_edges(mask), samples=len(waveform))
+    return Cleaned(waveform=kept, runs=_runs(mask), samples=len(waveform))
 
 
 def uncleaned(waveform: np.ndarray) -> Cleaned:
@@ -127,24 +108,25 @@ def uncleaned(waveform: np.ndarray) -> Cleaned:
 
 
 class CleanStream:
-    """`clean` for a waveform that comes in pieces, whose end nobody knows.
+    """`clean` for a waveform that comes in pieces and whose length is not known.
 
-    Whether a sample is kept depends on half a window after it, so what is kept of a piece comes
-    that much later, and when a block is full.
+    Whether a sample is kept depends on half a window after it, so the kept samples of a piece come
+    that much later, and only when a block is full.
 
     Args:
         threshold: as for `clean`.
         window: as for `clean`.
-        block: samples that are decided together. With that of `clean` the result is equal to it to
-            the bit; fewer are sooner ready, and differ from it where the envelope is within 1e-14
-            of the threshold.
+        block: samples that are decided together. With the default, the result equals that of
+            `clean` exactly. Smaller blocks give a shorter delay, and a result that differs where
+            the envelope is within 1e-14 of the threshold.
 
     Attributes:
-        decided: samples of which it is known whether they are kept.
+        decided: number of samples for which it is known whether they are kept.
     """
 
     def __init__(self, threshold: float, window: int, *, block: int = _BLOCK) -> None:
         self._threshold, self._window, self._block = threshold, window, block
+        # The samples from number `_offset` on.
         self._here = np.empty(0, dtype=np.float32)
         self._offset = self.decided = 0
 
@@ -152,34 +134,38 @@ class CleanStream:
         """Take the next piece, float32 `(samples,)`.
 
         Returns:
-            What is newly known to be kept, float32 `(kept,)`, and its stretches in the original,
+            The samples newly known to be kept, float32 `(kept,)`, and their runs in the original,
             int64 `(k, 2)`, first sample and end.
         """
         self._here = np.concatenate([self._here, piece])
         ready = self._offset + len(self._here) - (self._window - 1) // 2
-        return self._decide(max(ready - ready % self._block, self.decided), np.inf)
+        return self._decide(max(ready - ready % self._block, self.decided))
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the rest, as `push` does; nothing can be pushed after it."""
-        samples = self._offset + len(self._here)
-        return self._decide(samples, samples)
+        return self._decide(self._offset + len(self._here))
 
-    def _decide(self, until: int, samples: float) -> tuple[np.ndarray, np.ndarray]:
-        part, begin = _Part(self._here, self._offset, samples), self.decided
+    def _decide(self, until: int) -> tuple[np.ndarray, np.ndarray]:
+        begin, offset = self.decided, self._offset
         level = [
-            _mean(part, start, min(start + self._block, until), window=self._window)
+            _envelope(
+                self._here,
+                start - offset,
+                min(start + self._block, until) - offset,
+                window=self._window,
+            )
             for start in range(begin, until, self._block)
         ]
         mask = np.concatenate(level or [np.empty(0)]) > self._threshold
-        kept = self._here[begin - self._offset : until - self._offset][mask]
+        kept = self._here[begin - offset : until - offset][mask]
         self.decided = until
-        # The envelope of what follows reaches back half a window.
-        needed = max(until - self._window // 2, self._offset)
-        self._here, self._offset = self._here[needed - self._offset :].copy(), needed
-        return kept, begin + _edges(mask)
+        # The envelope of the following samples reaches back half a window.
+        needed = max(until - self._window // 2, offset)
+        self._here, self._offset = self._here[needed - offset :].copy(), needed
+        return kept, begin + _runs(mask)
 
 
-def _edges(mask: np.ndarray) -> np.ndarray:
-    """First and end of each stretch of True, int64 `(k, 2)`."""
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """First sample and end of each run of True, int64 `(k, 2)`."""
     edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     return edges.reshape(-1, 2).astype(np.int64)

@@ -12,12 +12,11 @@ from timbrel.findings import Finding, pack, unpack
 from timbrel.text import channels, duration, frequency, plain, plural
 from timbrel.workers import Task, WorkerPool
 
-# What libsndfile 1.2 reads; `find recordings in a folder` goes by these, whatever their case.
+# Extensions of the formats that libsndfile 1.2 reads, in lower case.
 EXTENSIONS = frozenset(
-    f".{name}"
-    for name in (
-        *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc"),
-        *("au", "snd", "caf", "w64", "rf64", "sf", "voc", "paf"),
+    (
+        *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"),
+        *(".au", ".snd", ".caf", ".w64", ".rf64", ".sf", ".voc", ".paf"),
     )
 )
 
@@ -31,8 +30,8 @@ class Decoded:
         rate: sample rate of `waveform` in Hz.
         source_rate: sample rate of the file in Hz.
         channels: channels in the file.
-        seconds: length of what was read.
-        findings: what is odd about the file but does not stop its use.
+        seconds: length of the part that was read.
+        findings: oddities of the file that do not stop its use.
     """
 
     waveform: np.ndarray
@@ -43,8 +42,8 @@ class Decoded:
     findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
-        said = f", {plural(len(self.findings), 'warning')}" if self.findings else ""
-        return plain(f"Decoded({self._facts()}{said})")
+        warnings = f", {plural(len(self.findings), 'warning')}" if self.findings else ""
+        return plain(f"Decoded({self._facts()}{warnings})")
 
     def _facts(self) -> str:
         source = f"the file: {channels(self.channels)}, {frequency(self.source_rate)}"
@@ -57,7 +56,7 @@ class Decoded:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is odd about the file, in words."""
+        """The findings as sentences."""
         return tuple(item.reason for item in self.findings)
 
     @property
@@ -79,23 +78,23 @@ def decode(
     Args:
         path: the file.
         rate: wanted sample rate in Hz; None for that of the file.
-        start, end: the stretch to read, in seconds of the file; all of it by default. An end
-            after the end of the file means the end of the file.
-        name: what to call the file in messages; `path` by default.
+        start, end: the part to read, in seconds of the file; all of it by default. An end after
+            the end of the file means the end of the file.
+        name: the name of the file in messages; `path` by default.
 
     Raises:
         AudioError: the recording cannot be used (missing, unreadable, empty, NaN or infinite
-            samples, a stretch outside of it).
+            samples, a part outside of it).
         InvalidArgument: `rate` is not above 0.
     """
     return whole(Reading(path, rate, start=start, end=end, name=name))
 
 
 def whole(reading: Reading) -> Decoded:
-    """Join the pieces of a recording; raises what reading it raises."""
+    """Join the pieces of a recording; raises the errors of reading it."""
     return Decoded(
         waveform=np.concatenate(list(reading)),
-        rate=reading.rate,
+        rate=reading.rate or reading.source_rate,
         source_rate=reading.source_rate,
         channels=reading.channels,
         seconds=reading.seconds,
@@ -117,13 +116,13 @@ class IsolatedDecoder(WorkerPool):
     Any number of threads may use it at once::
 
         with IsolatedDecoder() as decoder:
-            hear = lambda path: decoder.decode(path, 16_000)
-            for decoded in in_order(hear, paths, stop=decoder.close):
+            read = lambda path: decoder.decode(path, 16_000)
+            for decoded in in_order(read, paths, stop=decoder.close):
                 ...
 
     A process starts, in about 0.3 s, when a thread finds all others busy; a pool that is never
-    asked starts none, unless `start` is called. A program that forks must not use one pool on both
-    sides.
+    used starts none, unless `start` is called. A program that forks must not use the same pool in
+    both processes.
 
     Args:
         patience: seconds that a file may take, and one more for each 50 kB of it, before the
@@ -145,8 +144,8 @@ class IsolatedDecoder(WorkerPool):
         Args:
             path: the file.
             rate: wanted sample rate in Hz; None for that of the file.
-            start, end: the stretch to read, in seconds of the file; all of it by default.
-            name: what to call the file in messages; `path` by default.
+            start, end: the part to read, in seconds of the file; all of it by default.
+            name: the name of the file in messages; `path` by default.
 
         Raises:
             AudioError: the recording cannot be used.

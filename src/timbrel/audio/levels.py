@@ -1,9 +1,8 @@
-"""How loud a recording is, and what went wrong when it was made: clipping and a constant offset."""
+"""The levels of a recording, and two faults of it: clipping and a constant offset."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +11,7 @@ import numpy as np
 # flat at its top, too, but leaves it slowly (by 10 steps at most), and a slow sawtooth on one side.
 _FLAT = 3
 _STEEP = 12
-# Resolution that is assumed at least: 16 bits. It is measured on so many samples at most.
+# The finest resolution that is assumed, 16 bits; it is measured on at most so many samples.
 _FINEST_STEP = 2.0**-15
 _VALUES = 1 << 18
 
@@ -32,12 +31,12 @@ class Levels:
     Attributes:
         peak: largest `|x|`.
         rms: root of the mean of x².
-        offset: the constant that was added to the sound; 0 where none can be told from the sound,
-            as in less than 0.15 s.
-        clipped: samples in flat pieces at the top or bottom, as clipping leaves them. Those of a
-            plain square wave, which knows no finer step than its own, do not count. Resampling,
-            lossy codecs, filters, and mixing with a channel that is not clipped, round the pieces
-            off: then they are not seen.
+        offset: the constant that was added to the sound; 0 where it cannot be separated from the
+            sound, as in less than 0.15 s.
+        clipped: samples in flat pieces at the top or bottom, which clipping leaves. Those of a
+            plain square wave, which has no finer step than its own height, do not count.
+            Resampling, lossy codecs, filters and mixing with an unclipped channel round the
+            pieces off, so that they are not found.
     """
 
     peak: float
@@ -47,7 +46,7 @@ class Levels:
 
 
 def measure_levels(waveform: np.ndarray, rate: int) -> Levels:
-    """Measure a waveform at the rate of its file; resampling rounds off what clipping left.
+    """Measure a waveform at the rate of its file; resampling rounds off clipped peaks.
 
     Args:
         waveform: float32 `(samples,)`, one sample at least.
@@ -66,59 +65,40 @@ def _offset(waveform: np.ndarray, hop: int) -> float:
     count = len(waveform) // hop
     if count < 3:
         return 0.0
-    rising, falling = (
-        np.einsum("ij,j->i", waveform[: count * hop].reshape(count, hop), half)
-        for half in _halves(hop)
-    )
+    window = np.hanning(2 * hop + 1)[:-1]
+    window /= window.sum()
+    pieces = waveform[: count * hop].reshape(count, hop)
+    rising, falling = (np.einsum("ij,j->i", pieces, half) for half in np.split(window, 2))
     means = rising[:-1] + falling[1:]
     low, offset, high = np.quantile(means, (0.1, 0.5, 0.9))
     steady = min(_STEADY, _STEADY_EACH * (len(means) - 1))
     return float(offset) if high - low <= steady * abs(offset) else 0.0
 
 
-@lru_cache(maxsize=8)
-def _halves(hop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Both halves of a Hann window whose sum is 1."""
-    window = np.hanning(2 * hop + 1)[:-1]
-    window /= window.sum()
-    return window[:hop], window[hop:]
-
-
 def _clipped(waveform: np.ndarray) -> int:
-    pieces = [(side, *_flat(side)) for side in (waveform, -waveform)]
-    if not any(len(starts) for _, starts, _ in pieces):
-        return 0
-    steep = _STEEP * _finest_step(waveform)
-    return sum(_cut_off(*piece, steep=steep) for piece in pieces)
-
-
-def _flat(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where flat pieces at the top start, and where they have ended."""
-    top = side == side.max()
-    if np.count_nonzero(top) < _FLAT or side[top.argmax()] <= 0:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    edges = np.flatnonzero(np.diff(top, prepend=False, append=False))
-    starts, ends = edges[::2], edges[1::2]
-    # All of a waveform is no piece of it.
-    flat = (ends - starts >= _FLAT) & (ends - starts < len(side))
-    return starts[flat], ends[flat]
-
-
-def _finest_step(waveform: np.ndarray) -> float:
-    """The least by which two samples differ, or 16 bits where that is more.
-
-    All are compared, not only neighbours: what lies beside the top of a clipped wave is steep.
-    """
-    gaps = np.diff(np.sort(waveform[:: -(-len(waveform) // _VALUES)]))
-    return max(float(gaps[gaps > 0].min(initial=1.0)), _FINEST_STEP)
-
-
-def _cut_off(side: np.ndarray, starts: np.ndarray, ends: np.ndarray, *, steep: float) -> int:
-    """Samples in the flat pieces that the waveform enters and leaves by so much at least."""
-    last, top = len(side) - 1, side.max()
-    before = np.minimum(side[starts - 1], side[np.maximum(starts - 2, 0)])
-    after = np.minimum(side[np.minimum(ends, last)], side[np.minimum(ends + 1, last)])
-    # At the ends of the recording there is one side only.
-    cut = (starts == 0) | (top - before >= steep)
-    cut &= (ends > last) | (top - after >= steep)
-    return int((ends - starts)[cut].sum())
+    """Samples in flat pieces at the top or bottom that the waveform enters and leaves steeply."""
+    clipped, steep = 0, 0.0
+    for side in (waveform, -waveform):
+        height = side.max()
+        top = side == height
+        if np.count_nonzero(top) < _FLAT or height <= 0:
+            continue
+        edges = np.flatnonzero(np.diff(top, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
+        # A constant waveform has no flat piece.
+        flat = (ends - starts >= _FLAT) & (ends - starts < len(side))
+        if not flat.any():
+            continue
+        if not steep:
+            # The smallest difference of any two samples, not only of neighbours: the waveform is
+            # steep near the top of a clipped wave.
+            gaps = np.diff(np.sort(waveform[:: -(-len(waveform) // _VALUES)]))
+            steep = _STEEP * max(float(gaps[gaps > 0].min(initial=1.0)), _FINEST_STEP)
+        starts, ends, last = starts[flat], ends[flat], len(side) - 1
+        before = np.minimum(side[starts - 1], side[np.maximum(starts - 2, 0)])
+        after = np.minimum(side[np.minimum(ends, last)], side[np.minimum(ends + 1, last)])
+        # At the ends of the recording there is one side only.
+        cut = (starts == 0) | (height - before >= steep)
+        cut &= (ends > last) | (height - after >= steep)
+        clipped += int((ends - starts)[cut].sum())
+    return clipped

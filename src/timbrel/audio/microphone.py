@@ -1,4 +1,4 @@
-"""Sound as it is recorded, through PortAudio (the package sounddevice, extra `live`)."""
+"""Record from a microphone through PortAudio (the package sounddevice, extra `live`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from timbrel.errors import DeviceError, MissingExtra
 
-# How much sound is handed on at a time.
+# Length of a piece.
 _PIECE_SECONDS = 0.02
 
 _INSTEAD = "or pipe sound in: arecord -f S16_LE -r 44100 | timbrel listen -"
@@ -23,11 +23,11 @@ class Device:
     """A device that records.
 
     Attributes:
-        number: how PortAudio counts it.
-        name: what it is called.
-        channels: how many it records at most.
-        rate: its usual sample rate in Hz.
-        usual: whether it is used where none is chosen.
+        number: its number in PortAudio.
+        name: its name in PortAudio.
+        channels: the most channels that it records.
+        rate: its default sample rate in Hz.
+        usual: whether it is the default device.
     """
 
     number: int
@@ -42,7 +42,7 @@ def devices() -> list[Device]:
 
     Raises:
         MissingExtra: sounddevice is not installed.
-        DeviceError: PortAudio is not, or there is no device.
+        DeviceError: PortAudio is not installed, or there is no device.
     """
     port = _portaudio()
     usual = port.default.device[0]
@@ -63,10 +63,10 @@ def devices() -> list[Device]:
 
 
 def choose(wanted: str | None) -> Device:
-    """The device of a number or of a part of its name; the usual one where none is wanted.
+    """Find a device by its number or a part of its name; the default device for None.
 
     Raises:
-        MissingExtra, DeviceError: as `devices`; also where none fits, or several do.
+        MissingExtra, DeviceError: as `devices`; also where no device matches, or several do.
     """
     there = devices()
     if wanted is None:
@@ -85,12 +85,12 @@ class Microphone:
     """A device that records, as pieces float32 `(samples, 1)` in [−1, 1]; iterate to record.
 
     Args:
-        device: what to record with.
+        device: the device to record with.
 
     Attributes:
-        lost: how many times the program was too slow, so that sound was lost.
+        lost: how many times sound was lost because the program was too slow.
 
-    Iterating raises DeviceError where the device cannot be used. It goes on until it is given up.
+    Iterating raises DeviceError where the device cannot be used. It does not end by itself.
     """
 
     def __init__(self, device: Device) -> None:

@@ -1,7 +1,7 @@
 """Raw PCM: samples without a header, as programs pipe them to each other.
 
-Source of the header that some put before it: "Multimedia Programming Interface and Data
-Specifications 1.0" (RIFF, 1991), and Microsoft's WAVEFORMATEXTENSIBLE.
+Source of the WAV header that some programs put before the samples: "Multimedia Programming
+Interface and Data Specifications 1.0" (RIFF, 1991), and Microsoft's WAVEFORMATEXTENSIBLE.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import BinaryIO
 
 import numpy as np
@@ -23,48 +22,50 @@ from timbrel.audio.samples import check_rate
 from timbrel.errors import AudioError, InvalidArgument, OutputError
 from timbrel.findings import Finding
 
-# NumPy's type, what its full scale is, and libsndfile's name, of each format.
+# NumPy's type, the value of full scale, and libsndfile's name of each format.
 _FORMATS = {"s16le": ("<i2", 2.0**15, "PCM_16"), "f32le": ("<f4", 1.0, "FLOAT")}
 PCM_FORMATS = tuple(_FORMATS)
 
-# How a WAV header names these, by format tag and bits; the tag of WAVEFORMATEXTENSIBLE, which has
-# the true one further on.
+# The formats by format tag and bits in a WAV header; the tag of WAVEFORMATEXTENSIBLE, which has
+# the true tag further on.
 _TAGS = {(1, 16): "s16le", (3, 32): "f32le"}
 _EXTENSIBLE = 0xFFFE
 
-# How files begin that are no raw PCM, and what to call them.
+# The first bytes of sound files that are not raw PCM.
 _BEGINNINGS = {
-    "FLAC": b"fLaC",
-    "Ogg": b"OggS",
-    "MP3": (b"ID3\x02", b"ID3\x03", b"ID3\x04"),
-    "RF64": b"RF64",
-    "AIFF": b"FORM",
-    "AU": b".snd",
-    "CAF": b"caff",
+    b"fLaC": "FLAC",
+    b"OggS": "Ogg",
+    b"ID3\x02": "MP3",
+    b"ID3\x03": "MP3",
+    b"ID3\x04": "MP3",
+    b"RF64": "RF64",
+    b"FORM": "AIFF",
+    b".snd": "AU",
+    b"caff": "CAF",
 }
 
-# With more, libsndfile reads nothing.
+# The most channels that libsndfile reads.
 _MOST_CHANNELS = 1024
 
-# What is taken from a pipe at most at once, in seconds of sound: what comes faster than it is
-# played is answered piece by piece all the same.
+# The most that is taken from a pipe at once, in seconds of sound, so that results come piece by
+# piece also where the samples come faster than they are played.
 _SECONDS_AT_ONCE = 0.02
 
-# Lengths that a header gives from here on, and 0, stand for "until the stream ends".
+# In a header, this length and larger ones, and 0, mean "until the stream ends".
 _ENDLESS = 0x7FFFF000
 
 
 @dataclass(frozen=True)
 class Pcm:
-    """What the bytes of raw PCM are.
+    """The format of raw PCM.
 
     Attributes:
         rate: sample rate in Hz.
-        form: "s16le" (16-bit integers) or "f32le" (32-bit floats), little-endian both.
-        channels: samples of so many channels take turns.
+        form: "s16le" (16-bit integers) or "f32le" (32-bit floats), both little-endian.
+        channels: number of channels, whose samples are interleaved.
 
     Raises:
-        InvalidArgument: a number is below 1, or there is no such format.
+        InvalidArgument: a number is out of range, or the format is not known.
     """
 
     rate: int
@@ -89,7 +90,7 @@ class Pcm:
 
     @property
     def settings(self) -> dict:
-        """Arguments of `soundfile.SoundFile` for a file of this."""
+        """Arguments of `soundfile.SoundFile` for a file of this format."""
         return {
             "samplerate": self.rate,
             "channels": self.channels,
@@ -105,79 +106,75 @@ class Pcm:
 
 
 def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.ndarray]]:
-    """Take a stream of samples as it comes.
+    """Read a stream of samples as it comes.
 
     Args:
-        stream: what is piped in; a WAV header before the samples is understood.
-        pcm: what the bytes are; None where there is a header.
+        stream: raw PCM, or PCM with a WAV header.
+        pcm: the format of raw PCM; None where there is a header.
 
     Returns:
         The sample rate in Hz, and pieces float32 `(samples, channels)` of whatever length comes.
 
     Raises:
-        InvalidArgument: there is no header, and nothing is known of the bytes; or both.
-        AudioError: nothing comes, or the header is not of a format that can be taken.
+        InvalidArgument: there is neither a header nor `pcm`, or there are both.
+        AudioError: the stream is empty, or the format in the header is not supported.
     """
-    start = _exactly(stream, 12)
+    start = _read_exactly(stream, 12)
     if not start:
         raise AudioError(Finding("nothing-piped", "-"))
-    left = math.inf
-    if has_header(start):
-        check_headerless(start, pcm)
-        (pcm, left), start = _read_header(stream), b""
-    if pcm is None:
-        raise InvalidArgument(
-            "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
-            "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
-        )
     check_headerless(start, pcm)
-    most = max(round(_SECONDS_AT_ONCE * pcm.rate), 1) * pcm.frame_bytes
-    contents = iter(lambda: _some(stream, most), b"")
-    return pcm.rate, _pieces(chain([start], _first(contents, left)), pcm)
+    left = math.inf
+    if pcm is None:
+        if not _is_wav(start):
+            raise InvalidArgument(
+                "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
+                "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
+            )
+        pcm, left = _read_header(stream)
+        start = b""
+    return pcm.rate, _pieces(stream, pcm, start=start, left=left)
 
 
-def has_header(start: bytes) -> bool:
-    """Whether a stream that begins with these 12 bytes is a WAV file."""
+def _is_wav(start: bytes) -> bool:
     return start[:4] == b"RIFF" and start[8:12] == b"WAVE"
 
 
 def check_headerless(start: bytes, pcm: Pcm | None) -> None:
-    """Raise InvalidArgument where raw PCM is promised, and the bytes are a sound file.
+    """Raise InvalidArgument where raw PCM is expected, but the bytes are a sound file.
 
     Args:
         start: the first 12 bytes.
-        pcm: what was promised; None for a sound file.
+        pcm: the format of raw PCM; None where a sound file is expected.
     """
     if pcm is None:
         return
-    if has_header(start):
+    if _is_wav(start):
         raise InvalidArgument(
             "What comes on stdin has a WAV header, which says what it is; leave out `pcm_rate`."
         )
-    for kind, beginning in _BEGINNINGS.items():
-        if start.startswith(beginning):
-            raise InvalidArgument(
-                f"What comes on stdin is a sound file ({kind}), not raw PCM; leave out `pcm_rate`."
-            )
+    if (kind := _BEGINNINGS.get(start[:4])) is not None:
+        raise InvalidArgument(
+            f"What comes on stdin is a sound file ({kind}), not raw PCM; leave out `pcm_rate`."
+        )
 
 
 @contextmanager
 def temporary_copy(stream: BinaryIO, pcm: Pcm | None = None) -> Iterator[str]:
-    """Copy a stream to a temporary file, because decoders must seek; the path of the file.
+    """Copy a stream to a temporary file, because decoders must seek; give the path of the file.
 
     Args:
         stream: the content of a sound file, or raw PCM.
-        pcm: what the bytes are; None for a sound file.
+        pcm: the format of raw PCM; None for a sound file.
 
     Raises:
-        InvalidArgument: raw PCM was promised, and a sound file comes.
+        InvalidArgument: the stream is a sound file although `pcm` is given.
         OutputError: the file cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="timbrel-") as folder:
         path = os.path.join(folder, "sound")
         try:
             with open(path, "wb") as file:
-                start = _exactly(stream, 12)
+                start = _read_exactly(stream, 12)
                 check_headerless(start, pcm)
                 file.write(start)
                 shutil.copyfileobj(stream, file, 1 << 20)
@@ -186,34 +183,28 @@ def temporary_copy(stream: BinaryIO, pcm: Pcm | None = None) -> Iterator[str]:
         yield path
 
 
-def _first(contents: Iterator[bytes], left: float) -> Iterator[bytes]:
-    """The first so many bytes: after its sound, a file may hold other things."""
-    for content in contents:
-        if left <= 0:
-            return
-        yield content[: int(min(left, len(content)))]
-        left -= len(content)
-
-
-def _pieces(contents: Iterator[bytes], pcm: Pcm) -> Iterator[np.ndarray]:
-    rest, nothing = b"", True
-    for content in contents:
-        rest += content
-        whole = len(rest) - len(rest) % pcm.frame_bytes
+def _pieces(stream: BinaryIO, pcm: Pcm, *, start: bytes, left: float) -> Iterator[np.ndarray]:
+    """Whole frames of `start` and of the next `left` bytes of a stream, as they come."""
+    # `read1` returns the bytes that are there, at least one unless the stream has ended.
+    read = getattr(stream, "read1", stream.read)
+    most = max(round(_SECONDS_AT_ONCE * pcm.rate), 1) * pcm.frame_bytes
+    waiting, empty = start, True
+    while True:
+        whole = len(waiting) - len(waiting) % pcm.frame_bytes
         if whole:
-            yield pcm.samples(rest[:whole])
-            rest, nothing = rest[whole:], False
-    if nothing:
+            yield pcm.samples(waiting[:whole])
+            waiting, empty = waiting[whole:], False
+        # After the sound, a file may hold other things.
+        content = read(most)[: int(min(left, most))] if left > 0 else b""
+        if not content:
+            break
+        left -= len(content)
+        waiting += content
+    if empty:
         raise AudioError(Finding("no-samples", "-"))
 
 
-def _some(stream: BinaryIO, most: int) -> bytes:
-    """What there is, at least a byte unless the stream has ended."""
-    read = getattr(stream, "read1", stream.read)
-    return read(most)
-
-
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _read_exactly(stream: BinaryIO, count: int) -> bytes:
     """So many bytes, or all where there are fewer."""
     found = b""
     while len(found) < count and (more := stream.read(count - len(found))):
@@ -222,13 +213,13 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def _read_header(stream: BinaryIO) -> tuple[Pcm, float]:
-    """Read a WAV header, after its first 12 bytes; what follows, and how many bytes of it."""
+    """Read a WAV header after its first 12 bytes: the format, and the bytes of sound."""
     pcm = None
-    while len(header := _exactly(stream, 8)) == 8:
+    while len(header := _read_exactly(stream, 8)) == 8:
         name, size = struct.unpack("<4sI", header)
         if name == b"data" and pcm is not None:
             return pcm, math.inf if size == 0 or size >= _ENDLESS else size
-        content = _exactly(stream, size + size % 2)
+        content = _read_exactly(stream, size + size % 2)
         if name == b"fmt " and len(content) >= 16:
             tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", content)
             if tag == _EXTENSIBLE and len(content) >= 26:

@@ -1,4 +1,4 @@
-"""Show a waveform in a page or a notebook: its picture, and a player that needs no other file."""
+"""Show a waveform in a page or a notebook: a picture, and a player that needs no other file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ from timbrel.display.html import block, note, sentences, text
 from timbrel.text import duration, percent
 
 # The rates of MPEG-1, 2 and 2.5 layer III.
-RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 # libsndfile's scale from 0 (best) to 1 (smallest); measured: 50 kbit/s on music at 44.1 kHz, and
 # 67 kbit/s at most, on white noise at 48 kHz.
 _COMPRESSION = 0.5
-
-
-def playable_rate(rate: int) -> int:
-    """Return the lowest rate in Hz of an MP3 that keeps all of a sound of `rate` Hz."""
-    return next((possible for possible in RATES if possible >= rate), RATES[-1])
 
 
 def player_uri(waveform: np.ndarray, rate: int) -> str:
@@ -33,10 +28,11 @@ def player_uri(waveform: np.ndarray, rate: int) -> str:
     Where this libsndfile writes no MP3, the sound is a 16-bit WAV, about ten times as large.
 
     Args:
-        waveform: float `(samples,)`, mono; what exceeds [−1, 1] is clipped.
+        waveform: float `(samples,)`, mono; clipped to [−1, 1].
         rate: sample rate in Hz.
     """
-    wanted = playable_rate(rate)
+    # The lowest rate that keeps all of the sound.
+    wanted = next((possible for possible in _RATES if possible >= rate), _RATES[-1])
     sound = np.clip(resample(waveform, rate, wanted), -1.0, 1.0)
     buffer = io.BytesIO()
     if "MP3" in soundfile.available_formats():
@@ -71,32 +67,24 @@ def waveform_html(
     Args:
         waveform: float `(samples,)`, nominally in [−1, 1].
         rate: sample rate in Hz.
-        facts: what is said under it.
-        warnings: what is odd about it.
+        facts: the text under it.
+        warnings: sentences about it.
     """
     samples = np.nan_to_num(waveform, nan=0.0, posinf=1.0, neginf=-1.0)
     peak = float(np.abs(samples).max(initial=0.0))
     seconds = len(samples) / rate
-    heard = samples[: int(_PLAYED * rate)]
-    said = [f"loudest sample at {percent(peak, 0)} of full scale"]
-    if len(heard) < len(samples):
-        said.append(f"the first {duration(_PLAYED)} can be played")
+    played = samples[: int(_PLAYED * rate)]
+    notes = [f"loudest sample at {percent(peak, 0)} of full scale"]
+    if len(played) < len(samples):
+        notes.append(f"the first {duration(_PLAYED)} can be played")
     player = ""
-    if len(heard):
-        uri = player_uri(heard, rate)
+    if len(played):
+        uri = player_uri(played, rate)
         player = (
             f'<audio controls="" preload="metadata" src="{uri}" aria-label="the recording"></audio>'
         )
-    return block(
-        _picture(samples, peak, what=f"Waveform of {duration(seconds)}."),
-        player,
-        note(text(facts), *said),
-        sentences(warnings),
-    )
 
-
-def _picture(samples: np.ndarray, peak: float, *, what: str) -> str:
-    """The samples between the loudest and its opposite."""
+    # A bar from the lowest to the highest sample of each column; the peak fills the height.
     columns = min(_COLUMNS, max(len(samples), 1))
     edges = np.linspace(0, len(samples), columns + 1).astype(np.int64)
     scale = (_HEIGHT / 2 - 2) / max(peak, 1e-9)
@@ -108,8 +96,10 @@ def _picture(samples: np.ndarray, peak: float, *, what: str) -> str:
         bars.append(
             f"M{number * width:.1f} {top - 0.4:.1f}h{width:.1f}V{bottom + 0.4:.1f}h-{width:.1f}z"
         )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(what)}">'
+    label = text(f"Waveform of {duration(seconds)}.")
+    picture = (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
         f'<path fill="#3389cf" d="{"".join(bars)}"/>'
         f'<path stroke="currentColor" stroke-opacity=".3" d="M0 {middle}H{_WIDTH}"/></svg>'
     )
+    return block(picture, player, note(text(facts), *notes), sentences(warnings))

@@ -1,4 +1,4 @@
-"""Samples as they come from anywhere: looked over, mixed to mono, resampled, whole or in pieces.
+"""Check samples, mix them to mono and resample them, whole or in pieces.
 
 Resampling is soxr's at quality HQ, which is also what librosa 0.11 uses by default.
 """
@@ -16,11 +16,11 @@ from timbrel.findings import Finding
 
 _QUALITY = "HQ"
 
-# Sample rates in Hz. Below there is no sound, only a wrong header; above, no recorder.
+# Sample rates in Hz. Lower ones come from wrong headers; no recorder has higher ones.
 LEAST_RATE, _MOST_RATE = 100, 10_000_000
 
-# Full scale is 1. Integers of 24 bits taken for floats stay below; from some times more on, the
-# power of a band is no float32 any more.
+# Full scale is 1. Integers of 24 bits taken for floats stay below this; the powers of some larger
+# samples overflow float32.
 _LOUDEST = 1e7
 
 
@@ -40,9 +40,9 @@ def resample(waveform: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
 
 
 class Resampler:
-    """`resample` for a waveform that comes in pieces: joined, what it gives is equal to the bit.
+    """`resample` for a waveform that comes in pieces; the joined results are exactly equal.
 
-    What it gives for a piece ends some hundredths of a second before the piece does.
+    The result of a piece ends some hundredths of a second before the piece does.
 
     Args:
         source_rate: sample rate of the pieces in Hz.
@@ -57,39 +57,37 @@ class Resampler:
             else soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality=_QUALITY)
         )
         self._first = np.empty(0, dtype=np.float32)
-        self._given = 0
+        self._empty = True
 
     def push(self, piece: np.ndarray) -> np.ndarray:
-        """Take the next piece, float32 `(samples,)`; return what of the result is certain."""
+        """Take the next piece, float32 `(samples,)`; return the result as far as it is final."""
         if self._stream is None:
             return piece
         if not len(self._first):
             self._first = piece[:1].copy()
-        return self._counted(self._stream.resample_chunk(np.ascontiguousarray(piece)))
+        resampled = self._stream.resample_chunk(np.ascontiguousarray(piece))
+        self._empty &= not len(resampled)
+        return resampled
 
     def finish(self) -> np.ndarray:
         """Return the rest; nothing can be pushed after it."""
-        nothing = np.empty(0, dtype=np.float32)
+        rest = np.empty(0, dtype=np.float32)
         if self._stream is None:
-            return nothing
-        rest = self._counted(self._stream.resample_chunk(nothing, last=True))
-        return rest if self._given else self._first
-
-    def _counted(self, resampled: np.ndarray) -> np.ndarray:
-        self._given += len(resampled)
-        return resampled
+            return rest
+        rest = self._stream.resample_chunk(rest, last=True)
+        return self._first if self._empty and not len(rest) else rest
 
 
 class Inspection:
-    """What the samples of one recording are found to be, piece by piece.
+    """Mixes the samples of one recording to mono, piece by piece, and collects its faults.
 
     Args:
-        rate: their sample rate in Hz.
-        start: seconds of the recording at which they begin.
+        rate: sample rate in Hz.
+        start: seconds of the recording at which the samples begin.
 
     Attributes:
-        samples: how many there were, of each channel.
-        peak: largest |x| of their mix.
+        samples: number of samples so far, of each channel.
+        peak: largest |x| of the mix.
     """
 
     def __init__(self, rate: int, *, start: float = 0.0) -> None:
@@ -100,13 +98,13 @@ class Inspection:
 
     @property
     def finite(self) -> bool:
-        """Whether all samples were numbers."""
+        """Whether no sample was NaN or infinite."""
         return self._first is None
 
     def mix(self, samples: np.ndarray) -> np.ndarray:
-        """Look over the next samples, float32 `(n, channels)`; return their mean `(n,)`.
+        """Check the next samples, float32 `(n, channels)`; return their mean `(n,)`.
 
-        Where one is not a number there is no mean, and nothing is returned.
+        After a sample that is NaN or infinite there is no mean; the result is empty.
         """
         finite = np.isfinite(samples)
         if not finite.all():
@@ -122,12 +120,10 @@ class Inspection:
         return mono
 
     def check(self, name: str) -> None:
-        """Raise AudioError, with the first place, where samples were NaN or infinite.
-
-        So it is where they are so large that their powers would be.
+        """Raise AudioError where samples were NaN or infinite, or so large that powers overflow.
 
         Args:
-            name: what to call the recording.
+            name: the name of the recording in findings.
         """
         if self._first is not None:
             facts = {
@@ -140,10 +136,10 @@ class Inspection:
             raise AudioError(Finding("far-too-loud", name, {"peak": self.peak}))
 
     def findings(self, name: str) -> tuple[Finding, ...]:
-        """What is odd about the samples but does not stop their use.
+        """Oddities of the samples that do not stop their use.
 
         Args:
-            name: what to call the recording.
+            name: the name of the recording in findings.
         """
         if self.peak <= 1.0:
             return ()
@@ -155,15 +151,16 @@ def check_rate(rate: object, name: str = "rate") -> None:
 
     Args:
         rate: the number, in Hz.
-        name: what to call it.
+        name: the name of the argument.
     """
-    number = isinstance(rate, Real) and not isinstance(rate, bool)
-    if not number or not LEAST_RATE <= rate <= _MOST_RATE:
+    number = 0.0 if isinstance(rate, bool) or not isinstance(rate, Real) else float(rate)
+    if not LEAST_RATE <= number <= _MOST_RATE:
         raise InvalidArgument(
             f"`{name}` must be between {LEAST_RATE} and {_MOST_RATE:,} Hz. Got {rate!r}."
         )
 
 
-def _check_rates(source_rate: float, rate: float) -> None:
-    if not all(isinstance(item, Real) and 0 < item < math.inf for item in (source_rate, rate)):
+def _check_rates(source_rate: object, rate: object) -> None:
+    numbers = [float(item) for item in (source_rate, rate) if isinstance(item, Real)]
+    if len(numbers) < 2 or not all(0 < number < math.inf for number in numbers):
         raise InvalidArgument(f"Sample rates must be above 0 Hz. Got {source_rate} and {rate}.")

@@ -1,4 +1,4 @@
-"""Cut a waveform into windows: whole recordings, or a stream piece by piece."""
+"""Clean a waveform and cut it into windows: whole recordings, or a stream piece by piece."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Windowing:
     Attributes:
         rate: sample rate in Hz.
         window: length of a window in samples.
-        hop: samples from one window to the next when a whole recording is heard.
+        hop: samples from one window to the next in a whole recording.
         clean_threshold: level of the envelope, in units of full scale, above which sound is kept;
             None keeps everything.
         clean_window: length of the envelope's rolling mean in seconds.
-        depth: decibels below its loudest window down to which a window of a recording counts for
-            the answer; None counts all.
+        depth: decibels below the loudest window of a recording down to which windows count for
+            its answer; None counts all.
     """
 
     rate: int
@@ -39,17 +39,17 @@ class Windowing:
 
     @property
     def least(self) -> float:
-        """Samples below which there is too little sound.
+        """Samples below which a recording is too short.
 
-        A window, which silence would fill up. Where nothing is cleaned away, what hears such
-        windows leaves silence out by itself, and a click of 20 ms is heard as well as any.
+        A window, because a shorter recording would be filled up with silence. Networks for
+        recordings that are not cleaned ignore silence, so that 20 ms are enough for them.
         """
         if self.clean_threshold is not None:
             return self.window
         return min(self.window, _LEAST_SECONDS * self.rate)
 
     def falls_short(self, samples: float) -> bool:
-        """Whether there is too little sound."""
+        """Whether so many samples are too few."""
         return samples < self.least
 
 
@@ -60,8 +60,8 @@ class Windows:
     Attributes:
         samples: float32 `(n, window)`.
         start, end: float64 `(n,)`, seconds of the original recording.
-        cut: float64 `(n, 2)`, begin and end in seconds of the longest stretch that cleaning took
-            out of the middle of each; equal where there is none.
+        cut: float64 `(n, 2)`, begin and end in seconds of the longest part that cleaning removed
+            from the middle of each; equal where there is none.
     """
 
     samples: np.ndarray
@@ -70,30 +70,11 @@ class Windows:
     cut: np.ndarray
 
 
-def longest_cuts(runs: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """What was taken out of the middle of windows, the longest stretch of each.
-
-    Args:
-        runs: int64 `(k, 2)`, first sample and end of each kept stretch in the original.
-        first, last: int `(n,)`, the stretches that windows begin and end in.
-
-    Returns:
-        int64 `(n, 2)`, first sample and end; equal where nothing was.
-    """
-    cuts = np.stack([runs[first, 1]] * 2, axis=1)
-    for number in np.flatnonzero(last > first):
-        inside = slice(first[number], last[number] + 1)
-        ends, starts = runs[inside, 1][:-1], runs[inside, 0][1:]
-        longest = np.argmax(starts - ends)
-        cuts[number] = ends[longest], starts[longest]
-    return cuts
-
-
 def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
     """Clean a waveform; where nothing would remain, keep all of it.
 
     Returns:
-        What is kept, and whether cleaning left something.
+        The kept samples, and whether cleaning left any.
     """
     if windowing.clean_threshold is None:
         return uncleaned(waveform), True
@@ -107,10 +88,10 @@ def keep(waveform: np.ndarray, windowing: Windowing) -> tuple[Cleaned, bool]:
 def cleaning_findings(
     name: str, windowing: Windowing, *, seconds: float, kept: float
 ) -> tuple[Finding, ...]:
-    """What a user should know of a recording after cleaning.
+    """Findings on the length and the level of a recording after cleaning.
 
     Args:
-        name: what to call the recording.
+        name: the name of the recording in findings.
         windowing: how recordings become windows.
         seconds: length of the recording.
         kept: seconds that cleaning keeps; 0 where it would keep nothing.
@@ -124,7 +105,7 @@ def cleaning_findings(
     if windowing.falls_short(used * windowing.rate + 0.5):
         facts = {
             "seconds": seconds,
-            # What is too short before it is cleaned is not so because of cleaning.
+            # A recording that is too short before cleaning is not so because of cleaning.
             "kept": None if windowing.falls_short(seconds * windowing.rate + 0.5) else kept,
             "least": windowing.least / windowing.rate,
             "cleans": cleans,
@@ -139,16 +120,16 @@ def power(samples: np.ndarray) -> np.ndarray:
 
 
 def counts(power: np.ndarray, windowing: Windowing) -> np.ndarray:
-    """Which of the consecutive windows of a recording its answer is the mean over.
+    """Which windows of a recording count for its answer, which is the mean over these.
 
-    Silence before, between and after sounds says nothing of them; it must not outvote them.
+    Silence before, between and after the sounds does not count.
 
     Args:
-        power: of all of them, float32 `(n,)`.
+        power: of all windows of the recording, float32 `(n,)`.
         windowing: how recordings become windows.
 
     Returns:
-        bool `(n,)`, true of the loudest at least.
+        bool `(n,)`, True for the loudest at least.
     """
     if windowing.depth is None or not len(power):
         return np.ones(len(power), dtype=bool)
@@ -161,10 +142,10 @@ def counting(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
 
 
 def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
-    """Where in windows there is sound: from the first piece to the last that is loud enough.
+    """Where there is sound in each window: from its first piece that is loud enough to its last.
 
-    A piece of 20 ms is loud enough where it is no further below the loudest of its window than
-    windows may be below the loudest of a recording. Where all windows count, all of a window does.
+    A piece of 20 ms is loud enough where it is at most `depth` below the loudest piece of its
+    window. Without a `depth`, the sound is the whole window.
 
     Args:
         samples: float32 `(n, window)`.
@@ -178,7 +159,7 @@ def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
     size = int(PIECE_SECONDS * windowing.rate)
     if windowing.depth is None or not count or window < 2 * size or not size:
         return whole
-    # What does not fill a piece at the end goes with the last one.
+    # The last piece includes the remainder of the window.
     pieces = samples[:, : window // size * size].reshape(count, -1, size)
     loudness = np.einsum("ijk,ijk->ij", pieces, pieces)
     loudest = loudness.max(axis=1, keepdims=True)
@@ -191,10 +172,10 @@ def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
 
 
 def windows_at_once(window: int, *, most: int) -> int:
-    """Windows of so many samples to compute together: `most`, or fewer where they are long.
+    """How many windows of so many samples to compute together: `most`, or fewer of long ones.
 
-    A front end makes several copies of its frames, which overlap, so that long windows by the
-    hundred would take gigabytes.
+    A front end makes several copies of its overlapping frames, so that hundreds of long windows
+    would take gigabytes.
     """
     return max(min(most, _SAMPLES_AT_ONCE // window), 1)
 
@@ -205,19 +186,31 @@ def pad_to_window(waveform: np.ndarray, window: int) -> np.ndarray:
 
 
 def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
-    """Cut what was kept into consecutive windows, every `hop` samples.
+    """Cut the kept samples into consecutive windows, every `hop` samples.
 
-    A recording shorter than a window becomes one zero-padded window. Where windows overlap, so
-    does the last one where it reaches beyond the end; where they do not, a remainder shorter than
-    a window is left out.
+    A recording shorter than a window becomes one zero-padded window. Where windows overlap, the
+    last one may reach beyond the end and is zero-padded; where they do not, a remainder shorter
+    than a window is left out.
     """
     padded = pad_to_window(cleaned.waveform, windowing.window)
     if windowing.hop < windowing.window:
         padded = np.pad(padded, (0, (windowing.window - len(padded)) % windowing.hop))
     samples = sliding_window_view(padded, windowing.window)[:: windowing.hop]
-    first = np.arange(len(samples)) * windowing.hop
+    return _windows(samples, np.arange(len(samples)) * windowing.hop, cleaned, windowing)
+
+
+def _windows(
+    samples: np.ndarray, first: np.ndarray, cleaned: Cleaned, windowing: Windowing
+) -> Windows:
+    """Windows that begin at the kept samples `first`, with their times."""
     last = np.minimum(first + windowing.window, len(cleaned.waveform)) - 1
-    cuts = longest_cuts(cleaned.runs, cleaned.run_of(first), cleaned.run_of(last))
+    first_run, last_run = cleaned.run_of(first), cleaned.run_of(last)
+    cuts = np.stack([cleaned.runs[first_run, 1]] * 2, axis=1)
+    for number in np.flatnonzero(last_run > first_run):
+        inside = slice(first_run[number], last_run[number] + 1)
+        ends, starts = cleaned.runs[inside, 1][:-1], cleaned.runs[inside, 0][1:]
+        longest = np.argmax(starts - ends)
+        cuts[number] = ends[longest], starts[longest]
     return Windows(
         samples=samples,
         start=cleaned.source_index(first) / windowing.rate,
@@ -227,7 +220,7 @@ def consecutive(cleaned: Cleaned, windowing: Windowing) -> Windows:
 
 
 def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -> np.ndarray:
-    """Where windows may begin that have sound in them, eight places a window.
+    """Where windows that contain sound may begin; eight places a window are considered.
 
     Args:
         waveform: float32 `(samples,)`.
@@ -235,7 +228,7 @@ def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -
         depth: decibels below the loudest such window down to which one counts; None: all do.
 
     Returns:
-        First samples, int64 `(k,)`, rising, one at least.
+        First samples, int64 `(k,)`, ascending, one at least.
     """
     last = max(len(waveform) - window, 0)
     starts = np.unique(np.append(np.arange(0, last, start_step(window)), last))
@@ -247,18 +240,18 @@ def sounding_starts(waveform: np.ndarray, *, window: int, depth: float | None) -
 
 
 def start_step(window: int) -> int:
-    """Samples between places that `sounding_starts` looks at."""
+    """Samples between the places that `sounding_starts` considers."""
     return max(window // 8, 1)
 
 
-_NONE = np.empty(0, dtype=np.float32)
+_NO_RUNS = np.empty((0, 2), dtype=np.int64)
 
 
 class WindowStream:
     """Clean a waveform and cut it into consecutive windows, piece by piece.
 
-    The windows are those that `keep` and `consecutive` make of the whole waveform, but that a
-    waveform of which cleaning leaves nothing has none.
+    The windows equal those of `keep` and `consecutive` for the whole waveform, except that there
+    are none where cleaning leaves nothing.
 
     Args:
         windowing: how recordings become windows.
@@ -266,10 +259,10 @@ class WindowStream:
             `CleanStream`.
 
     Attributes:
-        kept: samples that cleaning has kept.
-        decided: samples of which it is known whether they are kept.
-        runs: int64 `(k, 2)`, first sample and end in the original of what was newly kept by the
-            last `push` or `finish`.
+        kept: number of samples that cleaning has kept.
+        decided: number of samples for which it is known whether they are kept.
+        runs: int64 `(k, 2)`, first sample and end in the original of the samples that were newly
+            kept by the last `push` or `finish`.
     """
 
     def __init__(self, windowing: Windowing, *, block: int | None = None) -> None:
@@ -279,84 +272,68 @@ class WindowStream:
             length = int(windowing.rate * windowing.clean_window)
             blocks = {} if block is None else {"block": block}
             self._cleaner = CleanStream(windowing.clean_threshold, length, **blocks)
-        # The kept samples from number `_begin` on, and where the next window begins.
-        self._here = _NONE
+        # The kept samples from number `_begin` on, their runs, and where the next window begins.
+        self._here = np.empty(0, dtype=np.float32)
+        self._runs = _NO_RUNS
         self._begin = self._next = 0
-        # Stretches: where they end in what was kept; where they begin and end in the original.
-        self._ends = np.empty(0, dtype=np.int64)
-        self._stretches = np.empty((0, 2), dtype=np.int64)
         self.kept = self.decided = 0
-        self.runs = np.empty((0, 2), dtype=np.int64)
+        self.runs = _NO_RUNS
 
     def push(self, piece: np.ndarray) -> Windows:
-        """Take the next piece, float32 `(samples,)`; return the windows that are whole now."""
+        """Take the next piece, float32 `(samples,)`; return the windows that are complete now."""
         if self._cleaner is None:
-            span = [self.decided, self.decided + len(piece)]
-            self.decided = span[1]
-            self._keep(piece, np.array([span] if len(piece) else [], np.int64).reshape(-1, 2))
+            end = self.decided + len(piece)
+            runs = np.array([[self.decided, end]]) if len(piece) else _NO_RUNS
+            self.decided = end
         else:
-            self._keep(*self._cleaner.push(piece))
+            piece, runs = self._cleaner.push(piece)
             self.decided = self._cleaner.decided
-        return self._cut()
+        return self._cut(piece, runs)
 
     def finish(self) -> Windows:
         """Return the last windows; nothing can be pushed after it."""
-        if self._cleaner is None:
-            self._keep(_NONE, np.empty((0, 2), dtype=np.int64))
-        else:
-            self._keep(*self._cleaner.finish())
+        kept, runs = np.empty(0, dtype=np.float32), _NO_RUNS
+        if self._cleaner is not None:
+            kept, runs = self._cleaner.finish()
             self.decided = self._cleaner.decided
-        windows = self._cut()
+        windows = self._cut(kept, runs)
         window, hop = self._windowing.window, self._windowing.hop
         short = 0 < self.kept < window
         rest = hop < window < self.kept and (self.kept - window) % hop
         if not short and not rest:
             return windows
-        last = pad_to_window(self._here, window)[np.newaxis]
-        return _joined(windows, self._times(last, np.array([self._next])))
-
-    def _keep(self, kept: np.ndarray, runs: np.ndarray) -> None:
-        self.runs = runs
-        # Stretches before the next window are not needed any more.
-        passed = np.searchsorted(self._ends, self._next, side="right")
-        ends = self.kept + np.cumsum(runs[:, 1] - runs[:, 0])
-        self._ends = np.concatenate([self._ends[passed:], ends])
-        self._stretches = np.concatenate([self._stretches[passed:], runs])
-        self.kept += len(kept)
-        self._here = np.concatenate([self._here, kept])
-
-    def _cut(self) -> Windows:
-        window, hop = self._windowing.window, self._windowing.hop
-        count = max((self.kept - self._next - window) // hop + 1, 0)
-        first = self._next + hop * np.arange(count)
-        # Windows that do not touch leave something out between them, of which not all is here yet.
-        from_next = self._here[self._next - self._begin :]
-        samples = (
-            sliding_window_view(from_next, window)[::hop][:count]
-            if count
-            else np.empty((0, window), dtype=np.float32)
+        cleaned = Cleaned(self._here, self._runs, self.decided)
+        padded = pad_to_window(self._here, window)[np.newaxis]
+        last = _windows(padded, np.zeros(1, dtype=np.int64), cleaned, self._windowing)
+        return Windows(
+            samples=np.concatenate([windows.samples, last.samples]),
+            start=np.concatenate([windows.start, last.start]),
+            end=np.concatenate([windows.end, last.end]),
+            cut=np.concatenate([windows.cut, last.cut]),
         )
-        windows = self._times(samples, first)
+
+    def _cut(self, kept: np.ndarray, runs: np.ndarray) -> Windows:
+        """Take newly kept samples, and cut the windows that are complete."""
+        self.runs, self.kept = runs, self.kept + len(kept)
+        self._here = np.concatenate([self._here, kept])
+        self._runs = np.concatenate([self._runs, runs])
+        window, hop = self._windowing.window, self._windowing.hop
+        # Where windows do not touch, the samples between them may not all be here yet.
+        first = self._next - self._begin
+        count = max((self.kept - self._next - window) // hop + 1, 0)
+        samples = np.empty((0, window), dtype=np.float32)
+        if count:
+            samples = sliding_window_view(self._here[first:], window)[::hop][:count]
+        cleaned = Cleaned(self._here, self._runs, self.decided)
+        windows = _windows(samples, first + hop * np.arange(count), cleaned, self._windowing)
+
+        # Drop the samples before the next window, and their runs.
         self._next += count * hop
         passed = min(self._next, self.kept) - self._begin
         if passed:
             self._here, self._begin = self._here[passed:].copy(), self._begin + passed
+            run = cleaned.run_of(passed)
+            begin = cleaned.source_index(passed)
+            self._runs = self._runs[run:].copy()
+            self._runs[0, 0] = begin
         return windows
-
-    def _times(self, samples: np.ndarray, first: np.ndarray) -> Windows:
-        rate = self._windowing.rate
-        last = np.minimum(first + self._windowing.window, self.kept) - 1
-        one, other = (np.searchsorted(self._ends, index, side="right") for index in (first, last))
-        start = self._stretches[one, 1] - (self._ends[one] - first)
-        end = self._stretches[other, 1] - (self._ends[other] - last) + 1
-        cut = longest_cuts(self._stretches, one, other)
-        return Windows(samples=samples, start=start / rate, end=end / rate, cut=cut / rate)
-
-
-def _joined(one: Windows, other: Windows) -> Windows:
-    return Windows(
-        samples=np.concatenate([one.samples, other.samples]),
-        start=np.concatenate([one.start, other.start]),
-        end=np.concatenate([one.end, other.end]),
-        cut=np.concatenate([one.cut, other.cut]),
-    )
