@@ -3,41 +3,34 @@
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from conftest import interruptible
-from timbrel.cli.main import main
 from timbrel.fetching.known import KNOWN_DATA
 from timbrel.progress import TerminalProgress
 from tiny_known import SOME
 
 
 @pytest.fixture
-def call(capfd, site):
+def call(call, site):
     """Run `timbrel data …` where a server has a small data set; exit status, stdout and stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main(["data", *map(str, arguments)])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
-        return stopped.value.code or 0, out, err
-
+    run = partial(call, "data")
     run.site = site
     return run
 
 
 @pytest.mark.parametrize("arguments", [(), ("--list",)])
-def test_what_is_known_is_listed(call, arguments):
+def test_known_data_sets_are_listed(call, arguments):
     status, out, err = call(*arguments)
     assert (status, err) == (0, "\nFetch one with: timbrel data NAME\n")
     for known in KNOWN_DATA.values():
         parts = (known.name, known.title, known.about, known.licence, known.home, known.version)
         for part in (*parts, f"{known.recordings} recordings"):
             assert part in out
-    assert "882 MB, checked by MD5" in out
+    assert "882 MB, verified by MD5" in out
     assert call("-q", *arguments)[1:] == (out, "")
 
 
@@ -45,12 +38,12 @@ def test_a_data_set_is_fetched(call):
     status, out, err = call("instruments")
     assert status == 0
     assert out == (
-        "instruments: 40 recordings, every one checked by SHA-256; fetched.\n"
+        "instruments: 40 recordings, all verified by SHA-256; fetched.\n"
         "Labels     instruments/instruments.csv\n"
         "Recordings instruments/wavfiles\n"
         "Licence    CC0\n"
         "           H\n"
-        "           Who made it, and what to name: instruments/ATTRIBUTION.txt\n"
+        "           Authors and how to cite them: instruments/ATTRIBUTION.txt\n"
     )
     assert err == (
         f"From {call.site.url}/all.tar.gz …\n"
@@ -59,11 +52,11 @@ def test_a_data_set_is_fetched(call):
     status, out, err = call("instruments", "--quiet")
     assert (status, err) == (0, "")
     assert out.startswith(
-        "instruments: 40 recordings, every one checked by SHA-256; all of it was there already.\n"
+        "instruments: 40 recordings, all verified by SHA-256; all files were present.\n"
     )
 
 
-def test_what_was_mended_and_what_was_left_alone_is_said(call):
+def test_replaced_and_foreign_files_are_named(call):
     call("instruments", "-o", "my data")
     Path("my data", SOME).write_bytes(b"damaged")
     Path("my data/instruments.csv").unlink()
@@ -71,22 +64,13 @@ def test_what_was_mended_and_what_was_left_alone_is_said(call):
         Path("my data", name).touch()
     status, out, err = call("instruments", "-o", "my data")
     assert status == 0
-    assert (
-        "; 39 files were there already, 2 were fetched, 1 of them because it was damaged.\n" in out
-    )
-    assert "Not of this data set, and left alone: a, b, c and 2 more.\n" in err
+    assert "; 39 files were present, 2 fetched, 1 of them to replace damaged files.\n" in out
+    assert "Not part of this data set, and left unchanged: a, b, c and 2 more.\n" in err
     assert "timbrel train 'my data/instruments.csv' --audio 'my data/wavfiles'\n" in err
 
 
-def test_sources_and_failures_are_named_and_kept_labels_are_warned_of(call):
-    url = f"{call.site.url}/all.tar.gz"
-    call.site.pages["/all.tar.gz"].breaks = [1000]
-    status, _, err = call("instruments", "--source", "none", "--source", url)
-    assert status == 0
-    assert err.startswith(
-        f"From none …\nFrom {url} …\n"
-        f"{url}: the connection broke after 0.0 of 0.0 MB. Trying again in 1 s.\n"
-    )
+def test_a_warning_names_changed_labels_that_are_kept(call):
+    call("instruments")
     Path("instruments/instruments.csv").write_text("mine")
     status, _, err = call("instruments", "-q")
     assert status == 0
@@ -96,8 +80,25 @@ def test_sources_and_failures_are_named_and_kept_labels_are_warned_of(call):
     )
 
 
+def test_sources_are_tried_in_order(call):
+    url = call.site.url
+    status, _, err = call("instruments", "--source", "none", "--source", f"{url}/raw/")
+    assert status == 0
+    assert err.startswith(f"From none …\nFrom {url}/raw/ …\n")
+
+
+def test_failures_that_are_retried_are_named(call):
+    url = f"{call.site.url}/all.tar.gz"
+    call.site.pages["/all.tar.gz"].breaks = [1000]
+    status, _, err = call("instruments")
+    assert status == 0
+    assert err.startswith(
+        f"From {url} …\n{url}: the connection broke after 0.0 of 0.0 MB. Trying again in 1 s.\n"
+    )
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (["nonsense"], "`name` must be one of instruments, digits, esc50. Got 'nonsense'."),
         (["instruments", "-o", "file"], "`--output` must be a folder. 'file' is a file."),
@@ -106,12 +107,12 @@ def test_sources_and_failures_are_named_and_kept_labels_are_warned_of(call):
         (["instruments", "--source", "file"], "mirror that has it with `--source`."),
     ],
 )
-def test_wrong_use_is_one_sentence_and_status_2(call, arguments, said):
+def test_wrong_use_is_one_sentence_and_status_2(call, arguments, sentence):
     Path("file").touch()
     status, out, err = call(*arguments)
     assert (status, out) == (2, "")
     assert err.splitlines()[-1].startswith("Error: ")
-    assert said in err
+    assert sentence in err
     assert os.listdir() == ["file"]
 
 
@@ -146,7 +147,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_keeps_what_came(site):
+def test_ctrl_c_keeps_fetched_files(site):
     url = site.put("/digits.tar.gz", b"\x1f\x8b" + bytes(1_000_000))
     command = interruptible(url, "data", "digits")
     command[2] = STALLING
@@ -159,8 +160,8 @@ def test_ctrl_c_keeps_what_came(site):
     assert (process.returncode, out) == (130, "")
     kept = Path(".digits.partial")
     assert err == (
-        f"Interrupted. What came is kept in {kept.absolute()}; the same command goes on from "
-        "here.\n"
+        f"Interrupted. Fetched files are kept in {kept.absolute()}; the same command continues "
+        "from here.\n"
     )
     assert not Path("digits").exists()
     assert sum(file.stat().st_size for file in kept.glob("*.part")) > 0
