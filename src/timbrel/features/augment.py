@@ -12,7 +12,7 @@ import numpy as np
 
 _DECIBEL = 10 / np.log(10)
 
-# Power that means silence: the floor of `LogMelSettings`, far below what networks distinguish.
+# The power of silence: the floor of `LogMelSettings`, far below what networks distinguish.
 NOTHING = 1e-14
 _KNOTS = 7
 # Decibels by which a room's sound decays in its reverberation time.
@@ -27,13 +27,13 @@ _LEAST_BANDS, _STEEP = 0.55, 25.0
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How the copies of a picture that are trained on are changed, to imitate other recordings.
+    """How the pictures that a network is trained on are changed, to imitate other recordings.
 
-    All ranges are symmetric where nothing else is said; a share is the probability that a picture
-    is changed in that way.
+    Ranges are symmetric unless noted otherwise; a share is the probability that a picture is
+    changed in that way.
 
     Attributes:
-        share: of the pictures that are changed in any of the ways below but `shift`.
+        share: share of the pictures that are changed in any of the ways below except `shift`.
         shift: the sound begins later by up to this share of the window, where there is room.
         speed: playing speed, as a natural logarithm.
         pitch: bands up or down.
@@ -68,7 +68,7 @@ def augment(
 
     Args:
         pictures: float32 `(batch, frames, bands)`, natural logarithm of power, from `LogMel`.
-        settings: how much of what.
+        settings: the kinds and sizes of the changes.
         rng: draws everything.
         frame_rate: frames a second.
 
@@ -108,7 +108,7 @@ def _shifted(power: np.ndarray, most: float, rng: np.random.Generator) -> np.nda
 
 
 def _faster(power: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    """Read the frames of each picture at another speed; after its last one there is nothing."""
+    """Read the frames of each picture at another speed; silence follows its last one."""
     last = power.shape[1] - 1
     places = np.arange(last + 1) * speed[:, None]
     before = np.minimum(places.astype(int), last)
@@ -130,7 +130,7 @@ def _higher(power: np.ndarray, bands: np.ndarray) -> np.ndarray:
     edge = int(np.abs(whole).max(initial=0)) + 1
     wide = np.pad(power, [(0, 0), (0, 0), (edge, edge)], mode="edge")
     out = np.empty_like(power)
-    # Slices, because a matrix product would start threads of its own in each thread of ours.
+    # Slices, because a matrix product would start more threads in each of the training threads.
     for number, first in enumerate(edge - whole):
         here, above = (wide[number, :, start : start + count] for start in (first, first - 1))
         out[number] = here + share[number] * (above - here)

@@ -11,41 +11,30 @@ import os
 from timbrel.display.imports import ungreeted
 from timbrel.errors import InvalidArgument, MissingExtra
 
-# What Keras can train on, and the extra that each needs.
+# The backends of Keras, and the extra that installs each.
 _EXTRAS = {"tensorflow": "train", "jax": "jax", "torch": "torch"}
 
 
-def _chosen() -> str:
-    """The backend that the environment asks for; empty where the choice is left to Keras."""
-    name = os.environ.get("KERAS_BACKEND", "")
-    if name and name not in _EXTRAS:
-        raise InvalidArgument(
-            f"The environment variable KERAS_BACKEND must be one of {', '.join(_EXTRAS)}, on which "
-            f"Keras trains. Got '{name}'."
-        )
-    return name
-
-
-def _missing(backend: str, module: str) -> MissingExtra:
-    """The error that names the missing extra: that of Keras itself, or that of its backend."""
-    extra = _EXTRAS.get(backend, "train")
-    if extra == "train":
-        return MissingExtra.of(extra, "Training and feature extraction")
-    if module == "keras":
-        extra = f"train,{extra}"
-    return MissingExtra.of(extra, f"Training and feature extraction on {backend}")
-
-
-# TensorFlow logs messages at import, unless this variable says otherwise.
+# TensorFlow logs messages at import, unless this variable is set.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-_backend = _chosen()
+# Where the variable is not set, Keras reads the name of its backend from a file.
+_backend = os.environ.get("KERAS_BACKEND", "")
+if _backend and _backend not in _EXTRAS:
+    raise InvalidArgument(
+        f"The environment variable KERAS_BACKEND must be one of {', '.join(_EXTRAS)}, on which "
+        f"Keras trains. Got '{_backend}'."
+    )
 try:
     with ungreeted():
         import keras
 except ModuleNotFoundError as error:
     _module = (error.name or "").partition(".")[0]
-    # Without the variable, Keras reads the name of its backend from a file.
-    raise _missing(_backend or _module, _module) from error
+    _backend = _backend or _module
+    _extra, _use = _EXTRAS.get(_backend, "train"), "Training and feature extraction"
+    if _extra != "train":
+        _extra = f"train,{_extra}" if _module == "keras" else _extra
+        _use = f"{_use} on {_backend}"
+    raise MissingExtra.of(_extra, _use) from error
 
 __all__ = ["keras"]

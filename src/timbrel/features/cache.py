@@ -1,4 +1,4 @@
-"""A folder of arrays computed before, found again by what they were computed from."""
+"""A folder of computed arrays, found again by a hash of everything that they depend on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from timbrel.files import replacing
 
 _LIMIT_BYTES = 4 << 30
 
-# What reading a damaged `.npz` raises, besides ValueError.
+# The errors of reading a damaged `.npz` file, besides ValueError.
 _DAMAGE = (
     *(AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError),
     *(struct.error, zipfile.BadZipFile, zlib.error),
@@ -26,7 +26,7 @@ _DAMAGE = (
 
 
 def default_folder() -> Path:
-    """Where the cache lives: `TIMBREL_CACHE`, else the platform's cache folder."""
+    """The folder of the cache: `TIMBREL_CACHE`, or a folder in the platform's cache folder."""
     chosen = os.environ.get("TIMBREL_CACHE")
     if chosen:
         return Path(chosen)
@@ -41,9 +41,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read all arrays of an `.npz` file.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is damaged.
-        OSError: it cannot be read.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged.
+        OSError: the file cannot be read.
     """
     with open(path, "rb") as stream:
         try:
@@ -54,7 +54,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 class FeatureCache:
-    """Arrays by key, one `.npz` file an entry, the longest unused removed beyond 4 GiB.
+    """Arrays by key, one `.npz` file an entry; beyond 4 GiB, the longest unused are removed.
 
     Args:
         folder: where to keep the files; None keeps nothing and finds nothing.
@@ -97,27 +97,26 @@ class FeatureCache:
         """
         if self.folder is None:
             return
-        self._make_room(sum(array.nbytes for array in arrays.values()))
-        with replacing(self.folder / f"{key}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-
-    def remove(self, key: str) -> None:
-        """Forget what is stored under a key, if anything is."""
-        if self.folder is not None:
-            with contextlib.suppress(OSError):
-                (self.folder / f"{key}.npz").unlink()
-
-    def _make_room(self, wanted: int) -> None:
         entries = []
         for path in self.folder.glob("*.npz"):
-            # Another process may make room at the same time.
+            # Another process may remove entries at the same time.
             with contextlib.suppress(OSError):
                 facts = path.stat()
                 entries.append((facts.st_mtime, facts.st_size, path))
-        total = wanted + sum(size for _, size, _ in entries)
+        total = sum(array.nbytes for array in arrays.values())
+        total += sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries):
             if total <= _LIMIT_BYTES:
-                return
+                break
             total -= size
             with contextlib.suppress(OSError):
                 path.unlink()
+        with replacing(self.folder / f"{key}.npz") as temporary, open(temporary, "wb") as file:
+            # No array is called `allow_pickle`, which is an argument of its own.
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def remove(self, key: str) -> None:
+        """Remove the entry of a key, if there is one."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                (self.folder / f"{key}.npz").unlink()

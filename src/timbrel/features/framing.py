@@ -1,4 +1,4 @@
-"""What the Keras layers of all front ends share: frames, and their power spectrum."""
+"""The base classes of the front ends, and the power spectrum of frames, as Keras layers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class PowerSpectrum:
 
     Because the frames are real, half of the rows are enough: the other bins are mirror images of
     these, bin k of bin N − k. Sorting the bins would take longer than the products, so they stay in
-    the order in which the products give them: nearly sorted, some of them twice. `spread` brings
-    weights of bins into the same order.
+    the order of the products: nearly sorted, some of them twice. `spread` brings weights of bins
+    into the same order.
 
     Source: Cooley & Tukey (1965), "An algorithm for the machine calculation of complex Fourier
     series"; reference implementation `numpy.fft.rfft`.
@@ -36,9 +36,9 @@ class PowerSpectrum:
         nfft: N, a power of two from 4; shorter frames are zero-padded.
 
     Attributes:
-        bins: int64 `(places,)`, the bin, 0 to N / 2, that is at each place; every bin is at one
-            place at least.
-        multiply_adds: of the transform of one frame.
+        bins: int64 `(places,)`, the bin at each place, 0 to N / 2; every bin has one place at
+            least.
+        multiply_adds: multiply-adds of the transform of one frame.
 
     Raises:
         InvalidArgument: `nfft` is no power of two from 4.
@@ -77,7 +77,7 @@ class PowerSpectrum:
             weights: `(…, N / 2 + 1)`, in the order of the bins.
 
         Returns:
-            `(…, places)`: a product with what a call gives sums over each bin once.
+            `(…, places)`: a product with the result of a call sums over each bin once.
         """
         spread = np.zeros((*weights.shape[:-1], len(self.bins)), dtype=weights.dtype)
         _, once = np.unique(self.bins, return_index=True)
@@ -120,11 +120,11 @@ class FrontEnd(keras.layers.Layer):
     """Base of the layers from windows, float32 `(batch, samples)`, to pictures `(batch, …)`.
 
     A sub-class implements `call`, `compute_output_shape` and `multiply_adds`. The other methods are
-    for training; what they do here is right for a front end that has no way to change its pictures,
-    to make outliers, or to compute faster.
+    for training; those of this class suit a front end that cannot change its pictures, make
+    outliers, or compute faster.
 
     Attributes:
-        makes_outliers: whether there is `outliers`.
+        makes_outliers: whether `outliers` is implemented.
     """
 
     makes_outliers: bool = False
@@ -138,32 +138,32 @@ class FrontEnd(keras.layers.Layer):
         """Return the fastest way to compute pictures, for preparing; not part of a model.
 
         Args:
-            model: what `timbrel.front_end` built: this layer, then what brings its pictures into
-                the form that the network takes.
+            model: the model that `timbrel.front_end` built: this layer, then the layers that bring
+                its pictures into the form that the network takes.
 
         Returns:
-            A function from float32 windows `(n, samples)` to what `model` gives, float32 `(n, …)`,
-            equal but for rounding.
+            A function from float32 windows `(n, samples)` to the output of `model`, float32
+            `(n, …)`, equal except for rounding.
         """
         samples = model.input_shape[1]
         size = windows_at_once(samples, most=_MOST_WINDOWS)
-        # Compiled here, for the number of windows that most calls have.
+        # Compile it here, for the number of windows of most calls.
         model.predict_on_batch(np.zeros((size, samples), dtype=np.float32))
         return lambda windows: ops.convert_to_numpy(model.predict_on_batch(windows))
 
     def changed(
         self, pictures: np.ndarray, changes: Augmentation, rng: np.random.Generator
     ) -> np.ndarray:
-        """Change each of the pictures, float32 `(n, …)`, at random; here not at all.
+        """Change each of the pictures, float32 `(n, …)`, at random, to imitate other recordings.
 
-        Copies that are trained on are changed in this way, to imitate other recordings.
+        This method returns them as they are.
         """
         return pictures
 
     def outliers(
         self, pictures: np.ndarray, target: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Make up to twice as many pictures of no class, float32 `(m, …)`; if `makes_outliers`.
+        """Make up to twice as many pictures of no class, float32 `(m, …)`, if `makes_outliers`.
 
         Args:
             pictures: float32 `(n, …)`, pictures of classes.
@@ -176,13 +176,19 @@ class FrontEnd(keras.layers.Layer):
 class FramedSpectrum(FrontEnd):
     """Base of front ends that compute a row of values for each frame of a window.
 
-    A sub-class sets `settings` (among them `frame` and `hop`, in samples), `values`, the number of
-    values a frame, and `multiply_adds_a_frame`, and implements `call`.
+    A sub-class sets `multiply_adds_a_frame` and implements `call`.
+
+    Args:
+        settings: the arguments of the sub-class, among them `frame` and `hop` in samples.
+        values: number of values a frame.
     """
 
-    settings: dict
-    values: int
     multiply_adds_a_frame: int
+
+    def __init__(self, settings: dict, values: int, **layer) -> None:
+        super().__init__(**layer)
+        self.settings = settings
+        self.values = values
 
     def build(self, input_shape: tuple[int | None, int]) -> None:
         """Set the padding, which depends on the length of the window."""
@@ -193,7 +199,7 @@ class FramedSpectrum(FrontEnd):
 
     def padded(self, waveform):
         """The waveform, and zeros up to the end of the last frame."""
-        # Padding with nothing would copy the waveform.
+        # Padding with no zeros would copy the waveform.
         return ops.pad(waveform, [(0, 0), (0, self._padding)]) if self._padding else waveform
 
     @property
@@ -207,5 +213,5 @@ class FramedSpectrum(FrontEnd):
         return (input_shape[0], frame_count(input_shape[-1], frame=frame, hop=hop), self.values)
 
     def get_config(self) -> dict:
-        """Return the settings, to rebuild the layer from."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), **self.settings}

@@ -1,8 +1,8 @@
 """The settings of the front ends, which turn the windows of a recording into pictures.
 
 A front end is two classes: its settings, a frozen dataclass here that is part of a recipe, and its
-Keras layer, a `timbrel.features.framing.FrontEnd` in a module of its own. The settings stand apart
-because recipes are read where Keras is not installed.
+Keras layer, a `timbrel.features.framing.FrontEnd` in a module of its own. They are separate because
+recipes are read where Keras is not installed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class FrontEndSettings:
     """Base of the settings of a front end; a sub-class is a frozen dataclass.
 
     Attributes:
-        kind: what `Recipe.to_dict` calls the front end.
+        kind: the name of the front end in `Recipe.to_dict`.
     """
 
     kind: ClassVar[str]

@@ -49,7 +49,7 @@ class LogMel(FramedSpectrum):
         nfft: points of the Fourier transform, a power of two from 4, at least `frame`.
         filters: number of mel filters.
         low, high: lowest and highest frequency in Hz; `high` None means rate / 2.
-        floor: power that stands in for anything below it, above 0.
+        floor: power that replaces smaller ones, above 0.
     """
 
     makes_outliers = True
@@ -67,9 +67,7 @@ class LogMel(FramedSpectrum):
         floor: float = 1e-10,
         **layer,
     ) -> None:
-        super().__init__(**layer)
-        self.values = filters
-        self.settings = {
+        settings = {
             "rate": rate,
             "frame": frame,
             "hop": hop,
@@ -79,6 +77,7 @@ class LogMel(FramedSpectrum):
             "high": high,
             "floor": floor,
         }
+        super().__init__(settings, filters, **layer)
         bank = area_filters(filters, nfft=nfft, rate=rate, low=low, high=high or rate / 2)
         taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
         self._taper = taper.astype("float32")
@@ -97,8 +96,8 @@ class LogMel(FramedSpectrum):
     def _frames(self, waveform):
         """The frames of each window, the last zero-padded: `(batch, frames, frame)`.
 
-        Frames are joined from pieces as long as the greatest common divisor of frame and hop, which
-        needs no table of positions in the exported graph.
+        Frames are joined from pieces as long as the greatest common divisor of frame and hop, so
+        that the exported graph needs no table of positions.
         """
         frame, hop = self.settings["frame"], self.settings["hop"]
         padded = self.padded(waveform)
@@ -128,13 +127,13 @@ class LogMel(FramedSpectrum):
         return parts
 
     def compute(self, windows: np.ndarray) -> np.ndarray:
-        """Compute what the layer does, many times as fast on a CPU; not part of a model.
+        """Compute the output of the layer, many times as fast on a CPU; not part of a model.
 
         Args:
             windows: float32 `(batch, samples)`.
 
         Returns:
-            float32 `(batch, frames, filters)`, equal to the layer's but for rounding.
+            float32 `(batch, frames, filters)`, equal to the layer's except for rounding.
         """
         frame, hop, nfft = (self.settings[name] for name in ("frame", "hop", "nfft"))
         frames = frame_count(windows.shape[1], frame=frame, hop=hop)
@@ -160,14 +159,14 @@ class LogMel(FramedSpectrum):
         return (self._sparse_bank @ power.T).T
 
     def transform(self, model: keras.Sequential) -> Callable[[np.ndarray], np.ndarray]:
-        """Compute pictures with `compute`, then with what follows the layer in `model`."""
+        """Compute pictures with `compute`, then with the layers that follow in `model`."""
         following = model.layers[1:]
 
         def pictures(windows: np.ndarray) -> np.ndarray:
-            found = self.compute(windows)
+            output = self.compute(windows)
             for layer in following:
-                found = ops.convert_to_numpy(layer(found))
-            return found
+                output = ops.convert_to_numpy(layer(output))
+            return output
 
         return pictures
 

@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients, the tutorial's front end, as a Keras layer."""
+"""Mel-frequency cepstral coefficients (MFCC), the tutorial's front end, as a Keras layer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import numpy as np
 
 from timbrel.features.backend import keras
 from timbrel.features.framing import FramedSpectrum
-from timbrel.features.spectrum import (
-    binned_filters,
-    cosine_matrix,
-    fourier_matrix,
-    lifter_weights,
-)
+from timbrel.features.spectrum import binned_filters, cosine_matrix
 
 ops = keras.ops
 
@@ -26,7 +21,7 @@ _GAIN = 2.0**40
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class MFCC(FramedSpectrum):
-    """MFCC of each window alone, as python_speech_features 0.6 computes them.
+    """MFCC of each window, as python_speech_features 0.6 computes them.
 
     Pre-emphasis over the window, frames without a taper (the last one zero-padded), power spectrum,
     mel filters, logarithm, DCT-II, lifter; the logarithm of the frame's energy takes the place of
@@ -60,9 +55,7 @@ class MFCC(FramedSpectrum):
         lifter: int = 22,
         **layer,
     ) -> None:
-        super().__init__(**layer)
-        self.values = coefficients
-        self.settings = {
+        settings = {
             "rate": rate,
             "frame": frame,
             "hop": hop,
@@ -72,13 +65,20 @@ class MFCC(FramedSpectrum):
             "preemphasis": preemphasis,
             "lifter": lifter,
         }
+        super().__init__(settings, coefficients, **layer)
         bank = binned_filters(filters, nfft=nfft, rate=rate).T / nfft
         energy = np.full((len(bank), 1), 1 / nfft)
-        lifted = cosine_matrix(filters, coefficients) * lifter_weights(coefficients, lifter)
+        # The lifter raises the higher coefficients: Young et al., "The HTK Book", section 5.4.
+        lifted = cosine_matrix(filters, coefficients)
+        if lifter > 0:
+            lifted *= 1 + lifter / 2 * np.sin(np.pi * np.arange(coefficients) / lifter)
         # The energy, computed as one more "filter", replaces the first cosine coefficient.
         lifted[:, 0] = 0.0
         energy_row = np.eye(1, coefficients)
-        self._fourier = (_GAIN * fourier_matrix(frame, nfft))[:, None].astype("float32")
+        # Real and imaginary parts of the transform of a zero-padded frame: cosines, then sines.
+        angle = 2 * np.pi / nfft * (np.outer(np.arange(frame), np.arange(nfft // 2 + 1)) % nfft)
+        fourier = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+        self._fourier = (_GAIN * fourier)[:, None].astype("float32")
         # The same filters for the squares of the real and of the imaginary parts.
         self._bank = np.tile(np.concatenate([bank, energy], axis=1), (2, 1)).astype("float32")
         self._cosine = np.concatenate([lifted, energy_row]).astype("float32")

@@ -1,10 +1,9 @@
-"""Make log-mel pictures of sounds that belong to no class, so that a network learns to doubt.
+"""Make log-mel pictures of sounds of no class, so that a network learns to be uncertain.
 
-A network that has only seen its classes is certain of everything. Two kinds of pictures teach it
-otherwise: parts of two classes that do not go together, which show it what makes a class whole; and
-sounds that nobody recorded, drawn at random from all that can be heard, of which a class covers a
-small part. Both are made in the picture, where a partial is a line, noise a curve over the bands
-and a decay a slope. They are for training only.
+A network that is trained on its classes only is certain of every answer. Two kinds of pictures
+correct this: combinations of parts of two classes, and random synthetic sounds, of which a class
+covers a small part. Both are made in the picture, where a partial is a line, noise a curve over the
+bands and a decay a slope. They are for training only.
 
 Source: Hendrycks, Mazeika & Dietterich (2019), "Deep anomaly detection with outlier exposure".
 """
@@ -20,7 +19,7 @@ from timbrel.features.augment import NOTHING, smooth
 if TYPE_CHECKING:
     from timbrel.features.logmel import LogMel
 
-# Mixed sounds. Where the bands of the two meet, as a share of all bands, and over how many bands.
+# Mixed sounds. The band at which the two meet, as a share of all bands, and the bands of the seam.
 _SEAM, _SEAM_WIDTH = (0.25, 0.75), 2.0
 # Deviation of the difference in level of the two, and of the knots of the equaliser, in nepers of
 # power.
@@ -83,7 +82,10 @@ def mixed_sounds(pictures: np.ndarray, target: np.ndarray, rng: np.random.Genera
 
     chosen = np.flatnonzero((kind == 1) & usable)
     sound, other = relative[chosen], relative[partner[chosen]]
-    other_level = sound - _level(sound) + _level(other)
+    level, new_level = (
+        np.log(np.exp(part).mean(axis=2, keepdims=True) + NOTHING) for part in (sound, other)
+    )
+    other_level = sound - level + new_level
 
     chosen = np.flatnonzero(kind == 2)
     knots = rng.normal(0, _MIXED_GAIN, (len(chosen), _MIXED_KNOTS))
@@ -91,26 +93,22 @@ def mixed_sounds(pictures: np.ndarray, target: np.ndarray, rng: np.random.Genera
     return np.concatenate([halves, other_level, equalised]).astype(np.float32)
 
 
-def _level(pictures: np.ndarray) -> np.ndarray:
-    return np.log(np.exp(pictures).mean(axis=2, keepdims=True) + NOTHING)
-
-
 def synthetic_sounds(
     count: int, frames: int, layer: LogMel, *, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw pictures of tones, bells, noises and strokes that nobody recorded.
+    """Draw pictures of random tones, bells, noises and strokes.
 
     Args:
-        count: how many.
-        frames: of each.
-        layer: what makes pictures of sounds; its rate, hop and mel filters are used.
+        count: number of pictures.
+        frames: frames of each picture.
+        layer: the front end; its rate, hop and mel filters are used.
         rng: draws everything.
 
     Returns:
         float32 `(count, frames, bands)`, natural logarithm of power, peaks near 0.
 
-    Source: partials and filtered noise, each with its own course, are the model of Serra & Smith
-    (1990), "Spectral modeling synthesis".
+    Source: the model, partials and filtered noise with separate levels over time, is that of
+    Serra & Smith (1990), "Spectral modeling synthesis".
     """
     seconds = np.arange(frames) * layer.settings["hop"] / layer.settings["rate"]
     lines = _normalised(_tones(count, layer, rng))
@@ -180,9 +178,12 @@ def _levels(count: int, seconds: np.ndarray, rng: np.random.Generator) -> np.nda
     return _power(np.where(sounding, np.maximum(level, _SILENT), _SILENT))
 
 
-def _between(ends: tuple[float, float], shape: tuple, rng: np.random.Generator) -> np.ndarray:
+def _between(
+    ends: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
     """Draw numbers whose logarithms are uniform."""
-    return np.exp(rng.uniform(*np.log(ends), shape))
+    low, high = np.log(ends)
+    return np.exp(rng.uniform(low, high, shape))
 
 
 def _normalised(spectrum: np.ndarray) -> np.ndarray:

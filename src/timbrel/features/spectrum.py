@@ -1,4 +1,4 @@
-"""The constants of the front ends: frames, Fourier, mel and cosine matrices, in plain NumPy.
+"""The number of frames, and the mel and cosine matrices of the front ends, in NumPy.
 
 Everything is float64; the layers round it to float32.
 """
@@ -15,16 +15,6 @@ def frame_count(samples: int, *, frame: int, hop: int) -> int:
     enough frames that every sample is in one.
     """
     return 1 if samples <= frame else 1 + -(-(samples - frame) // hop)
-
-
-def fourier_matrix(frame: int, nfft: int) -> np.ndarray:
-    """Real and imaginary part of the `nfft`-point transform of a zero-padded frame.
-
-    Returns:
-        float64 `(frame, 2 · bins)`, bins = nfft // 2 + 1; cosines first, then sines.
-    """
-    angle = 2 * np.pi / nfft * (np.outer(np.arange(frame), np.arange(nfft // 2 + 1)) % nfft)
-    return np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def htk_mel(hertz: np.ndarray | float) -> np.ndarray:
@@ -73,13 +63,3 @@ def cosine_matrix(filters: int, coefficients: int) -> np.ndarray:
     matrix = np.cos(angle) * np.sqrt(2 / filters)
     matrix[:, 0] /= np.sqrt(2)
     return matrix
-
-
-def lifter_weights(coefficients: int, lifter: int) -> np.ndarray:
-    """Sinusoidal lifter that raises the higher coefficients; float64 `(coefficients,)`.
-
-    Source: Young et al., "The HTK Book", section 5.4; 0 means no lifter.
-    """
-    if lifter <= 0:
-        return np.ones(coefficients)
-    return 1 + lifter / 2 * np.sin(np.pi * np.arange(coefficients) / lifter)

@@ -1,4 +1,4 @@
-"""Describe a recording of any length and level by one short vector, for models that learn fast."""
+"""Describe a recording of any length and level by one short vector, for fast models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timbrel.errors import InvalidArgument, MissingExtra
 from timbrel.features.spectrum import area_filters, frame_count
 
 try:
-    # Two to four times as fast as NumPy's on many short float32 frames.
+    # Two to four times as fast as NumPy's for many short float32 frames.
     from scipy import fft
     from scipy.sparse import csr_array
 except ModuleNotFoundError as error:
@@ -113,8 +113,20 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
         spectrum = fft.rfft(cut[part] * constants.taper)
         squared = np.square(spectrum.real) + np.square(spectrum.imag)
         power[part] = (constants.bank @ squared.T).T
-        _spectral_shape(squared, constants, out=shape[part])
-        _pitch(squared, constants, rate=rate, out=shape[part])
+        magnitude = np.sqrt(squared)
+        total, first, second = np.einsum("fb,mb->mf", magnitude, constants.moments)
+        total = np.maximum(total, np.float32(_FLOOR))
+        out = shape[part]
+        out[:, 0] = first / total
+        out[:, 1] = np.sqrt(np.maximum(second / total - np.square(out[:, 0]), 0))
+        summed = np.cumsum(magnitude, axis=1)
+        for column, share in ((2, 0.85), (3, 0.5)):
+            below = np.count_nonzero(summed < share * summed[:, -1:], axis=1)
+            out[:, column] = below * constants.moments[1, 1]
+        level = decibels(squared.mean(axis=1))
+        out[:, 4] = decibels(squared).mean(axis=1) - level
+        out[:, 5] = level
+        _pitch(squared, constants, rate=rate, out=out)
     bands = decibels(power)
     np.maximum(bands - bands.max(), -_MEL_RANGE, out=mel)
     cepstrum[:] = fft.dct(mel, axis=1, norm="ortho")[:, 1 : _COEFFICIENTS + 1]
@@ -122,9 +134,9 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
     # Sign changes inside each frame, as differences of a running count.
     negative = padded < 0
     crossed = np.cumsum(negative[1:] != negative[:-1], dtype=np.int64)
-    last = crossed[frame - 2 :: hop]
-    first = np.concatenate([[0], crossed[hop - 1 :: hop]])[: len(last)]
-    shape[:, 8] = (last - first) / frame
+    at_end = crossed[frame - 2 :: hop]
+    at_start = np.concatenate([[0], crossed[hop - 1 :: hop]])[: len(at_end)]
+    shape[:, 8] = (at_end - at_start) / frame
     shape[1:, 9] = np.maximum(mel[1:] - mel[:-1], 0).mean(axis=1)
     return Frames(rows, hop / rate)
 
@@ -132,22 +144,6 @@ def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
 def decibels(power: np.ndarray) -> np.ndarray:
     """Power in decibels, with a floor at 1e-12; float32 in, float32 out."""
     return np.float32(10 / np.log(10)) * np.log(np.maximum(power, np.float32(_FLOOR)))
-
-
-def _spectral_shape(power: np.ndarray, constants: _Constants, *, out: np.ndarray) -> None:
-    """Write the first six of `SHAPE` for a block of power spectra `(frames, bins)`."""
-    magnitude = np.sqrt(power)
-    total, first, second = np.einsum("fb,mb->mf", magnitude, constants.moments)
-    total = np.maximum(total, np.float32(_FLOOR))
-    out[:, 0] = first / total
-    out[:, 1] = np.sqrt(np.maximum(second / total - np.square(out[:, 0]), 0))
-    summed = np.cumsum(magnitude, axis=1)
-    for column, share in ((2, 0.85), (3, 0.5)):
-        below = np.count_nonzero(summed < share * summed[:, -1:], axis=1)
-        out[:, column] = below * constants.moments[1, 1]
-    level = decibels(power.mean(axis=1))
-    out[:, 4] = decibels(power).mean(axis=1) - level
-    out[:, 5] = level
 
 
 def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarray) -> None:
@@ -215,11 +211,12 @@ STATISTICS = (
 )
 """The name of each number of `file_statistics`, in order."""
 
-# Sound that is further below the peak sample, or the loudest frame, than this does not count.
+# Decibels below the peak sample, or the loudest frame, down to which sound counts.
 _RANGE = 60.0
 # A waveform whose samples differ by less than this share of its peak is direct current.
 _FLAT = 1e-6
-# Seconds after the loudest frame, in which a struck sound changes and a blown one does not.
+# Seconds after the loudest frame. The sound of a struck instrument changes in this time, that of a
+# blown one does not.
 _AFTER = 0.1
 _CEPSTRUM = slice(DESCRIPTORS.index(CEPSTRUM[0]), DESCRIPTORS.index(SHAPE[0]))
 _VOICED = 0.6
@@ -228,10 +225,10 @@ _BAND_EDGES = (0.5, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
-    """Describe a recording by statistics of its timbre and of its course.
+    """Describe a recording by statistics of its timbre and of its envelope.
 
     All are the same for a louder or quieter copy (within float32's precision), and for one with a
-    constant added. What is 60 dB below the peak at the beginning and the end is cut off first.
+    constant added. Sound 60 dB below the peak at the beginning and the end is cut off first.
 
     - of each descriptor of a frame (`mel_*`, `cepstrum_*`, and `centroid` to `flux`, see
       `timbrel.features.statistics`) `mean`, `deviation` and mean absolute `change` from frame
@@ -240,15 +237,15 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
     - `*_loudest`, `*_after`: in the loudest frame, and the difference 0.1 s later.
     - `voiced`: share of frames with a harmonicity above 0.6; `voiced_pitch`,
       `voiced_pitch_deviation`: median and deviation of their pitch in octaves above 440 Hz.
-    - `envelope_*`: the course of the level, see `_envelope_statistics`.
+    - `envelope_*`: the level over time, see `_envelope_statistics`.
 
     Args:
         waveform: float `(samples,)`, mono, at least one sample, no NaN.
         rate: sample rate in Hz. Statistics of different rates do not compare.
 
     Returns:
-        float32 `(len(STATISTICS),)`, finite. All zero where nothing sounds: silence, direct
-        current, a single sample.
+        float32 `(len(STATISTICS),)`, finite. All zero for silence, direct current and a single
+        sample.
 
     Raises:
         InvalidArgument: `waveform` is empty, not one-dimensional or not finite, or `rate` is not
@@ -268,9 +265,18 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
         raise InvalidArgument("`waveform` must be finite. Got NaN or infinite samples.")
     if rate <= 0:
         raise InvalidArgument(f"`rate` must be above 0 Hz. Got {rate}.")
-    sound = _sound(waveform)
-    if len(sound) == 0:
+
+    # Remove the mean and the quiet at both ends, and scale to a peak of 1.
+    peak = np.abs(waveform).max()
+    sound = waveform / peak if peak > 0 else waveform
+    sound = sound - np.float32(sound.mean(dtype=np.float64))
+    level = np.abs(sound)
+    peak = level.max()
+    if peak <= _FLAT:
         return np.zeros(len(STATISTICS), dtype=np.float32)
+    loud = np.flatnonzero(level > peak * np.float32(10 ** (-_RANGE / 20)))
+    sound = sound[loud[0] : loud[-1] + 1] / peak
+
     frames = describe_frames(sound, rate)
     counting = frames.track("level") > -_RANGE
     rows = frames.rows[counting]
@@ -301,21 +307,6 @@ def file_statistics(waveform: np.ndarray, rate: int) -> np.ndarray:
     return np.concatenate(values).astype(np.float32)
 
 
-def _sound(waveform: np.ndarray) -> np.ndarray:
-    """The waveform without its mean and the quiet at its ends, at a peak of 1; maybe empty."""
-    peak = np.abs(waveform).max()
-    if peak == 0:
-        return waveform[:0]
-    sound = waveform / peak
-    sound -= np.float32(sound.mean(dtype=np.float64))
-    level = np.abs(sound)
-    peak = level.max()
-    if peak <= _FLAT:
-        return waveform[:0]
-    loud = np.flatnonzero(level > peak * np.float32(10 ** (-_RANGE / 20)))
-    return sound[loud[0] : loud[-1] + 1] / peak
-
-
 def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
     """Statistics of the RMS over 5 ms, smoothed over three of them; named in `ENVELOPE`.
 
@@ -326,7 +317,7 @@ def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
     - `above_8`, `above_20`: share of the time within so many decibels of the peak.
     - `crest`: peak sample to RMS, in decibels; `deviation`, `rise`: deviation of the level, and
       its mean rise in 5 ms; `onsets`: steps of 5 ms a second that rise by more than 3 dB to within
-      20 dB of the peak, two for a sudden beginning.
+      20 dB of the peak, two for a sudden onset.
     - `modulation_*`: share of the level's spectrum between so many Hz; 0 for a steady level.
     """
     step = max(round(_STEP * rate), 1)
