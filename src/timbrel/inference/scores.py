@@ -31,19 +31,17 @@ _BATCH_SECONDS = 10.0
 
 
 class Recording(Protocol):
-    """Mono float32 pieces `(samples,)` at the sample rate of the model; can be read again."""
+    """Mono float32 pieces `(samples,)` at the sample rate of the model; can be read again.
 
-    @property
-    def name(self) -> str:
-        """What to call it in findings."""
+    Attributes:
+        name: what to call it in findings.
+        seconds: length of the recording, known at the end of an iteration.
+        findings: what is odd about it, known at that end.
+    """
 
-    @property
-    def seconds(self) -> float:
-        """Length of the recording, known at the end of an iteration."""
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is odd about it, known at the end of an iteration."""
+    name: str
+    seconds: float
+    findings: tuple[Finding, ...]
 
     def __iter__(self) -> Iterator[np.ndarray]: ...
 
