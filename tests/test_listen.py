@@ -19,14 +19,24 @@ from conftest import RATE, interruptible, sound
 from timbrel.audio import microphone
 from timbrel.audio.microphone import Microphone, choose, devices
 from timbrel.audio.pcm import Pcm, read_stream
+from timbrel.cli.main import main
 from timbrel.errors import AudioError, DeviceError, InvalidArgument, MissingExtra
 from timbrel.inference.predictor import load
 from timbrel.workflows.listen import listen
 
 
-def run(arguments, stdin, **how):
-    command = [sys.executable, "-m", "timbrel", "listen", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False, **how)
+@pytest.fixture
+def run(monkeypatch, capfdbinary):
+    """Run `timbrel listen` on bytes in this process; exit status, stdout and stderr."""
+
+    def call(arguments, stdin):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as stopped:
+            main(["listen", *map(str, arguments)])
+        out, err = capfdbinary.readouterr()
+        return types.SimpleNamespace(returncode=stopped.value.code or 0, stdout=out, stderr=err)
+
+    return call
 
 
 def tune(seconds=3.0):
@@ -162,7 +172,7 @@ def test_a_length_of_none_lasts_until_the_stream_ends():
         assert len(got) == 1000
 
 
-def test_a_header_and_a_description_are_one_too_many(tiny_model):
+def test_a_header_and_a_description_are_one_too_many(run, tiny_model):
     file = io.BytesIO()
     soundfile.write(file, np.zeros(500), 22_050, "PCM_16", format="WAV")
     done = run(["-", "-m", tiny_model, "--pcm-rate", 8000], file.getvalue())
@@ -233,7 +243,7 @@ def test_a_listener_that_has_finished_takes_no_more(tiny_model):
             again()
 
 
-def test_a_recording_as_pcm_gives_the_windows_that_predict_gives(tiny_model, tmp_path):
+def test_a_recording_as_pcm_gives_the_windows_that_predict_gives(run, tiny_model, tmp_path):
     tone = tune()
     soundfile.write(tmp_path / "x.wav", tone, RATE)
     expected = load(tiny_model).predict_windows(tmp_path / "x.wav")
@@ -262,7 +272,7 @@ def test_a_recording_as_pcm_gives_the_windows_that_predict_gives(tiny_model, tmp
             assert row["latency"] > 0
 
 
-def test_lines_for_people(tiny_model):
+def test_lines_for_people(run, tiny_model):
     done = run(["-", "-m", tiny_model, "--pcm-rate", RATE], tune().tobytes())
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
@@ -340,16 +350,13 @@ def test_answers_come_at_once_and_ctrl_c_ends_it_well(tiny_model):
         (["-", "-m", "MODEL", "--pcm-rate", "8000", "--top", "0"], "`--top` must be at least 1"),
     ],
 )
-def test_wrong_use_is_one_sentence(tiny_model, arguments, sentence):
+def test_wrong_use_is_one_sentence(run, tiny_model, arguments, sentence):
     done = run([tiny_model if item == "MODEL" else item for item in arguments], b"words" * 9)
-    said = done.stderr.decode()
-    assert done.returncode == 2
-    assert sentence in said
-    assert said.count("\n") == 1
-    assert done.stdout == b""
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert sentence in done.stderr.decode()
 
 
-def test_numbers_that_are_none_end_it_with_a_sentence(tiny_model):
+def test_numbers_that_are_none_end_it_with_a_sentence(run, tiny_model):
     broken = np.float32(sound("hum", 0.5, np.random.default_rng(0)))
     broken[-1] = np.nan
     options = ["--pcm-rate", RATE, "--pcm-format", "f32le", "-q"]

@@ -22,9 +22,6 @@ def test_results_come_in_the_order_of_the_items():
         return number
 
     assert list(in_order(slow_first, range(50))) == list(range(50))
-
-
-def test_nothing_gives_nothing():
     assert list(in_order(str, [])) == []
 
 
