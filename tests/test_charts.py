@@ -19,7 +19,6 @@ from timbrel.report.charts import (
     learning_plot,
     linear_axis,
     reliability_plots,
-    round_up,
     training_curves,
 )
 from timbrel.report.page import confusion_svg
@@ -131,10 +130,3 @@ def test_axis_has_round_ticks_inside(low, high):
     assert 2 <= len(values) <= 11
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in values)
     assert len({text for _, text in axis.ticks}) == len(values)
-
-
-@pytest.mark.parametrize(
-    ("value", "rounded"), [(0.9, 1), (1, 1), (1.1, 2), (0.03, 0.05), (70, 100)]
-)
-def test_round_up(value, rounded):
-    assert round_up(value) == pytest.approx(rounded)

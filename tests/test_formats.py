@@ -155,13 +155,6 @@ def test_crowsetta_and_our_reader_read_the_label_track(tmp_path):
     ]
 
 
-def test_what_is_said_of_all_of_a_recording_spans_all_of_it(tmp_path):
-    file = write(
-        tmp_path / "out.txt", [[predicted("a.wav", "dog", seconds=2.5)]], "audacity", "file"
-    )
-    assert file.read_bytes() == b"0.000000\t2.500000\tdog\n"
-
-
 # Selection tables
 
 
@@ -210,13 +203,14 @@ def test_times_count_through_the_files_that_raven_can_open(tmp_path):
     ]
 
 
-def test_the_whole_of_several_recordings(tmp_path):
+def test_a_label_for_a_whole_recording_spans_it(tmp_path):
     recordings = [[predicted(f"{name}.wav", name, seconds=2.5)] for name in "ab"]
-    file = write(tmp_path / "out.txt", recordings, "raven", "file")
-    table = pandas.read_csv(file, sep="\t")
+    table = pandas.read_csv(write(tmp_path / "out.txt", recordings, "raven", "file"), sep="\t")
     assert list(table["Begin Time (s)"]) == [0, 2.5]
     assert list(table["End Time (s)"]) == [2.5, 5]
     assert list(table["File Offset (s)"]) == [0, 0]
+    file = write(tmp_path / "out.txt", recordings[:1], "audacity", "file")
+    assert file.read_bytes() == b"0.000000\t2.500000\ta\n"
 
 
 def test_selections_count_on_over_all_files_and_silence_has_no_probability(tmp_path):

@@ -24,24 +24,18 @@ def size_of_png(path: Path) -> tuple[int, int]:
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
-def test_draw_curves(tmp_path):
+ODD = {"epoch": 6, "loss": float("nan"), "acc": 1.0, "val_loss": float("inf"), "val_acc": None}
+NOT_HELD_OUT = [{**epoch, "val_loss": None, "val_acc": None} for epoch in HISTORY]
+
+
+@pytest.mark.parametrize(
+    "history", [HISTORY, [*HISTORY, ODD], [], NOT_HELD_OUT[:1], NOT_HELD_OUT[:2]]
+)
+def test_draw_curves(tmp_path, history):
     before = dict(matplotlib.rcParams)
-    draw_curves(HISTORY, tmp_path / "curves.png")
+    draw_curves(history, tmp_path / "curves.png")
     assert size_of_png(tmp_path / "curves.png") == (1350, 510)
     assert dict(matplotlib.rcParams) == before
-
-
-def test_draw_curves_of_a_loss_that_is_not_a_number(tmp_path):
-    odd = {"epoch": 6, "loss": float("nan"), "acc": 1.0, "val_loss": float("inf"), "val_acc": None}
-    draw_curves([*HISTORY, odd], tmp_path / "curves.png")
-    assert size_of_png(tmp_path / "curves.png")[0] == 1350
-
-
-@pytest.mark.parametrize("epochs", [0, 1, 2])
-def test_draw_curves_of_little(tmp_path, epochs):
-    few = [{**epoch, "val_loss": None, "val_acc": None} for epoch in HISTORY[:epochs]]
-    draw_curves(few, tmp_path / "curves.png")
-    assert size_of_png(tmp_path / "curves.png")[0] == 1350
 
 
 class Row:
@@ -58,12 +52,9 @@ def test_network_picture(tmp_path):
     assert size_of_png(tmp_path / "network.png")[0] == 1440
     network_picture(rows, tmp_path / "network.SVG")
     assert "<svg" in (tmp_path / "network.SVG").read_text("utf-8")
+    network_picture([Row("a", 0, 0.0)], tmp_path / "without parameters.svg")
     with pytest.raises(InvalidArgument, match=r"\.png or \.svg"):
         network_picture(rows, tmp_path / "network.pdf")
-
-
-def test_network_picture_without_parameters(tmp_path):
-    network_picture([Row("a", 0, 0.0)], tmp_path / "network.svg")
 
 
 def test_places_that_cannot_be_written_are_named(tmp_path):

@@ -74,3 +74,10 @@ def test_json_stays_json():
     name = 'a\x1b\x07\x7f\x9b\u202e"\n'
     text = json.dumps({"path": name}, ensure_ascii=False)
     assert json.loads(timbrel.text.harmless(text)) == {"path": name}
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(0.9, 1), (1, 1), (1.1, 2), (0.03, 0.05), (70, 100)]
+)
+def test_round_up(value, rounded):
+    assert timbrel.text.round_up(value) == pytest.approx(rounded)

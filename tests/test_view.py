@@ -378,12 +378,7 @@ def test_the_last_doubling_is_compared():
     [
         (0.6, 0.7, 0.02, "More recordings would very likely help"),
         (0.6, 0.62, 0.02, "More recordings may help"),
-        (
-            0.6,
-            0.60,
-            0.05,
-            "no sign that more recordings of the same kind would help, though chance",
-        ),
+        (0.6, 0.60, 0.05, "no sign that more recordings of the same kind would help, though"),
         (0.6, 0.59, 0.05, "may hide a gain of up to 6.1 points"),
         (0.6, 0.601, 0.01, "would hardly help: a gain above 1.5 points is unlikely"),
         (0.6, 0.5, 0.02, "The score fell by more than chance explains"),

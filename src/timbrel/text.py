@@ -167,6 +167,19 @@ def signed(value: float, digits: int = 0) -> str:
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
+def round_up(value: float) -> float:
+    """Return the next of …, 0.1, 0.2, 0.5, 1, 2, 5, 10, … that is not below a value above 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(
+        step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9)
+    )
+
+
+def decimals(step: float) -> int:
+    """How many digits after the point the multiples of such a step need."""
+    return max(0, -math.floor(math.log10(step) + 1e-9))
+
+
 class TerminalRows:
     """Writes rows to a terminal, each in one line and without control characters.
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from timbrel.text import percent, shorten
+from timbrel.text import decimals, percent, round_up, shorten
 
 # Doubled, so that the tables of a notebook's own style sheet do not come first.
 _ME = ".timbrel.timbrel"
@@ -244,12 +244,10 @@ def timeline(spans: Sequence[Span], seconds: float, *, title: str) -> str:
     elif least >= 1:
         step = next(step for step in _STEPS if step >= least)
     else:
-        power = 10.0 ** math.floor(math.log10(least))
-        step = next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        step = round_up(least)
     ticks = "".join(
         f'<span style="left:{100 * number * step / seconds:.2f}%">'
-        f"{clock(number * step, seconds, digits=digits)}</span>"
+        f"{clock(number * step, seconds, digits=decimals(step))}</span>"
         for number in range(math.floor(seconds / step + 1e-9) + 1)
     )
     return (

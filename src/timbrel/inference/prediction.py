@@ -85,15 +85,15 @@ def _thinned(items: Sequence[Prediction], every: int) -> Iterator[Prediction]:
 def _table(items: Sequence[Prediction]) -> str:
     """A row a prediction; columns only for known values. An error or silence fills its row."""
     paths = [item.path for item in items]
+    several = len(set(paths)) > 1
     has_times = any(item.start is not None for item in items)
     # A table of the windows of one recording has its name above the timeline.
-    has_paths = len(set(paths)) > 1 or not has_times
+    has_paths = several or not has_times
     shared: list[str] = []
-    if len(set(paths)) > 1:
-        for names in zip(*(path.split("/")[:-1] for path in paths), strict=False):
-            if len(set(names)) > 1:
-                break
-            shared.append(names[0])
+    for names in zip(*(path.split("/")[:-1] for path in paths), strict=False):
+        if not several or len(set(names)) > 1:
+            break
+        shared.append(names[0])
     # The root alone is not worth a line.
     folder = "/".join([*shared, ""]) if any(shared) else ""
     rows = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from timbrel.evaluation.calibration import ReliabilityBin
 from timbrel.report.view import Table
 from timbrel.text import (
     count,
+    decimals,
     ems,
     known,
     number,
     percent,
     plural,
+    round_up,
     shorten_all,
     signed,
 )
@@ -90,14 +92,12 @@ class Plot:
     marks: Sequence[Mapping] = ()
 
 
-def linear_axis(title: str, low: float, high: float, *, ticks: int = 5, unit: str = "") -> Axis:
-    """Axis from `low` to `high` with about so many round ticks; `unit` follows every number."""
+def linear_axis(title: str, low: float, high: float, *, ticks: int = 5) -> Axis:
+    """Axis from `low` to `high` with about so many round ticks."""
     step = round_up((high - low) / ticks)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [index * step for index in range(first, last + 1)]
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    marks = tuple((value, f"{signed(value, digits)}{unit}") for value in values)
-    return Axis(title=title, low=low, high=high, ticks=marks)
+    return Axis(title, low, high, [(value, signed(value, decimals(step))) for value in values])
 
 
 def percent_axis(title: str = "") -> Axis:
@@ -110,14 +110,6 @@ def time_axis(seconds: float) -> Axis:
     if seconds >= 0.02:
         return linear_axis("Time (s)", 0, seconds)
     return linear_axis("Time (ms)", 0, seconds * 1000)
-
-
-def round_up(value: float) -> float:
-    """Return the next of …, 0.1, 0.2, 0.5, 1, 2, 5, 10, … that is not below a value above 0."""
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(
-        step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9)
-    )
 
 
 def line(x: np.ndarray, y: np.ndarray) -> str:
@@ -341,8 +333,8 @@ def learning_plot(table: Table) -> Plot:
     low = np.array([item.low for item in scores], dtype=np.float64)
     high = np.array([item.high for item in scores], dtype=np.float64)
     x = linear_axis("Recordings trained on", 0, 1.04 * float(size.max()))
-    whole = tuple((value, count(value)) for value, _ in x.ticks if value == round(value))
-    x = Axis(x.title, x.low, x.high, whole)
+    whole = [(value, count(value)) for value, _ in x.ticks if value == round(value)]
+    x = replace(x, ticks=whole)
     left = x.place(size)
     if len(size) > 1 and np.isfinite(low).all():
         doubt = {"under": line(left, high) + "L" + line(left[::-1], low[::-1])[1:] + "Z"}

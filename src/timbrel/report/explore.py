@@ -23,13 +23,12 @@ from timbrel.report.charts import (
     bar,
     line,
     linear_axis,
-    round_up,
     time_axis,
 )
 from timbrel.report.page import templates
 from timbrel.report.pictures import colour_scale, heat_uri
 from timbrel.report.view import Table
-from timbrel.text import count, duration, percent, signed
+from timbrel.text import count, duration, percent, round_up, signed
 
 # More classes than this make a page too long; the rest is in the table only.
 PICTURED_CLASSES = 100
