@@ -547,7 +547,7 @@ def _make_instruments(folder: Path, source: Path) -> None:
             path = f"{label.lower()}-{taken[label]}.wav"
             shutil.copyfile(source / "wavfiles" / name, folder / "instruments" / path)
             listed.append((path, label))
-    _write_rows(folder / "instruments.csv", sorted(listed[1:]) and [listed[0], *sorted(listed[1:])])
+    _write_rows(folder / "instruments.csv", [listed[0], *sorted(listed[1:])])
 
 
 def shared_folder() -> Path | None:

@@ -117,11 +117,14 @@ def make_delta(original: Path, changed: Path) -> str:
         piece = old[start : start + _CHUNK]
         kinds = np.full(-(-len(piece) // _BLOCK), _OTHER)
         for kind, offset in ((_SHIFTED, shift), (_SAME, 0)):
-            places = np.arange(start, start + len(piece)) + offset
-            equal = new[places.clip(0, len(new) - 1)] == piece
-            equal &= (places >= 0) & (places < len(new))
-            padded = np.pad(equal, (0, -len(equal) % _BLOCK), constant_values=True)
-            kinds[padded.reshape(-1, _BLOCK).all(axis=1)] = kind
+            equal = np.zeros(len(kinds) * _BLOCK, dtype=bool)
+            equal[len(piece) :] = True  # The last block may be short.
+            begin = start + offset
+            first, last = max(begin, 0), min(begin + len(piece), len(new))
+            if first < last:
+                inside = slice(first - begin, last - begin)
+                equal[inside] = piece[inside] == new[first:last]
+            kinds[equal.reshape(-1, _BLOCK).all(axis=1)] = kind
         rest += piece[np.repeat(kinds == _OTHER, _BLOCK)[: len(piece)]].tobytes()
         runs += ((int(kind), len(list(run))) for kind, run in groupby(kinds))
     packed = base64.b85encode(zlib.compress(bytes(rest))).decode()
