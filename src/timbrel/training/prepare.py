@@ -190,7 +190,7 @@ def draw_examples(
         # A training learns from two thirds of the recordings or more, and makes more copies of
         # fewer; windows beyond these would not be used.
         most = min(recipe.schedule.copies_each(max(2 * len(rows) // 3, 1)), MOST_WINDOWS)
-        starts = [corpus.described[row].starts for row in rows]
+        starts = [corpus.description(row).starts for row in rows]
         place, start = spread_windows(starts, window=window, most=most, seed=seed)
     recording = rows[place]
     key = FeatureCache.key(
@@ -240,7 +240,7 @@ def background_examples(
     if recipe.schedule is None or not rows.any():
         return None
     places = np.flatnonzero(rows)
-    starts = [corpus.described[row].starts for row in places]
+    starts = [corpus.description(row).starts for row in places]
     place, start = spread_windows(
         starts, window=recipe.windowing.window, most=MOST_WINDOWS, seed=seed
     )
