@@ -99,6 +99,19 @@ def test_new_kinds_are_trained_exported_and_predict(recipe, levels, tmp_path, mo
     assert [found[0].predicted for found in answers] == ["loud"] * 10 + ["quiet"] * 10
 
 
+@pytest.mark.parametrize("recipe", ["tutorial-cnn", "strong"])
+def test_layers_announce_their_shape_and_are_rebuilt_from_their_configuration(recipe):
+    settings = RECIPES[recipe].front_end
+    for samples in (1, 400, 401, 3000):
+        layer = settings.layer(RATE)
+        again = type(layer).from_config(layer.get_config())
+        windows = np.random.default_rng(4).normal(size=(2, samples)).astype("float32")
+        announced, pictures = layer.compute_output_shape((2, samples)), layer(windows)
+        assert tuple(pictures.shape) == announced
+        np.testing.assert_array_equal(np.asarray(again(windows)), np.asarray(pictures))
+        assert layer.count_params() == 0
+
+
 def test_its_cost_is_counted_and_its_shape_known():
     assert front_end_multiply_adds(PLAIN) == 3200
     assert front_end(PLAIN).output_shape == (None, 8, 1)
