@@ -125,7 +125,7 @@ def test_noise_slopes_along_the_bands():
     assert 0.05 < slope.max() < 0.13
 
 
-def test_noise_lies_below_the_loudest_frame_by_what_was_drawn():
+def test_noise_lies_15_to_60_db_below_the_loudest_frame():
     x = np.full((50, 60, 16), SILENCE)
     x[:, 0] = 0.0
     power = np.exp(np.float64(changed(x, noise=1.0)))

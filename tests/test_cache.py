@@ -77,7 +77,7 @@ def test_threads_never_see_half_an_entry(cache):
 # Keys
 
 
-def test_a_key_knows_its_parts_and_not_their_order():
+def test_a_key_depends_on_its_parts_but_not_on_their_order():
     key = FeatureCache.key(rate=16_000, label="é", list=[1, None, 2.5])
     assert key == FeatureCache.key(list=[1, None, 2.5], label="é", rate=16_000)
     assert len(key) == 64
@@ -176,7 +176,7 @@ def test_an_entry_of_a_folder_that_cannot_be_written_is_used(cache, monkeypatch)
     assert_same(cache.get(KEY), arrays())
 
 
-def test_a_full_disk_is_said_and_leaves_the_earlier_entry_alone(cache, monkeypatch):
+def test_a_full_disk_is_an_error_and_leaves_the_earlier_entry(cache, monkeypatch):
     def run_full(file, **_):
         file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -229,7 +229,7 @@ def test_to_be_used_is_to_be_kept(cache, monkeypatch):
     assert kept(cache) == ["a", "d"]
 
 
-def test_what_fits_stays(cache, monkeypatch):
+def test_entries_that_fit_stay(cache, monkeypatch):
     fill(cache, "a", "b", "c")
     monkeypatch.setattr(module, "_LIMIT_BYTES", 34_000)
     cache.put("d", {"x": np.zeros(1000)})

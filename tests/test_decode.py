@@ -16,7 +16,7 @@ from timbrel.findings import Finding
 
 RATE = 16_000
 
-# What soundfile is told where an extension is not also the name of its format.
+# Format and subtype for soundfile where an extension is not the name of its format.
 CONTAINERS = {
     ".wave": ("WAV", "PCM_16"),
     ".oga": ("OGG", "VORBIS"),
@@ -33,15 +33,15 @@ def noise(samples, *, channels=1, seed=0):
     return np.float32(np.random.default_rng(seed).uniform(-0.5, 0.5, shape))
 
 
-def write(path, waveform, rate=RATE, subtype="FLOAT", **how):
-    soundfile.write(path, waveform, rate, subtype=subtype, **how)
+def write(path, waveform, rate=RATE, subtype="FLOAT", **settings):
+    soundfile.write(path, waveform, rate, subtype=subtype, **settings)
     return path
 
 
-def found(path, **how):
+def found(path, **settings):
     """Code and facts of the finding for an unusable file."""
     with pytest.raises(AudioError) as caught:
-        decode(path, RATE, **how)
+        decode(path, RATE, **settings)
     finding = caught.value.finding
     assert (finding.path, finding.unusable) == (str(path), True)
     return finding.code, finding.facts
@@ -135,7 +135,7 @@ def test_threads_do_not_disturb_each_other(tmp_path):
 # Resampling
 
 
-def test_resampling_keeps_what_fits_and_takes_out_what_would_alias():
+def test_resampling_removes_only_frequencies_that_would_alias():
     time = np.arange(44_100) / 44_100
     kept = resample(np.float32(np.sin(2 * np.pi * 1000 * time)), 44_100, RATE)
     gone = resample(np.float32(np.sin(2 * np.pi * 12_000 * time)), 44_100, RATE)
@@ -221,7 +221,7 @@ def test_a_stretch_beyond_the_end_is_named_with_both_times(tmp_path, start):
 @pytest.mark.parametrize(
     ("start", "end"), [(0.5, 0.5), (0.5, 0.2), (-1.0, None), (float("nan"), None)]
 )
-def test_a_stretch_that_is_none_is_said_to_be_at_fault(tmp_path, start, end):
+def test_a_stretch_that_is_empty_or_reversed_is_refused(tmp_path, start, end):
     path = write(tmp_path / "x.wav", noise(16_000))
     with pytest.raises(TimbrelError, match="start"):
         decode(path, RATE, start=start, end=end)
@@ -248,7 +248,7 @@ def test_files_that_are_no_sound(tmp_path, name, content, code):
     assert found(tmp_path / name)[0] == code
 
 
-def test_the_name_is_what_messages_call_the_file(tmp_path):
+def test_messages_use_the_name(tmp_path):
     with pytest.raises(AudioError) as caught:
         decode(tmp_path / "gone.wav", RATE, name="birds/1.wav [0–1 s]")
     assert caught.value.finding == Finding("missing", "birds/1.wav [0–1 s]")
@@ -275,7 +275,7 @@ def test_a_rate_at_which_there_is_no_sound_is_a_wrong_header(tmp_path):
 
 
 @pytest.mark.parametrize("extension", ["wav", "w64", "aiff"])
-def test_a_file_without_samples_is_said_to_hold_none(tmp_path, extension):
+def test_a_file_without_samples(tmp_path, extension):
     path = write(tmp_path / f"x.{extension}", noise(0), subtype="PCM_16")
     assert found(path) == ("no-samples", {})
 
@@ -291,14 +291,14 @@ def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
     )
 
 
-def test_a_stretch_does_not_suffer_from_what_lies_outside(tmp_path):
+def test_bad_samples_outside_of_a_stretch_do_not_matter(tmp_path):
     waveform = noise(16_000)
     waveform[0] = np.nan
     path = write(tmp_path / "x.wav", waveform)
     np.testing.assert_array_equal(decode(path, RATE, start=0.5).waveform, waveform[8000:])
 
 
-# What is odd
+# Odd files
 
 
 def test_silence_is_exact_zeros_and_nothing_else(tmp_path):

@@ -89,7 +89,8 @@ def levels(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("recipe", [PLAIN, pytest.param(SCHEDULED, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [PLAIN, SCHEDULED])
 def test_new_kinds_are_trained_exported_and_predict(recipe, levels, tmp_path, monkeypatch):
     monkeypatch.setitem(FRONT_ENDS, "level", LevelSettings)
     monkeypatch.setitem(NETWORKS, "shallow", Shallow)
@@ -126,7 +127,7 @@ def test_the_fastest_way_agrees_with_the_layers(recipe):
     np.testing.assert_allclose(pictures, np.asarray(model(windows)), atol=2e-3)
 
 
-def test_the_fastest_way_rearranges_log_mel_pictures_for_a_network_that_wants_it():
+def test_the_fastest_way_rearranges_log_mel_pictures_for_other_networks():
     recipe = dataclasses.replace(RECIPES["tutorial-cnn"], front_end=RECIPES["strong"].front_end)
     windows = np.random.default_rng(0).normal(size=(3, recipe.windowing.window)).astype("float32")
     model = front_end(recipe)

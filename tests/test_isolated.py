@@ -300,9 +300,7 @@ def test_patience_is_above_zero(patience):
         (["/nowhere/python"], "nowhere"),
     ],
 )
-def test_workers_that_do_not_start_are_not_blamed_on_the_file(
-    tmp_path, monkeypatch, command, cause
-):
+def test_workers_that_do_not_start_are_no_fault_of_the_file(tmp_path, monkeypatch, command, cause):
     monkeypatch.setattr(workers, "command", lambda: command)
     path = write(tmp_path / "x.wav")
     with IsolatedDecoder() as decoder, pytest.raises(DecoderError, match="cannot be started") as e:
@@ -350,7 +348,7 @@ def test_a_file_that_hangs_costs_itself(tmp_path, name):
 
 
 @pytest.mark.usefixtures("unruly")
-def test_what_codecs_print_is_neither_shown_nor_taken_for_an_answer(tmp_path, capfd):
+def test_output_of_codecs_is_neither_shown_nor_read_as_an_answer(tmp_path, capfd):
     path = write(tmp_path / "print.wav")
     with IsolatedDecoder() as decoder:
         for _ in range(3):
@@ -359,7 +357,7 @@ def test_what_codecs_print_is_neither_shown_nor_taken_for_an_answer(tmp_path, ca
 
 
 @pytest.mark.usefixtures("unruly")
-def test_a_file_is_not_blamed_for_what_an_earlier_one_left_behind(tmp_path):
+def test_a_file_is_read_again_where_an_earlier_one_broke_the_worker(tmp_path):
     good, second = write(tmp_path / "good.wav"), write(tmp_path / "second.wav", seed=2)
     with IsolatedDecoder() as decoder:
         decoder.decode(good, RATE)
@@ -411,7 +409,7 @@ def test_from_many_threads_every_file_gets_its_own_answer_in_order(tmp_path):
 
 
 @pytest.mark.usefixtures("unruly")
-def test_closing_ends_what_is_running_and_what_waits(tmp_path):
+def test_closing_ends_running_and_waiting_work(tmp_path):
     path, found = write(tmp_path / "hang.wav"), []
     decoder = IsolatedDecoder()
     threads = [

@@ -13,7 +13,7 @@ from timbrel.audio.samples import resample
 from timbrel.errors import AudioError
 
 
-def test_a_reading_can_be_read_again_and_says_what_it_read(tmp_path):
+def test_a_reading_can_be_read_again(tmp_path):
     waveform = np.float32(np.random.default_rng(0).uniform(-1.5, 1.5, (200_000, 2)))
     soundfile.write(tmp_path / "x.wav", waveform, 44_100, subtype="FLOAT")
     reading = Reading(tmp_path / "x.wav", 16_000)
@@ -115,7 +115,7 @@ def missing(content):
 
 
 @pytest.mark.parametrize("content", [wav(), aiff(), w64(), w64(before=[(b"fact", bytes(8))])])
-def test_the_files_made_here_are_what_libsndfile_reads(tmp_path, content):
+def test_libsndfile_reads_the_files_of_this_module(tmp_path, content):
     (tmp_path / "sound").write_bytes(content)
     samples, rate = soundfile.read(tmp_path / "sound")
     assert (len(samples), rate) == (100, 8000)
@@ -123,7 +123,7 @@ def test_the_files_made_here_are_what_libsndfile_reads(tmp_path, content):
 
 @pytest.mark.parametrize("cut", [1, 2, 37, 200])
 @pytest.mark.parametrize("content", [wav(), aiff(), aiff(kind=b"AIFC")])
-def test_what_was_cut_off_is_counted(content, cut):
+def test_missing_bytes_are_counted(content, cut):
     assert missing(content) == 0
     assert missing(content[:-cut]) == cut
 
@@ -186,13 +186,13 @@ def written(request, tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 37, 998, 1998])
-def test_what_was_cut_off_other_formats_is_counted(written, cut):
+def test_missing_bytes_of_other_formats_are_counted(written, cut):
     content = written[0]
     assert missing(content) == 0
     assert missing(content[:-cut]) == cut
 
 
-def test_what_follows_the_sound_of_other_formats_is_not_missing(written):
+def test_bytes_after_the_sound_of_other_formats_are_not_missing(written):
     assert missing(written[0] + b"LIST\4\0\0\0more") == 0
 
 

@@ -129,7 +129,7 @@ def test_finite_at_any_length_and_rate(kind, rate):
 
 
 @pytest.mark.parametrize(
-    ("waveform", "rate", "said"),
+    ("waveform", "rate", "message"),
     [
         (np.zeros(0), RATE, "shape (0,)"),
         (np.zeros((2, 9)), RATE, "shape (2, 9)"),
@@ -141,10 +141,10 @@ def test_finite_at_any_length_and_rate(kind, rate):
         (np.ones(9), -8000, "Got -8000."),
     ],
 )
-def test_what_is_no_waveform_is_refused(waveform, rate, said):
+def test_other_arguments_are_refused(waveform, rate, message):
     with pytest.raises(InvalidArgument) as error:
         file_statistics(waveform, rate)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 # Frames of a recording

@@ -85,7 +85,7 @@ def test_a_window_is_given_when_its_last_sample_has_come():
     assert np.flatnonzero(counts).tolist() == [9, 13, 17]
 
 
-def test_what_is_held_does_not_grow():
+def test_memory_does_not_grow():
     for windowing in (SECOND, CLEANING, dataclasses.replace(CLEANING, hop=4)):
         stream = WindowStream(windowing, block=50)
         waveform = bursts(10_000)
@@ -110,7 +110,7 @@ def test_real_recordings_in_pieces(shared):
 
 
 @pytest.mark.parametrize("window", [1, 2, 9, 160])
-def test_what_is_kept_is_the_same_to_the_bit(window):
+def test_kept_samples_are_exactly_the_same(window):
     # Longer than the block of the whole, and with many levels close to the threshold.
     waveform = bursts(100_000)
     threshold = float(np.median(envelope(waveform, window)))

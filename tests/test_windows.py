@@ -171,7 +171,7 @@ def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_i
         (CLEANING, 0.0096, 0.010, [], None),
     ],
 )
-def test_what_is_found_after_cleaning(windowing, seconds, kept, codes, length):
+def test_findings_after_cleaning(windowing, seconds, kept, codes, length):
     found = cleaning_findings("x.wav", windowing, seconds=seconds, kept=kept)
     assert [item.code for item in found] == codes
     assert {item.path for item in found} <= {"x.wav"}

@@ -314,11 +314,12 @@ def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
       many decibels below), `centroid`: decimal logarithms of seconds; `peak` and
       `relative_centroid`: as shares of the length.
     - `slope`: of the level from the peak to 40 dB below, in decibels a second.
-    - `above_8`, `above_20`: share of the time within so many decibels of the peak.
+    - `above_8`, `above_20`: share of the time within that many decibels of the peak.
     - `crest`: peak sample to RMS, in decibels; `deviation`, `rise`: deviation of the level, and
       its mean rise in 5 ms; `onsets`: steps of 5 ms a second that rise by more than 3 dB to within
       20 dB of the peak, two for a sudden onset.
-    - `modulation_*`: share of the level's spectrum between so many Hz; 0 for a steady level.
+    - `modulation_*`: share of the level's spectrum between two frequencies in Hz; 0 for a steady
+      level.
     """
     step = max(round(_STEP * rate), 1)
     seconds = step / rate
