@@ -214,26 +214,16 @@ def kept(cache):
     return sorted(path.stem for path in cache.folder.iterdir())
 
 
-def test_the_longest_unused_make_room(cache, monkeypatch):
+@pytest.mark.parametrize(
+    ("limit", "used", "left"), [(30_000, None, "bcd"), (20_000, "a", "ad"), (34_000, None, "abcd")]
+)
+def test_the_longest_unused_make_room(cache, monkeypatch, limit, used, left):
     fill(cache, "a", "b", "c")
-    monkeypatch.setattr(module, "_LIMIT_BYTES", 30_000)
+    if used:
+        assert cache.get(used) is not None
+    monkeypatch.setattr(module, "_LIMIT_BYTES", limit)
     cache.put("d", {"x": np.zeros(1000)})
-    assert kept(cache) == ["b", "c", "d"]
-
-
-def test_to_be_used_is_to_be_kept(cache, monkeypatch):
-    fill(cache, "a", "b", "c")
-    assert cache.get("a") is not None
-    monkeypatch.setattr(module, "_LIMIT_BYTES", 20_000)
-    cache.put("d", {"x": np.zeros(1000)})
-    assert kept(cache) == ["a", "d"]
-
-
-def test_entries_that_fit_stay(cache, monkeypatch):
-    fill(cache, "a", "b", "c")
-    monkeypatch.setattr(module, "_LIMIT_BYTES", 34_000)
-    cache.put("d", {"x": np.zeros(1000)})
-    assert kept(cache) == ["a", "b", "c", "d"]
+    assert kept(cache) == list(left)
 
 
 def test_other_files_of_the_folder_are_left_alone(cache, monkeypatch):

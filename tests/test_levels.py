@@ -247,10 +247,27 @@ def test_a_constant_is_measured_under_sound_that_comes_and_goes():
         assert offset(bursts + 0.02) == pytest.approx(0.02, abs=2e-3)
 
 
-def test_a_constant_alone_is_an_offset():
-    assert offset(np.full(RATE, 0.1)) == pytest.approx(0.1)
-    assert offset(np.full(RATE, -0.1)) == pytest.approx(-0.1)
-    assert offset(np.zeros(RATE)) == 0.0
+HALF_PIECE = round(0.05 * RATE)
+
+
+@pytest.mark.parametrize(
+    ("waveform", "expected"),
+    [
+        (np.full(RATE, 0.1), 0.1),
+        (np.full(RATE, -0.1), -0.1),
+        (np.full(2_000_000, 0.1), 0.1),
+        (np.zeros(RATE), 0),
+        # Three halves of a piece are needed.
+        (np.full(3 * HALF_PIECE - 1, 0.1), 0),
+        (np.full(3 * HALF_PIECE, 0.1), 0.1),
+        # A drift is no offset.
+        (np.linspace(0, 0.5, RATE), 0),
+        (np.linspace(-0.5, 0.5, RATE), 0),
+        (0.5 * np.exp(-5 * times(1.0)), 0),
+    ],
+)
+def test_constants_and_drifts(waveform, expected):
+    assert offset(waveform) == pytest.approx(expected, rel=1e-6, abs=0)
 
 
 @pytest.mark.parametrize("rate", LOW_RATES_AT_ONCE)
@@ -266,12 +283,6 @@ def test_tones_have_none(rate):
 def test_slow_waves_have_none(pitch):
     for phase in np.linspace(0, 2 * np.pi, 12, endpoint=False):
         assert abs(offset(0.5 * sine(pitch, 2.0, phase=phase))) < 1e-9
-
-
-def test_a_drift_has_none():
-    assert offset(np.linspace(0, 0.5, RATE)) == 0.0
-    assert offset(np.linspace(-0.5, 0.5, RATE)) == 0.0
-    assert offset(0.5 * np.exp(-5 * times(1.0))) == 0.0
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -296,12 +307,6 @@ def test_polarity_turns_it_round_and_gain_scales_it():
     assert offset(2 * wave) == 2 * offset(wave)
 
 
-def test_sounds_shorter_than_three_half_pieces_have_none():
-    half = round(0.05 * RATE)
-    assert offset(np.full(3 * half - 1, 0.1)) == 0.0
-    assert offset(np.full(3 * half, 0.1)) == pytest.approx(0.1)
-
-
 # Peak and level
 
 
@@ -309,6 +314,7 @@ def test_peak_and_level_of_a_sine_of_8_bits_and_of_silence():
     levels = measure_levels(np.float32(0.5 * sine(441, 1.0)), RATE)
     assert levels.peak == pytest.approx(0.5, rel=1e-4)
     assert levels.rms == pytest.approx(0.5 / np.sqrt(2), rel=1e-6)
+    assert measure_levels(np.full(2_000_000, 0.1, np.float32), RATE).rms == pytest.approx(0.1)
     silent = measure_levels(np.zeros(10, np.float32), RATE)
     assert (silent.peak, silent.rms, silent.offset, silent.clipped) == (0.0, 0.0, 0.0, 0)
 
