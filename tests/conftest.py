@@ -35,6 +35,14 @@ def shared():
     return folder
 
 
+def bursts(samples, seed=0):
+    """Loud and quiet stretches of noise, of all lengths, float32."""
+    rng = np.random.default_rng(seed)
+    count = samples // 20 + 2
+    levels = np.repeat(10 ** rng.uniform(-4, 0, count), rng.integers(1, 60, count))
+    return np.float32(np.resize(levels, samples) * rng.normal(size=samples))
+
+
 def write_folder(folder, *, kinds=("hiss", "hum", "whistle"), recordings=8, seconds=0.5):
     """A data set of one folder per kind."""
     for number, kind in enumerate(kinds):

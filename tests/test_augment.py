@@ -1,4 +1,4 @@
-"""Changes of log-mel pictures against what they stand for."""
+"""Changes of log-mel pictures against the changes of sound that they imitate."""
 
 import dataclasses
 
@@ -29,23 +29,17 @@ def pictures(count=6, frames=50, bands=64):
 
 
 def changed(x, seed=0, **settings):
-    how = dataclasses.replace(NOTHING, **settings)
-    return augment(x, how, np.random.default_rng(seed), frame_rate=62.5)
+    settings = dataclasses.replace(NOTHING, **settings)
+    return augment(x, settings, np.random.default_rng(seed), frame_rate=62.5)
 
 
-def test_nothing_asked_nothing_changed():
-    x = pictures()
-    np.testing.assert_allclose(changed(x), x, atol=1e-4)
+@pytest.mark.parametrize("settings", [NOTHING, Augmentation(share=0.0, shift=0.0)])
+def test_without_changes_pictures_stay_as_they_are(settings):
+    got = augment(pictures(), settings, np.random.default_rng(0), frame_rate=62.5)
+    np.testing.assert_allclose(got, pictures(), atol=1e-4)
 
 
-def test_no_share_means_that_only_the_beginning_moves():
-    x = pictures()
-    settings = dataclasses.replace(Augmentation(), share=0.0, shift=0.0)
-    got = augment(x, settings, np.random.default_rng(0), frame_rate=62.5)
-    np.testing.assert_allclose(got, x, atol=1e-4)
-
-
-def test_what_is_given_stays_as_it_is():
+def test_the_argument_is_not_changed():
     x = pictures()
     before = x.copy()
     got = augment(x, Augmentation(share=1.0), np.random.default_rng(0), frame_rate=62.5)
@@ -131,7 +125,7 @@ def test_noise_slopes_along_the_bands():
     assert 0.05 < slope.max() < 0.13
 
 
-def test_noise_lies_below_the_loudest_frame_by_what_was_drawn():
+def test_noise_lies_15_to_60_db_below_the_loudest_frame():
     x = np.full((50, 60, 16), SILENCE)
     x[:, 0] = 0.0
     power = np.exp(np.float64(changed(x, noise=1.0)))

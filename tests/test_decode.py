@@ -1,7 +1,6 @@
-"""Sound files to samples: the same samples as librosa, and a sentence for what cannot be read."""
+"""Sound files to samples: the same samples as librosa, and a finding for unusable files."""
 
 import errno
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import librosa
@@ -17,7 +16,7 @@ from timbrel.findings import Finding
 
 RATE = 16_000
 
-# What soundfile is told where an extension is not also the name of its format.
+# Format and subtype for soundfile where an extension is not the name of its format.
 CONTAINERS = {
     ".wave": ("WAV", "PCM_16"),
     ".oga": ("OGG", "VORBIS"),
@@ -34,15 +33,15 @@ def noise(samples, *, channels=1, seed=0):
     return np.float32(np.random.default_rng(seed).uniform(-0.5, 0.5, shape))
 
 
-def write(path, waveform, rate=RATE, subtype="FLOAT", **how):
-    soundfile.write(path, waveform, rate, subtype=subtype, **how)
+def write(path, waveform, rate=RATE, subtype="FLOAT", **settings):
+    soundfile.write(path, waveform, rate, subtype=subtype, **settings)
     return path
 
 
-def found(path, **how):
-    """What `decode` finds wrong with a file: code and facts."""
+def found(path, **settings):
+    """Code and facts of the finding for an unusable file."""
     with pytest.raises(AudioError) as caught:
-        decode(path, RATE, **how)
+        decode(path, RATE, **settings)
     finding = caught.value.finding
     assert (finding.path, finding.unusable) == (str(path), True)
     return finding.code, finding.facts
@@ -63,8 +62,10 @@ def assert_as_librosa(path):
 
 
 @as_librosa
-@pytest.mark.parametrize("channels", [1, 2, 5])
-@pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize(
+    ("rate", "channels"),
+    [(8000, 1), (16_000, 2), (22_050, 5), (44_100, 1), (44_100, 2), (48_000, 5), (96_000, 2)],
+)
 def test_decoding_and_resampling_equal_librosa(tmp_path, rate, channels):
     path = write(tmp_path / "x.wav", noise(7777, channels=channels), rate)
     got = assert_as_librosa(path)
@@ -123,11 +124,6 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(decode(path, RATE).waveform, levels.mean(), rtol=1e-6)
 
 
-def test_paths_as_text_and_as_objects_give_the_same(tmp_path):
-    path = write(tmp_path / "é ü, 1.wav", noise(100))
-    np.testing.assert_array_equal(decode(path, RATE).waveform, decode(str(path), RATE).waveform)
-
-
 def test_threads_do_not_disturb_each_other(tmp_path):
     paths = [write(tmp_path / f"{n}.wav", noise(20_000, seed=n), 44_100) for n in range(8)]
     with ThreadPoolExecutor(4) as pool:
@@ -139,7 +135,7 @@ def test_threads_do_not_disturb_each_other(tmp_path):
 # Resampling
 
 
-def test_resampling_keeps_what_fits_and_takes_out_what_would_alias():
+def test_resampling_removes_only_frequencies_that_would_alias():
     time = np.arange(44_100) / 44_100
     kept = resample(np.float32(np.sin(2 * np.pi * 1000 * time)), 44_100, RATE)
     gone = resample(np.float32(np.sin(2 * np.pi * 12_000 * time)), 44_100, RATE)
@@ -147,11 +143,6 @@ def test_resampling_keeps_what_fits_and_takes_out_what_would_alias():
     assert len(kept) == RATE
     assert np.abs(kept - expected)[1000:-1000].max() < 1e-3
     assert np.abs(gone)[1000:-1000].max() < 1e-4
-
-
-def test_resampling_to_the_same_rate_changes_nothing():
-    waveform = noise(100)
-    np.testing.assert_array_equal(resample(waveform, RATE, RATE), waveform)
 
 
 @pytest.mark.parametrize("rates", [(0, 16_000), (16_000, 0), (16_000, -1)])
@@ -230,20 +221,34 @@ def test_a_stretch_beyond_the_end_is_named_with_both_times(tmp_path, start):
 @pytest.mark.parametrize(
     ("start", "end"), [(0.5, 0.5), (0.5, 0.2), (-1.0, None), (float("nan"), None)]
 )
-def test_a_stretch_that_is_none_is_said_to_be_at_fault(tmp_path, start, end):
+def test_a_stretch_that_is_empty_or_reversed_is_refused(tmp_path, start, end):
     path = write(tmp_path / "x.wav", noise(16_000))
     with pytest.raises(TimbrelError, match="start"):
         decode(path, RATE, start=start, end=end)
 
 
-# What cannot be used
+# Unusable files
 
 
-def test_a_missing_file_is_named(tmp_path):
-    assert found(tmp_path / "gone.wav") == ("missing", {})
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("gone.wav", None, "missing"),
+        (".", None, "folder"),
+        ("x.wav", b"", "no-bytes"),
+        # A WAV header that is cut.
+        ("x.wav", b"RIFF\xb4\1\0\0WAVEfmt \x10\0\0\0", "not-sound"),
+        *((f"x.{name}", b"To be, or not to be. " * 40, "not-sound")
+          for name in ("wav", "flac", "ogg", "mp3", "aiff", "raw")),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_sound(tmp_path, name, content, code):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert found(tmp_path / name)[0] == code
 
 
-def test_the_name_is_what_messages_call_the_file(tmp_path):
+def test_messages_use_the_name(tmp_path):
     with pytest.raises(AudioError) as caught:
         decode(tmp_path / "gone.wav", RATE, name="birds/1.wav [0–1 s]")
     assert caught.value.finding == Finding("missing", "birds/1.wav [0–1 s]")
@@ -252,18 +257,7 @@ def test_the_name_is_what_messages_call_the_file(tmp_path):
     assert caught.value.reason == "there is no such file; correct its path or leave it out"
 
 
-def test_a_folder_is_not_a_recording(tmp_path):
-    assert found(tmp_path) == ("folder", {})
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
-def test_a_file_that_may_not_be_read_is_said_to_be_that(tmp_path):
-    path = write(tmp_path / "x.wav", noise(100))
-    path.chmod(0)
-    assert found(path) == ("no-permission", {})
-
-
-def test_a_file_that_may_not_be_read_is_said_to_be_that_also_for_root(tmp_path, monkeypatch):
+def test_a_file_without_permission(tmp_path, monkeypatch):
     def refuse(path, mode):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
@@ -280,33 +274,16 @@ def test_a_rate_at_which_there_is_no_sound_is_a_wrong_header(tmp_path):
     assert max(map(len, Reading(slow, RATE))) < 8 * RATE
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path):
-    (tmp_path / "x.wav").touch()
-    assert found(tmp_path / "x.wav") == ("no-bytes", {})
-
-
-@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff", "raw"])
-def test_text_named_like_sound_is_not_a_sound_file(tmp_path, extension):
-    path = tmp_path / f"x.{extension}"
-    path.write_text("To be, or not to be, that is the question.\n" * 20)
-    assert found(path)[0] == "not-sound"
-
-
-def test_a_header_without_its_end_is_not_a_sound_file(tmp_path):
-    whole = write(tmp_path / "x.wav", noise(100)).read_bytes()
-    (tmp_path / "x.wav").write_bytes(whole[:20])
-    assert found(tmp_path / "x.wav")[0] == "not-sound"
-
-
 @pytest.mark.parametrize("extension", ["wav", "w64", "aiff"])
-def test_a_file_without_samples_is_said_to_hold_none(tmp_path, extension):
+def test_a_file_without_samples(tmp_path, extension):
     path = write(tmp_path / f"x.{extension}", noise(0), subtype="PCM_16")
     assert found(path) == ("no-samples", {})
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, (np.inf, -np.inf)])
 def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
-    waveform = noise(16_000)
+    """Also infinities that cancel between channels."""
+    waveform = noise(16_000, channels=2)
     waveform[[4000, 4001, 12_000]] = value
     assert found(write(tmp_path / "x.wav", waveform, 8000)) == (
         "not-finite",
@@ -314,23 +291,14 @@ def test_samples_that_are_no_numbers_are_counted_and_placed(tmp_path, value):
     )
 
 
-def test_infinities_that_cancel_between_channels_are_found(tmp_path):
-    waveform = noise(16_000, channels=2)
-    waveform[4000] = np.inf, -np.inf
-    assert found(write(tmp_path / "x.wav", waveform)) == (
-        "not-finite",
-        {"broken": 1, "samples": 16_000, "seconds": 0.25},
-    )
-
-
-def test_a_stretch_does_not_suffer_from_what_lies_outside(tmp_path):
+def test_bad_samples_outside_of_a_stretch_do_not_matter(tmp_path):
     waveform = noise(16_000)
     waveform[0] = np.nan
     path = write(tmp_path / "x.wav", waveform)
     np.testing.assert_array_equal(decode(path, RATE, start=0.5).waveform, waveform[8000:])
 
 
-# What is odd
+# Odd files
 
 
 def test_silence_is_exact_zeros_and_nothing_else(tmp_path):
@@ -340,19 +308,15 @@ def test_silence_is_exact_zeros_and_nothing_else(tmp_path):
     assert not decode(write(tmp_path / "x.wav", waveform), RATE).silent
 
 
-@pytest.mark.parametrize("peak", [-2.5, 2.5])
+@pytest.mark.parametrize("peak", [-2.5, 2.5, -1.0, 1.0])
 def test_samples_beyond_full_scale_are_used_and_named(tmp_path, peak):
     waveform = noise(100)
     waveform[10] = peak
     got = decode(write(tmp_path / "x.wav", waveform), RATE)
     np.testing.assert_array_equal(got.waveform, waveform)
-    assert got.findings == (Finding("too-loud", str(tmp_path / "x.wav"), {"peak": 2.5}),)
-    assert got.warnings == (got.findings[0].reason,)
-
-
-def test_full_scale_itself_is_not_odd(tmp_path):
-    waveform = np.float32([-1.0, 1.0] * 50)
-    assert decode(write(tmp_path / "x.wav", waveform), RATE).findings == ()
+    finding = Finding("too-loud", str(tmp_path / "x.wav"), {"peak": 2.5})
+    assert got.findings == ((finding,) if abs(peak) > 1 else ())
+    assert got.warnings == tuple(item.reason for item in got.findings)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

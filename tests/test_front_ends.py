@@ -89,7 +89,8 @@ def levels(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("recipe", [PLAIN, pytest.param(SCHEDULED, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [PLAIN, SCHEDULED])
 def test_new_kinds_are_trained_exported_and_predict(recipe, levels, tmp_path, monkeypatch):
     monkeypatch.setitem(FRONT_ENDS, "level", LevelSettings)
     monkeypatch.setitem(NETWORKS, "shallow", Shallow)
@@ -97,6 +98,19 @@ def test_new_kinds_are_trained_exported_and_predict(recipe, levels, tmp_path, mo
     assert Recipe.from_dict(json.loads(json.dumps(result.metadata["recipe"]))) == recipe
     answers = load(tmp_path / "model").predict_many(sorted(levels.rglob("*.wav")))
     assert [found[0].predicted for found in answers] == ["loud"] * 10 + ["quiet"] * 10
+
+
+@pytest.mark.parametrize("recipe", ["tutorial-cnn", "strong"])
+def test_layers_announce_their_shape_and_are_rebuilt_from_their_configuration(recipe):
+    settings = RECIPES[recipe].front_end
+    for samples in (1, 400, 401, 3000):
+        layer = settings.layer(RATE)
+        again = type(layer).from_config(layer.get_config())
+        windows = np.random.default_rng(4).normal(size=(2, samples)).astype("float32")
+        announced, pictures = layer.compute_output_shape((2, samples)), layer(windows)
+        assert tuple(pictures.shape) == announced
+        np.testing.assert_array_equal(np.asarray(again(windows)), np.asarray(pictures))
+        assert layer.count_params() == 0
 
 
 def test_its_cost_is_counted_and_its_shape_known():
@@ -113,7 +127,7 @@ def test_the_fastest_way_agrees_with_the_layers(recipe):
     np.testing.assert_allclose(pictures, np.asarray(model(windows)), atol=2e-3)
 
 
-def test_the_fastest_way_rearranges_log_mel_pictures_for_a_network_that_wants_it():
+def test_the_fastest_way_rearranges_log_mel_pictures_for_other_networks():
     recipe = dataclasses.replace(RECIPES["tutorial-cnn"], front_end=RECIPES["strong"].front_end)
     windows = np.random.default_rng(0).normal(size=(3, recipe.windowing.window)).astype("float32")
     model = front_end(recipe)

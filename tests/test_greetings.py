@@ -20,6 +20,7 @@ def test_a_notebook_is_not_greeted():
     assert run(code).stderr == "True\n"
 
 
+@pytest.mark.slow
 def test_a_program_is_not_greeted_either_and_loses_nothing_of_its_own():
     code = (
         "import os, threading\n"
@@ -33,6 +34,7 @@ def test_a_program_is_not_greeted_either_and_loses_nothing_of_its_own():
     assert run(code).stderr == "from another thread\nafter it\n"
 
 
+@pytest.mark.slow
 def test_tensorflow_does_not_greet_where_keras_runs_on_something_else():
     pytest.importorskip("jax", reason="the second Keras backend is not installed (extra: jax)")
     code = (

@@ -177,7 +177,7 @@ def test_a_header_and_a_description_are_one_too_many(run, tiny_model):
     soundfile.write(file, np.zeros(500), 22_050, "PCM_16", format="WAV")
     done = run(["-", "-m", tiny_model, "--pcm-rate", 8000], file.getvalue())
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"has a WAV header, which says what it is; leave out `--pcm-rate`" in done.stderr
+    assert b"has a WAV header, which gives its format; leave out `--pcm-rate`" in done.stderr
     broken = bytearray(file.getvalue())
     broken[24:28] = bytes(4)
     done = run(["-", "-m", tiny_model], bytes(broken))

@@ -59,20 +59,6 @@ def test_silence_is_the_floor():
     np.testing.assert_allclose(got, np.log(1e-10), atol=1e-5)
 
 
-@pytest.mark.parametrize("samples", [1, 400, 401, 1600])
-def test_shape_is_announced_before_it_is_computed(samples):
-    layer = LogMel(**SETTINGS)
-    announced = layer.compute_output_shape((2, samples))
-    assert tuple(layer(np.zeros((2, samples), dtype="float32")).shape) == announced
-
-
-def test_is_rebuilt_from_its_configuration():
-    layer = LogMel(**SETTINGS, low=80.0)
-    again = LogMel.from_config(layer.get_config())
-    window = np.random.default_rng(4).normal(size=(1, 1600)).astype("float32")
-    np.testing.assert_array_equal(np.asarray(layer(window)), np.asarray(again(window)))
-
-
 @pytest.mark.parametrize(
     ("samples", "settings"),
     [

@@ -1,4 +1,4 @@
-"""Pictures of no class: made of pictures of the classes, and of sounds that nobody recorded."""
+"""Pictures of no class: made of pictures of the classes, and of synthetic sounds."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def test_pairs_of_one_class_are_left_out_and_the_rest_is_made():
     assert np.isfinite(out).all()
 
 
-def test_gain_of_what_they_are_made_from_makes_no_difference():
+def test_the_gain_of_the_originals_makes_no_difference():
     sound, target = pictures(60)
     one, louder = (mixed_sounds(sound + gain, target, np.random.default_rng(1)) for gain in (0, 5))
     np.testing.assert_allclose(one, louder, atol=1e-4)
@@ -50,7 +50,7 @@ def test_halves_are_those_of_two_classes():
 
 
 def test_halves_are_not_equally_loud():
-    """Two steady sounds of one level: the step between the halves is what was drawn."""
+    """Two steady sounds of one level: the step between the halves is random."""
     sound = np.zeros((900, FRAMES, BANDS), dtype="float32")
     halves = mixed_sounds(sound, np.arange(900) % 2, np.random.default_rng(0))
     step = np.array([picture[0, -1] - picture[0, 0] for picture in halves[:100]])
@@ -74,7 +74,7 @@ def test_spectrum_and_level_come_from_two_classes():
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_few_pictures_and_a_single_class_will_do(count):
+def test_few_pictures_and_a_single_class_are_enough(count):
     sound, _ = pictures(count)
     out = mixed_sounds(sound, np.zeros(count, dtype=int), np.random.default_rng(0))
     assert len(out) == count // 3
@@ -126,7 +126,7 @@ def test_some_sounds_last_and_some_die_away():
 
 
 @pytest.mark.parametrize("rate", [8_000, 96_000])
-def test_any_rate_will_do(rate):
+def test_any_rate_is_possible(rate):
     assert np.isfinite(drawn(40, rate=rate)).all()
 
 

@@ -14,7 +14,6 @@ from timbrel.audio.windows import (
     consecutive,
     counts,
     keep,
-    pad_to_window,
     power,
     windows_at_once,
 )
@@ -55,22 +54,12 @@ def test_the_tutorial_window_is_1600_samples_at_16_khz():
     np.testing.assert_array_equal(runs, clean(waveform, 0.1, 1600).runs)
 
 
-def test_where_nothing_would_remain_everything_is_kept_and_told():
+def test_where_nothing_would_remain_everything_is_kept():
     waveform = np.full(50, 0.01, dtype=np.float32)
     cleaned, left = keep(waveform, CLEANING)
     assert not left
     assert cleaned.runs.tolist() == [[0, 50]]
     np.testing.assert_array_equal(cleaned.waveform, waveform)
-
-
-# Padding
-
-
-@pytest.mark.parametrize(("samples", "padded"), [(0, 10), (1, 10), (9, 10), (10, 10), (11, 11)])
-def test_padding_is_zeros_at_the_end_up_to_a_window(samples, padded):
-    waveform = pad_to_window(ramp(samples), 10)
-    assert waveform.dtype == np.float32
-    assert waveform.tolist() == ramp(samples).tolist() + [0] * (padded - samples)
 
 
 # Windows
@@ -90,11 +79,6 @@ def test_windows_are_the_slices_every_hop(samples, hop):
     assert windows.samples.dtype == np.float32
     np.testing.assert_allclose(windows.start, np.array(starts) / 1000)
     np.testing.assert_allclose(windows.end, np.minimum(np.array(starts) + 10, samples) / 1000)
-
-
-def test_windows_without_overlap_are_the_reshaped_waveform():
-    windows = consecutive(uncleaned(ramp(57)), PLAIN)
-    np.testing.assert_array_equal(windows.samples, ramp(50).reshape(5, 10))
 
 
 def test_times_are_those_of_the_original_across_gaps():
@@ -156,23 +140,6 @@ def test_real_windows_equal_a_plain_reading_of_the_tutorial(shared):
         np.testing.assert_array_equal(windows.samples, expected)
 
 
-@pytest.mark.parametrize(
-    ("samples", "windows"), [(1, 1), (10, 1), (11, 2), (14, 2), (15, 3), (18, 3), (19, 4)]
-)
-def test_overlapping_windows_reach_the_end(samples, windows):
-    overlapping = dataclasses.replace(PLAIN, hop=4)
-    found = consecutive(uncleaned(ramp(samples)), overlapping)
-    assert len(found.samples) == windows
-    assert found.samples[-1].max() == samples
-    np.testing.assert_allclose(found.start, np.arange(windows) * 0.004)
-    assert found.end[-1] == pytest.approx(samples / 1000)
-    joined = np.zeros((windows - 1) * 4 + 10, dtype=np.float32)
-    for number, window in enumerate(found.samples):
-        joined[number * 4 : number * 4 + 10] = window
-    np.testing.assert_array_equal(joined[:samples], ramp(samples))
-    assert not joined[samples:].any()
-
-
 def test_short_windows_go_by_the_hundred_and_long_ones_do_not():
     assert windows_at_once(1600, most=512) == 512
     assert windows_at_once(98_304, most=512) == 21
@@ -204,7 +171,7 @@ def test_less_than_a_window_is_little_where_it_is_cleaned_and_a_click_where_it_i
         (CLEANING, 0.0096, 0.010, [], None),
     ],
 )
-def test_what_is_found_after_cleaning(windowing, seconds, kept, codes, length):
+def test_findings_after_cleaning(windowing, seconds, kept, codes, length):
     found = cleaning_findings("x.wav", windowing, seconds=seconds, kept=kept)
     assert [item.code for item in found] == codes
     assert {item.path for item in found} <= {"x.wav"}

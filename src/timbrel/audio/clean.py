@@ -63,11 +63,11 @@ def envelope(waveform: np.ndarray, window: int) -> np.ndarray:
         window: length of the rolling mean in samples, at least 1.
     """
     samples = len(waveform)
-    blocks = [
-        _envelope(waveform, start, min(start + _BLOCK, samples), window=window)
-        for start in range(0, samples, _BLOCK)
-    ]
-    return np.concatenate(blocks or [np.empty(0)])
+    mean = np.empty(samples, dtype=np.float64)
+    for start in range(0, samples, _BLOCK):
+        stop = min(start + _BLOCK, samples)
+        mean[start:stop] = _envelope(waveform, start, stop, window=window)
+    return mean
 
 
 def _envelope(waveform: np.ndarray, start: int, stop: int, *, window: int) -> np.ndarray:

@@ -139,7 +139,7 @@ class IsolatedDecoder(WorkerPool):
         end: float | None = None,
         name: str | None = None,
     ) -> Decoded:
-        """Do what `timbrel.audio.decode.decode` does, in another process.
+        """Read a recording as `timbrel.audio.decode.decode` does, in another process.
 
         Args:
             path: the file.

@@ -11,7 +11,8 @@ import numpy as np
 # flat at its top, too, but leaves it slowly (by 10 steps at most), and a slow sawtooth on one side.
 _FLAT = 3
 _STEEP = 12
-# The finest resolution that is assumed, 16 bits; it is measured on at most so many samples.
+# The finest resolution that is assumed, 16 bits; it is measured on at most
+# this many samples.
 _FINEST_STEP = 2.0**-15
 _VALUES = 1 << 18
 

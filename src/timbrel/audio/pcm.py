@@ -127,8 +127,8 @@ def read_stream(stream: BinaryIO, pcm: Pcm | None) -> tuple[int, Iterator[np.nda
     if pcm is None:
         if not _is_wav(start):
             raise InvalidArgument(
-                "What comes on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
-                "`pcm_format` and `pcm_channels` where it is not mono of 16 bits."
+                "The sound on stdin has no WAV header. Give its sample rate with `pcm_rate`, and "
+                "`pcm_format` and `pcm_channels` unless it is mono with 16 bits."
             )
         pcm, left = _read_header(stream)
         start = b""
@@ -150,11 +150,11 @@ def check_headerless(start: bytes, pcm: Pcm | None) -> None:
         return
     if _is_wav(start):
         raise InvalidArgument(
-            "What comes on stdin has a WAV header, which says what it is; leave out `pcm_rate`."
+            "The sound on stdin has a WAV header, which gives its format; leave out `pcm_rate`."
         )
     if (kind := _BEGINNINGS.get(start[:4])) is not None:
         raise InvalidArgument(
-            f"What comes on stdin is a sound file ({kind}), not raw PCM; leave out `pcm_rate`."
+            f"The input on stdin is a sound file ({kind}), not raw PCM; leave out `pcm_rate`."
         )
 
 
@@ -205,7 +205,7 @@ def _pieces(stream: BinaryIO, pcm: Pcm, *, start: bytes, left: float) -> Iterato
 
 
 def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    """So many bytes, or all where there are fewer."""
+    """Read `count` bytes, or all where there are fewer."""
     found = b""
     while len(found) < count and (more := stream.read(count - len(found))):
         found += more

@@ -49,7 +49,7 @@ class Windowing:
         return min(self.window, _LEAST_SECONDS * self.rate)
 
     def falls_short(self, samples: float) -> bool:
-        """Whether so many samples are too few."""
+        """Whether a recording of this many samples is too short."""
         return samples < self.least
 
 
@@ -172,7 +172,7 @@ def sounding(samples: np.ndarray, windowing: Windowing) -> np.ndarray:
 
 
 def windows_at_once(window: int, *, most: int) -> int:
-    """How many windows of so many samples to compute together: `most`, or fewer of long ones.
+    """How many windows of a length to compute together: `most`, or fewer of long ones.
 
     A front end makes several copies of its overlapping frames, so that hundreds of long windows
     would take gigabytes.

@@ -191,7 +191,7 @@ def smooth(knots: np.ndarray, bands: int) -> np.ndarray:
 
     Args:
         knots: float `(n, knots)`, two knots or more.
-        bands: how many.
+        bands: number of bands.
 
     Returns:
         float64 `(n, bands)`.

@@ -34,7 +34,7 @@ class LogMel(FramedSpectrum):
     """Natural logarithm of the power in mel bands.
 
     Frames tapered by a periodic Hann window, no centring (the last frame is zero-padded), power
-    spectrum, mel filters of unit area (HTK scale), logarithm of what exceeds a floor.
+    spectrum, mel filters of unit area (HTK scale), logarithm of the power above a floor.
 
     Input: float32 `(batch, samples)`. Output: float32 `(batch, frames, filters)`.
 

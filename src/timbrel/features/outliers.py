@@ -32,7 +32,7 @@ _MIXED_KNOTS, _MIXED_GAIN = 10, 3.5
 _LOWEST, _HIGHEST = 40.0, 6000.0
 _PARTIALS, _ROLL_OFF, _APART = 48, 13.5, 0.35
 _ODD_ONLY, _EVEN_LEVEL = 0.15, -25.0
-# Power of a sine in its bin of the spectrum and in those beside it, under a Hann window.
+# Power of a sine in its bin of the spectrum and in the neighbouring bins, with a Hann window.
 _LOBE = {-1: 0.25, 0: 1.0, 1: 0.25}
 # Deviations in dB of the curve over the bands and of its tilt: for tones, and for noise.
 _KNOTS = 8
@@ -41,12 +41,12 @@ _NOISE_CURVE, _NOISE_TILT = 14.0, 12.0
 # Seconds: between strokes, of a decay by 60 dB, of an attack from -30 dB, of the end of a tone.
 _STROKES, _DECAY, _ATTACK, _END = (0.1, 1.0), (0.04, 6.0), (0.005, 0.5), 0.1
 # Shares of sounds that are noise only and tones only; in others the noise is louder or quieter by
-# up to so many dB.
+# up to this many dB.
 _NOISE_ONLY, _TONES_ONLY, _LOUDER = 0.3, 0.3, 30.0
 # How far the background noise of every sound is below the peak, in dB.
 _FLOOR = (45.0, 110.0)
 _SILENT = -140.0
-# Power of noise in a band fluctuates as the mean of so many squares does.
+# Power of noise in a band fluctuates as the mean of this many squares does.
 _GRAIN = 3
 
 

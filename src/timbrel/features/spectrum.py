@@ -46,8 +46,8 @@ def binned_filters(filters: int, *, nfft: int, rate: int) -> np.ndarray:
 def area_filters(filters: int, *, nfft: int, rate: int, low: float, high: float) -> np.ndarray:
     """Triangular mel filters of unit area, corners anywhere; float64 `(filters, bins)`.
 
-    Source: Slaney, "Auditory Toolbox" (1998), normalisation "slaney", on the HTK mel scale: what
-    `librosa.filters.mel(htk=True)` gives.
+    Source: Slaney, "Auditory Toolbox" (1998), normalisation "slaney", on the HTK mel scale, as in
+    `librosa.filters.mel(htk=True)`.
     """
     corners = htk_hertz(np.linspace(htk_mel(low), htk_mel(high), filters + 2))
     width = np.diff(corners)[:, None]

@@ -61,16 +61,30 @@ class Frames:
         return self.rows[:, DESCRIPTORS.index(name)]
 
 
-@dataclass(frozen=True)
 class _Constants:
-    frame: int
-    hop: int
-    taper: np.ndarray  # (frame,), periodic Hann
-    bank: csr_array  # (bands, bins)
-    moments: np.ndarray  # (3, bins): 1, f, f² with f in kHz
-    lags: np.ndarray  # samples, of the candidates for the pitch
-    cost: np.ndarray  # weights of the candidates
-    overlap: np.ndarray  # the taper's autocorrelation at lags from 0
+    """The constants of `describe_frames` at one sample rate."""
+
+    def __init__(self, rate: int) -> None:
+        frame = max(2 ** round(np.log2(_SECONDS * rate)), 32)
+        taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+        bank = area_filters(_BANDS, nfft=frame, rate=rate, low=0.0, high=rate / 2)
+        kilohertz = np.fft.rfftfreq(frame, 1000 / rate)
+        self.frame, self.hop = frame, frame // _HOPS
+        self.taper = taper.astype(np.float32)
+        # (bands, bins), and (3, bins): 1, f, f² with f in kHz.
+        self.bank = csr_array(bank.astype(np.float32))
+        self.moments = np.stack([kilohertz**power for power in range(3)]).astype(np.float32)
+        # Candidates for the pitch: their lags in samples, their weights, and the autocorrelation
+        # of the taper at all lags from 0.
+        shortest, longest = max(round(rate / _HIGHEST_PITCH), 2), round(rate / _LOWEST_PITCH)
+        lags = np.arange(shortest, max(min(longest, frame // 2 - 1), shortest + 1))
+        overlap = np.fft.irfft(np.abs(np.fft.rfft(taper)) ** 2)[: lags[-1] + 2]
+        self.lags = lags
+        self.weights = (1 - _OCTAVE_COST * np.log2(lags / shortest)).astype(np.float32)
+        self.overlap = (overlap / overlap[0]).astype(np.float32)
+
+
+_constants = lru_cache(maxsize=8)(_Constants)
 
 
 def describe_frames(waveform: np.ndarray, rate: int) -> Frames:
@@ -166,32 +180,11 @@ def _pitch(power: np.ndarray, constants: _Constants, *, rate: int, out: np.ndarr
     peak = (height >= before) & (height >= after) & (bend < 0)
     bend = np.where(peak, bend, -np.inf)
     tops = height - np.square(before - after) / (8 * bend)
-    best = np.where(left, tops * constants.cost, 0).argmax(axis=1)
+    best = np.where(left, tops * constants.weights, 0).argmax(axis=1)
     row = np.arange(len(power))
     aside = (before - after)[row, best] / (2 * bend[row, best])
     out[:, 6] = np.where(left[row, best], np.clip(tops[row, best], 0, 1), 0)
     out[:, 7] = np.log2(rate / (440 * (lags[best] + aside)))
-
-
-@lru_cache(maxsize=8)
-def _constants(rate: int) -> _Constants:
-    frame = max(2 ** round(np.log2(_SECONDS * rate)), 32)
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    bank = area_filters(_BANDS, nfft=frame, rate=rate, low=0.0, high=rate / 2)
-    kilohertz = np.fft.rfftfreq(frame, 1000 / rate)
-    shortest = max(round(rate / _HIGHEST_PITCH), 2)
-    lags = np.arange(shortest, max(min(round(rate / _LOWEST_PITCH), frame // 2 - 1), shortest + 1))
-    overlap = np.fft.irfft(np.abs(np.fft.rfft(taper)) ** 2)[: lags[-1] + 2]
-    return _Constants(
-        frame=frame,
-        hop=frame // _HOPS,
-        taper=taper.astype(np.float32),
-        bank=csr_array(bank.astype(np.float32)),
-        moments=np.stack([kilohertz**power for power in range(3)]).astype(np.float32),
-        lags=lags,
-        cost=(1 - _OCTAVE_COST * np.log2(lags / shortest)).astype(np.float32),
-        overlap=(overlap / overlap[0]).astype(np.float32),
-    )
 
 
 ENVELOPE = (
@@ -314,11 +307,12 @@ def _envelope_statistics(sound: np.ndarray, rate: int) -> np.ndarray:
       many decibels below), `centroid`: decimal logarithms of seconds; `peak` and
       `relative_centroid`: as shares of the length.
     - `slope`: of the level from the peak to 40 dB below, in decibels a second.
-    - `above_8`, `above_20`: share of the time within so many decibels of the peak.
+    - `above_8`, `above_20`: share of the time within that many decibels of the peak.
     - `crest`: peak sample to RMS, in decibels; `deviation`, `rise`: deviation of the level, and
       its mean rise in 5 ms; `onsets`: steps of 5 ms a second that rise by more than 3 dB to within
       20 dB of the peak, two for a sudden onset.
-    - `modulation_*`: share of the level's spectrum between so many Hz; 0 for a steady level.
+    - `modulation_*`: share of the level's spectrum between two frequencies in Hz; 0 for a steady
+      level.
     """
     step = max(round(_STEP * rate), 1)
     seconds = step / rate
