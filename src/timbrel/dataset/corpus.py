@@ -386,8 +386,8 @@ def open_corpus(
             for item, digest in zip(recordings, sums, strict=True)
         ],
     )
-    # Facts and arrays of each recording, as `describe` returned them, or why it cannot be read.
-    answers: list[tuple[dict, dict[str, np.ndarray]] | Finding] = []
+    # What `describe` returned for each recording, or why it cannot be read.
+    answers: list[dict[str, Any] | Finding] = []
     with contextlib.ExitStack() as undone:
         kept = _Samples(None if samples == "native" else windowing.rate)
         undone.callback(kept.close)
@@ -400,7 +400,7 @@ def open_corpus(
             answers = [
                 next(unreadable)
                 if item is None
-                else (item, {"runs": next(runs), "starts": next(starts)})
+                else item | {"runs": next(runs), "starts": next(starts)}
                 for item in facts
             ]
             pairs = [Duplicate(**pair) for pair in found]
@@ -435,7 +435,6 @@ def open_corpus(
                     lasting = lasting and not isinstance(result, DecoderFailed)
                     answers.append(result.finding)
                     continue
-                answers.append(result)
                 facts, arrays = result
                 if facts["digest"]:
                     prints[-1] = Fingerprint(
@@ -446,6 +445,7 @@ def open_corpus(
                     )
                 if "waveform" in arrays:
                     kept.add(row, arrays.pop("waveform"))
+                answers.append(facts | arrays)
             pairs = near_duplicates(
                 prints, progress=lambda done, of: progress.stage("comparing", done, of)
             )
@@ -550,14 +550,21 @@ def _each(
 
 
 def _to_cache(
-    answers: Sequence[tuple[dict, dict[str, np.ndarray]] | Finding], pairs: Sequence[Duplicate]
+    answers: Sequence[dict[str, Any] | Finding], pairs: Sequence[Duplicate]
 ) -> dict[str, np.ndarray]:
     """All answers and pairs as a few arrays."""
-    readable = [answer for answer in answers if not isinstance(answer, Finding)]
     problems = [answer for answer in answers if isinstance(answer, Finding)]
-    facts = [None if isinstance(answer, Finding) else answer[0] for answer in answers]
-    runs = [arrays["runs"] for _, arrays in readable] or [np.empty((0, 2), dtype=np.int64)]
-    starts = [arrays["starts"] for _, arrays in readable] or [np.empty(0, dtype=np.int64)]
+    facts: list[dict[str, Any] | None] = []
+    runs, starts = [], []
+    for answer in answers:
+        if isinstance(answer, Finding):
+            facts.append(None)
+            continue
+        runs.append(answer["runs"])
+        starts.append(answer["starts"])
+        facts.append({name: answer[name] for name in answer if name not in ("runs", "starts")})
+    runs = runs or [np.empty((0, 2), dtype=np.int64)]
+    starts = starts or [np.empty(0, dtype=np.int64)]
     whole = [facts, pack(problems), [asdict(pair) for pair in pairs]]
     return {
         "facts": np.array(json.dumps(whole)),
@@ -572,7 +579,7 @@ def _assemble(
     dataset: Dataset,
     windowing: Windowing,
     sums: Sequence[str],
-    answers: Sequence[tuple[dict, dict[str, np.ndarray]] | Finding],
+    answers: Sequence[dict[str, Any] | Finding],
     pairs: Sequence[Duplicate],
     samples: _Samples,
 ) -> Corpus:
@@ -614,13 +621,12 @@ def _assemble(
             described.append(None)
             findings.append(answer)
             continue
-        values, arrays = answer
-        own = tuple(Finding(code, item.name, facts) for code, facts in values["findings"])
-        levels = values["levels"] and Levels(**values["levels"])
-        described.append(Description(**values | arrays | {"findings": own, "levels": levels}))
-        if values["silent"]:
+        own = tuple(Finding(code, item.name, facts) for code, facts in answer["findings"])
+        levels = answer["levels"] and Levels(**answer["levels"])
+        described.append(Description(**answer | {"findings": own, "levels": levels}))
+        if answer["silent"]:
             code = "silent-background" if item.none_of_these else "silent"
-            findings.append(Finding(code, item.name, {"channels": values["channels"]}))
+            findings.append(Finding(code, item.name, {"channels": answer["channels"]}))
         else:
             findings += own
             usable[row] = row not in contradicted
