@@ -85,7 +85,9 @@ def test_missing_and_broken_parts_are_named(copy, tmp_path):
     with pytest.raises(ModelError, match="is not a Timbrel model.*; name a folder"):
         load_model(copy)
     (copy / "checkpoint").mkdir()
-    with pytest.raises(ModelError, match="was not finished. Go on with timbrel train --resume"):
+    with pytest.raises(
+        ModelError, match="was not finished. Continue it with timbrel train --resume"
+    ):
         load_model(copy)
 
 
@@ -199,5 +201,5 @@ def test_weights_are_for_our_own_builder(tiny_model):
 def test_a_model_in_a_closed_folder_is_named(tmp_path, closed):
     """Root may look into any folder; who may not is told so when the model is asked after."""
     closed("closed")
-    with pytest.raises(ModelError, match=r"closed/model' may not be read \(Permission denied\); "):
+    with pytest.raises(ModelError, match=r"closed/model' cannot be read \(Permission denied\); "):
         load_model(tmp_path / "closed" / "model")

@@ -53,8 +53,8 @@ def test_a_description_that_is_no_json(saying, capfd, tiny_data, text):
     ("text", "message"),
     [
         ("[" * 300 + "]" * 300, "is nested too deeply"),
-        ('{"seed": 1' + "0" * 30 + "}", "a number or a text that nothing can be done with"),
-        ('{"labels": ["\\ud800"]}', "a number or a text that nothing can be done with"),
+        ('{"seed": 1' + "0" * 30 + "}", "a number that is too large"),
+        ('{"labels": ["\\ud800"]}', "text that is not valid Unicode"),
         ("[]", "its description is not a JSON object"),
         ("null", "its description is not a JSON object"),
         ("{}", "'schema' must be of type int. Got None"),

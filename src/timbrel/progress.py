@@ -46,7 +46,8 @@ class Progress:
         """Give a row of figures.
 
         Args:
-            table: what the row belongs to: "classes", "weights", "layers", "epochs", "folds", …
+            table: what the row belongs to: "classes", "weights", "layers", "epochs",
+                "fold windows", "folds", …
             row: figures by the name of their column.
         """
 

@@ -18,6 +18,7 @@ from timbrel.text import counted
 
 # Findings of one code that are shown unless all are asked for.
 _FEW = 5
+_SHOWN_WHEN_QUIET = ("fold windows", "folds", "random split", "unknown")
 
 
 class CommandProgress(TerminalProgress):
@@ -57,7 +58,7 @@ class CommandProgress(TerminalProgress):
     def row(self, table: str, row: Mapping[str, object]) -> None:
         """Print figures; what takes many lines only when verbose."""
         self._name_the_rest()
-        if self._terminal.quiet and table not in ("folds", "random split", "unknown"):
+        if self._terminal.quiet and table not in _SHOWN_WHEN_QUIET:
             return
         out, verbose = self._terminal.out, self._terminal.verbose
         if table == "classes":
@@ -93,13 +94,14 @@ class CommandProgress(TerminalProgress):
                 out.print(f"{cost_text(described)}\n")
         elif table == "epochs":
             self._show_epoch(row)
+        elif table in ("fold windows", "random split"):
+            if row["windows"]:
+                share = f"{row['right'] / row['windows']:.1%}"
+                text = f"{row['name']}: {share} of {counted(row['windows'], 'window')} right"
+                out.print(text, markup=False, soft_wrap=True)
         elif table == "folds":
-            share = f", windows {row['windows']:.1%}" if row["windows"] is not None else ""
-            text = f"{row['name']}: {row['right']} of {row['files']} recordings right{share}"
+            text = f"{row['name']}: {row['right']} of {row['files']} recordings right"
             out.print(text, markup=False, soft_wrap=True)
-        elif table == "random split":
-            share = row["right"] / row["windows"]
-            out.print(f"{row['name']}: {share:.1%} of {counted(row['windows'], 'window')} right")
         elif table == "unknown":
             names = ", ".join(row["left_out"])
             text = f"without {names}: {row['accept_rate']:.1%} of its sounds are accepted"

@@ -28,6 +28,7 @@ from timbrel.evaluation.crossval import (
     random_run,
     random_score,
     score_folds,
+    window_row,
 )
 from timbrel.evaluation.record import evaluation_record
 from timbrel.evaluation.run import Runs
@@ -153,21 +154,20 @@ def evaluate(
             corpus, examples, chosen, cache=cache, resume=resume, total=total, progress=told
         )
         prepared = time.perf_counter()
-        repeated = [[runs.execute(run) for run in plan] for plan in plans]
+        repeated = []
+        for plan in plans:
+            repeated.append([])
+            for run in plan:
+                repeated[-1].append(runs.execute(run))
+                told.row("fold windows", window_row(corpus, repeated[-1][-1]))
         fitted = [calibrate_folds(corpus, results) for results in repeated]
         temperatures = [[temperature for temperature, _ in turn] for turn in fitted]
         scored = score_folds(corpus, repeated, temperatures)
         for row in fold_rows(scored, [[run.name for run in plan] for plan in plans]):
             told.row("folds", row)
-        random_split = random_score(corpus, runs.execute(leaky))
-        told.row(
-            "random split",
-            {
-                "name": leaky.name,
-                "right": int(random_split.right.sum()),
-                "windows": len(random_split.right),
-            },
-        )
+        leaky_result = runs.execute(leaky)
+        random_split = random_score(corpus, leaky_result)
+        told.row("random split", window_row(corpus, leaky_result))
         rejected = None
         if unknown:
             for finding in not_left_out:
