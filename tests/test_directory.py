@@ -85,7 +85,9 @@ def test_missing_and_broken_parts_are_named(copy, tmp_path):
     with pytest.raises(ModelError, match="is not a Timbrel model.*; name a folder"):
         load_model(copy)
     (copy / "checkpoint").mkdir()
-    with pytest.raises(ModelError, match="was not finished. Go on with timbrel train --resume"):
+    with pytest.raises(
+        ModelError, match="was not finished. Continue it with timbrel train --resume"
+    ):
         load_model(copy)
 
 

@@ -47,7 +47,8 @@ class Progress:
         """Receive a row of figures.
 
         Args:
-            table: the table of the row: "classes", "weights", "layers", "epochs", "folds", …
+            table: the table of the row: "classes", "weights", "layers", "epochs",
+                "fold windows", "folds", …
             row: figures by the name of their column.
         """
 

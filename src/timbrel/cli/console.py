@@ -171,7 +171,7 @@ class CommandProgress(TerminalProgress):
         """Print figures; what takes many lines only when verbose."""
         self._count_the_rest()
         terminal, verbose = self._terminal, self._terminal.verbose
-        if terminal.quiet and table not in ("folds", "random split", "unknown"):
+        if terminal.quiet and table not in ("fold windows", "folds", "random split", "unknown"):
             return
         if table == "classes":
             self._classes.append(row)
@@ -220,15 +220,11 @@ class CommandProgress(TerminalProgress):
                 planned = f"/{self._epochs}" if self._epochs else ""
                 shown = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
                 terminal.print(f"Epoch {row['epoch']:>2}{planned}  {shown}  {row['seconds']:.1f} s")
-        elif table == "folds":
-            share = f", windows {row['windows']:.1%}" if row["windows"] is not None else ""
-            terminal.print(
-                f"{row['name']}: {row['right']} of {row['files']} recordings right{share}"
-            )
-        elif table == "random split":
-            share = row["right"] / row["windows"]
-            windows = counted(row["windows"], "window")
+        elif table in ("fold windows", "random split") and row["windows"]:
+            share, windows = row["right"] / row["windows"], counted(row["windows"], "window")
             terminal.print(f"{row['name']}: {share:.1%} of {windows} right")
+        elif table == "folds":
+            terminal.print(f"{row['name']}: {row['right']} of {row['files']} recordings right")
         elif table == "unknown":
             names = ", ".join(row["left_out"])
             terminal.print(f"without {names}: {row['accept_rate']:.1%} of its sounds are accepted")

@@ -1,7 +1,7 @@
-"""Lists of runs that score a recipe, and the figures from their results.
+"""Lists of runs that score a recipe, and the scores made from their results.
 
-Cross-validation lets every recording be scored by a network that was trained without it. Beside it
-are the tutorial's split by windows, training on growing parts, and training without some classes.
+In cross-validation every recording is scored by a network that was trained without it. The other
+lists are the tutorial's split by windows, training on growing parts, and training without classes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from timbrel.dataset.recording import targets
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import calibrate
 from timbrel.evaluation.metrics import share_interval
-from timbrel.evaluation.record import RandomSplit, Scored
+from timbrel.evaluation.record import RandomSplit, Rejection, Scored, rejection_record
 from timbrel.evaluation.run import Run, RunResult
-from timbrel.evaluation.unknown import Rejection, rejection_record
 from timbrel.findings import Finding
 from timbrel.text import counted
 from timbrel.training.examples import Examples
 
-# Share of the drawn windows that the tutorial's split keeps aside.
+# Share of the drawn windows that the tutorial's split holds out.
 RANDOM_SHARE = 0.1
-# Parts of each fold's training part; on the whole of it cross-validation trains already.
+# Shares of each fold's training part; cross-validation itself trains on the whole of it.
 GROWING_SHARES = (0.125, 0.25, 0.5)
-# Into how many parts the classes are dealt to be left out, where there are so many.
+# The classes are dealt into at most this many parts, each of which is left out once.
 CLASS_PARTS = 5
 # A network needs two classes, and one must be left out.
 _FEWEST_CLASSES = 3
@@ -37,20 +36,18 @@ _FEWEST_CLASSES = 3
 def fold_runs(
     corpus: Corpus, folds: Folds, learned: np.ndarray, *, repeat: int = 0, seed: int = 0
 ) -> list[Run]:
-    """A run a fold: learn from all other folds, score the fold.
+    """One run for each fold: learn from all other folds, score the fold.
 
     Args:
         corpus: the recordings.
         folds: how the recordings of classes are dealt.
         learned: bool `(rows,)`, background to learn from.
-        repeat: in which repeat, from 0.
+        repeat: number of the repeat, from 0.
         seed: of weights, order and dropout.
     """
     runs = []
-    nothing = np.zeros(len(corpus), dtype=bool)
     for fold, name in enumerate(folds.names):
-        held_out = nothing.copy()
-        held_out[np.flatnonzero(corpus.has_class)[folds.number == fold]] = True
+        held_out = corpus.mask(np.flatnonzero(corpus.has_class)[folds.number == fold])
         title = f"fold {fold + 1} of {len(folds)}"
         title += f", repeat {repeat + 1}" if repeat else ""
         title += f" ({name})" if name != str(fold + 1) else ""
@@ -58,11 +55,10 @@ def fold_runs(
             Run(
                 name=title,
                 learn=(corpus.has_class | learned) & ~corpus.with_background(held_out),
+                labels=corpus.labels,
                 score=held_out,
-                calibrate=nothing,
                 validate=held_out,
                 drawn=held_out,
-                labels=corpus.labels,
                 seed=seed,
             )
         )
@@ -70,14 +66,14 @@ def fold_runs(
 
 
 def calibrate_folds(corpus: Corpus, results: Sequence[RunResult]) -> list[tuple[float, float]]:
-    """Temperature and threshold of each fold, fitted on the other folds' scores.
+    """Temperature and threshold of each fold, fitted on the held-out scores of the other folds.
 
     Args:
         corpus: the recordings.
         results: of the folds of one repeat.
 
     Returns:
-        A pair a fold; 1 and 0 where there is one fold only.
+        A pair for each fold; 1 and 0 where there is only one fold.
     """
     pairs = []
     for fold in range(len(results)):
@@ -85,7 +81,7 @@ def calibrate_folds(corpus: Corpus, results: Sequence[RunResult]) -> list[tuple[
         if not others:
             pairs.append((1.0, 0.0))
             continue
-        # Every recording lies in one fold, so that rows tell the files of all folds apart.
+        # Every recording is in one fold, so rows identify the files of all folds.
         row = np.concatenate([item.row for item in others])
         rows, file = np.unique(row, return_inverse=True)
         windows = np.concatenate([item.probabilities for item in others])
@@ -132,7 +128,7 @@ def score_folds(
 
 
 def fold_rows(scored: Scored, names: Sequence[Sequence[str]]) -> list[dict]:
-    """How each fold did, from the same predictions as the final score.
+    """The score of each fold, from the same predictions as the final score.
 
     Args:
         scored: what `score_folds` gave.
@@ -159,19 +155,27 @@ def fold_rows(scored: Scored, names: Sequence[Sequence[str]]) -> list[dict]:
     return rows
 
 
+def window_row(corpus: Corpus, result: RunResult) -> dict:
+    """The score of one run on its drawn windows, final as soon as the run ends.
+
+    Calibration divides the logits of all classes by the same number, so it does not change which
+    class of a window is the most probable one. It can change that of a file, a mean over windows.
+
+    Returns:
+        `name`, `right` and `windows`, both counts.
+    """
+    right = random_score(corpus, result).right
+    return {"name": result.run.name, "right": int(right.sum()), "windows": len(right)}
+
+
 def random_run(corpus: Corpus, examples: Examples, learned: np.ndarray, *, seed: int = 0) -> Run:
     """The tutorial's split: a tenth of the drawn windows is held out at random."""
     order = np.random.default_rng(seed).permutation(len(examples))
     aside = np.zeros(len(examples), dtype=bool)
     aside[order[: max(round(RANDOM_SHARE * len(examples)), 1)]] = True
-    nothing = np.zeros(len(corpus), dtype=bool)
     return Run(
         name="random windows, the tutorial's split",
         learn=corpus.has_class | learned,
-        score=nothing,
-        calibrate=nothing,
-        validate=nothing,
-        drawn=nothing,
         labels=corpus.labels,
         seed=seed,
         split_windows=aside,
@@ -179,7 +183,7 @@ def random_run(corpus: Corpus, examples: Examples, learned: np.ndarray, *, seed:
 
 
 def random_score(corpus: Corpus, result: RunResult) -> RandomSplit:
-    """Which windows of the tutorial's split are answered correctly."""
+    """Which of the drawn windows that a run held out are answered correctly."""
     row = result.drawn.row
     right = result.drawn.probabilities.argmax(axis=1) == corpus.target[row]
     return RandomSplit(right, corpus.groups[row])
@@ -190,15 +194,14 @@ def growing_runs(
 ) -> list[Run]:
     """Runs that learn from a share of the groups of each class, at least one, in each fold.
 
-    A larger share holds all of a smaller one, given the same seed.
+    With the same seed a larger share contains every smaller one.
 
     Args:
         corpus, folds, learned: as for `fold_runs`.
         share: of the training part of each fold, 0 to 1.
-        seed: of the order in which groups come, and of weights, order and dropout.
+        seed: of the order of the groups, and of weights, order and dropout.
     """
     runs = []
-    nothing = np.zeros(len(corpus), dtype=bool)
     for number, full in enumerate(fold_runs(corpus, folds, learned, seed=seed), 1):
         left = corpus.select(full.learn & corpus.has_class)
         names = sorted({item.group for item in left})
@@ -215,11 +218,8 @@ def growing_runs(
             Run(
                 name=f"fold {number} of {len(folds)} on {counted(mine.sum(), 'recording')}",
                 learn=(corpus.has_class | learned) & ~rest,
-                score=full.score,
-                calibrate=nothing,
-                validate=nothing,
-                drawn=nothing,
                 labels=corpus.labels,
+                score=full.score,
                 seed=seed,
             )
         )
@@ -252,7 +252,7 @@ def growing_row(corpus: Corpus, results: Sequence[RunResult], share: float) -> d
 
 
 def check_classes(corpus: Corpus) -> None:
-    """Raise InvalidArgument where no class can be left out."""
+    """Raise InvalidArgument if there are too few classes to leave one out."""
     count = len(corpus.labels)
     if count < _FEWEST_CLASSES:
         raise InvalidArgument(
@@ -273,9 +273,9 @@ def left_out_runs(
 ) -> tuple[list[Run], list[Finding]]:
     """Runs that each learn without a part of the classes.
 
-    Each is treated as `train` treats its one: whole groups of the known classes are held out for
-    the score, others for temperature and threshold. All recordings of the classes that are left
-    out are scored, and all background that is not learned from.
+    Each run splits the known classes as `train` does: whole groups are held out for the score,
+    others for temperature and threshold. All recordings of the classes that are left out are
+    scored, and all background that is not learned from.
 
     Args:
         corpus: the recordings.
@@ -283,10 +283,9 @@ def left_out_runs(
         seed: of dealing, weights, order and dropout.
 
     Returns:
-        The runs, and why there is none for a part.
+        The runs, and a finding for each part that has none.
     """
     runs, findings = [], []
-    nothing = np.zeros(len(corpus), dtype=bool)
     for part in left_out_parts(corpus.labels, seed=seed):
         name = f"without {', '.join(part)}"
         known = corpus.has_class & np.array([item.label not in part for item in corpus.recordings])
@@ -304,11 +303,9 @@ def left_out_runs(
             Run(
                 name=name,
                 learn=(corpus.has_class | learned) & ~corpus.with_background(aside),
+                labels=tuple(label for label in corpus.labels if label not in part),
                 score=held_out | (corpus.has_class & ~known) | (corpus.background & ~learned),
                 calibrate=inner,
-                validate=nothing,
-                drawn=nothing,
-                labels=tuple(label for label in corpus.labels if label not in part),
                 seed=seed,
             )
         )
@@ -316,12 +313,11 @@ def left_out_runs(
 
 
 def rejections(corpus: Corpus, result: RunResult) -> dict[str, Rejection]:
-    """How one network rejects unknown sounds.
-
-    Background may resemble what the network was trained on, so it has an entry of its own.
+    """The confidence of one network in unknown sounds.
 
     Returns:
-        `classes`, those that the network was trained without, and `background`.
+        `classes`, those that the network was trained without, and `background`, which may be like
+        the background that the network has learned from.
     """
     rows = result.windows.rows
     confidence = result.windows.files(result.temperature).max(axis=1, initial=0.0)
@@ -342,7 +338,7 @@ def rejections(corpus: Corpus, result: RunResult) -> dict[str, Rejection]:
 
 
 def left_out_record(corpus: Corpus, results: Sequence[RunResult]) -> dict | None:
-    """The `unknown` part of `evaluation.json`; background stands apart, under `none_of_these`."""
+    """The `unknown` part of `evaluation.json`, background separately under `none_of_these`."""
     found = [rejections(corpus, result) for result in results]
     record = rejection_record([item["classes"] for item in found])
     if record and any(len(item["background"].unknown) for item in found):
@@ -351,7 +347,7 @@ def left_out_record(corpus: Corpus, results: Sequence[RunResult]) -> dict | None
 
 
 def mean_history(results: Sequence[RunResult]) -> list[dict]:
-    """A row an epoch, the mean over the networks that reached it; seconds are their sum."""
+    """A row for each epoch: the mean over the networks that reached it; seconds are their sum."""
     rows = []
     for number in range(max((len(item.history) for item in results), default=0)):
         epoch = [item.history[number] for item in results if number < len(item.history)]

@@ -12,8 +12,10 @@ Conventions: `probabilities` is float `(n, classes)` with rows that sum to 1, `t
 - ece: expected calibration error, the mean gap between confidence and accuracy over 15 equal bins
   of the confidence (Guo et al. 2017).
 
-Every one of them is a function of sums over the examples (`statistics`, `from_sums`). That is what
-makes the bootstrap of `timbrel.evaluation.metrics` cheap: sum within groups once, then draw.
+Intervals are 95 % intervals of a bootstrap that draws whole groups, because the examples of a group
+are not independent. Every metric is a function of sums over the examples (`statistics`,
+`from_sums`), so they are summed within groups once, and each resample adds up the sums of the
+groups that it drew. Where all resamples of a share agree, Wilson's interval takes their place.
 """
 
 from __future__ import annotations
@@ -62,8 +64,14 @@ def per_class(matrix: np.ndarray, labels: list[str]) -> list[ClassScore]:
     precision, recall = ratio(right, predicted), ratio(right, target)
     f1 = ratio(2 * right, predicted + target)
     return [
-        ClassScore(label, float(precision[n]), float(recall[n]), float(f1[n]), int(target[n]))
-        for n, label in enumerate(labels)
+        ClassScore(
+            label=label,
+            precision=float(precision[number]),
+            recall=float(recall[number]),
+            f1=float(f1[number]),
+            files=int(target[number]),
+        )
+        for number, label in enumerate(labels)
     ]
 
 
@@ -76,8 +84,8 @@ def expected_ece(
 
     Args:
         probabilities: float `(n, classes)`.
-        example: int `(n,)`, from 0, which example each row is of, where some were scored
-            repeatedly: their outcomes are not independent, and are drawn together.
+        example: int `(n,)`, from 0, the example of each row, where some were predicted repeatedly:
+            their outcomes are not independent, and are drawn together.
         seed: of the draws.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
@@ -108,10 +116,10 @@ def confidence_bin(confidence: np.ndarray) -> np.ndarray:
 
 
 def statistics(probabilities: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """What each example adds to the sums, float64 `(n, 5 + 3·classes + 15)`.
+    """The summands of each example, float64 `(n, 5 + 3·classes + 15)`.
 
-    One, what it adds to the means; for each class whether it is right, a target, predicted; and the
-    gap between confidence and outcome in the bin of its confidence.
+    One; its terms of the four means; for each class whether it is right, a target, predicted; and
+    the gap between confidence and outcome in the bin of its confidence.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     n, classes = p.shape
@@ -137,7 +145,7 @@ def _bins(confidence: np.ndarray) -> np.ndarray:
 
 
 def from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """All of `METRICS`, `(…)` each, from sums `(…, k)` of rows of `statistics`."""
+    """All of `METRICS`, `(…)` each, from sums `(…, k)` over rows of `statistics`."""
     count, means = sums[..., :1], sums[..., 1:5]
     right, target, predicted = class_sums(sums)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -161,7 +169,7 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 _RESAMPLES = 2000
-# Resamples that are computed at a time.
+# Resamples computed at a time.
 _AT_ONCE = 100
 _SHARES = ("accuracy", "macro_f1", "map3")
 
@@ -183,7 +191,7 @@ def interval(
     values, estimate = from_sums(resampled), from_sums(by_group.sum(axis=0))
     return {
         name: _percentiles(
-            values[name], float(estimate[name]), groups=len(by_group) if name in _SHARES else 0
+            values[name], float(estimate[name]), count=len(by_group) if name in _SHARES else None
         )
         for name in estimate
     }
@@ -200,16 +208,18 @@ def class_intervals(
     resampled, whole = _resampled(by_group, seed), by_group.sum(axis=0)
     values, estimate = _class_scores(resampled), _class_scores(whole)
     _, targets, answers = class_sums(by_group)
-    right_of = {"precision": answers, "recall": targets, "f1": answers + targets}
-    return [
-        {
-            name: _percentiles(values[name][:, number], float(estimate[name][number]), groups=count)
-            if (count := int((right_of[name][:, number] > 0).sum()))
-            else None
-            for name in estimate
-        }
-        for number in range(np.asarray(probabilities).shape[1])
-    ]
+    counted_in = {"precision": answers, "recall": targets, "f1": answers + targets}
+    rows: list[dict[str, Interval | None]] = []
+    for number in range(np.asarray(probabilities).shape[1]):
+        row: dict[str, Interval | None] = {}
+        for name in estimate:
+            count = int((counted_in[name][:, number] > 0).sum())
+            row[name] = None
+            if count:
+                one = float(estimate[name][number])
+                row[name] = _percentiles(values[name][:, number], one, count=count)
+        rows.append(row)
+    return rows
 
 
 def share_interval(right: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> Interval | None:
@@ -218,7 +228,7 @@ def share_interval(right: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> I
         return None
     sums = _summed(np.column_stack([right, np.ones(len(right))]).astype(float), groups)
     part, whole = np.moveaxis(_resampled(sums, seed), -1, 0)
-    return _percentiles(ratio(part, whole), float(np.mean(right)), groups=len(sums))
+    return _percentiles(ratio(part, whole), float(np.mean(right)), count=len(sums))
 
 
 def difference_interval(
@@ -272,24 +282,15 @@ def auroc_interval(
         ]
         defined = ~np.isnan(aurocs)
         values.append(_defined_ratio(np.nansum(aurocs, axis=0), defined.sum(axis=0)))
-    estimate = np.mean(
-        [_weighted_auroc((part[0], _ones(part[0])), (part[2], _ones(part[2]))) for part in parts]
-    )
+    estimate = np.mean([auroc(part[0], part[2]) for part in parts])
     fewest = min(len(np.unique(np.concatenate([part[side] for part in parts]))) for side in (1, 3))
-    return _percentiles(np.concatenate(values), float(estimate), groups=fewest)
-
-
-def _ones(scores: np.ndarray) -> np.ndarray:
-    return np.ones((1, len(scores)))
+    return _percentiles(np.concatenate(values), float(estimate), count=fewest)
 
 
 def _weighted_auroc(
     known: tuple[np.ndarray, np.ndarray], unknown: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """AUROC `(draws,)` of scores `(n,)` that count as often as their weights `(draws, n)` say.
-
-    NaN for a draw without any known or unknown example.
-    """
+    """AUROC `(draws,)` of scores `(n,)` with weights `(draws, n)`; NaN where all weigh 0."""
     order = np.argsort(unknown[0], kind="stable")
     ordered, weights = unknown[0][order], unknown[1][:, order]
     upto = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
@@ -323,7 +324,7 @@ def _summed(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _draws(count: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each of `count` groups is drawn in each resample, float64 `(some, count)`."""
+    """How often each of `count` groups is drawn in each resample, float64 `(100, count)`."""
     rng = np.random.default_rng(seed)
     for _ in range(0, _RESAMPLES, _AT_ONCE):
         yield rng.multinomial(count, np.full(count, 1 / count), size=_AT_ONCE).astype(float)
@@ -334,12 +335,12 @@ def _resampled(by_group: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([drawn @ by_group for drawn in _draws(len(by_group), seed)])
 
 
-def _percentiles(values: np.ndarray, estimate: float, *, groups: int = 0) -> Interval:
-    """The middle 95 % of `values`, NaN left out; `groups` counts them where it is a share."""
+def _percentiles(values: np.ndarray, estimate: float, *, count: int | None = None) -> Interval:
+    """The middle 95 % of `values` except NaN; `count` is the number of groups of a share."""
     values = values[~np.isnan(values)]
     low, high = np.percentile(values, [2.5, 97.5])
-    if groups and np.ptp(values) == 0:
-        low, high = wilson(estimate, groups)
+    if count and np.ptp(values) == 0:
+        low, high = wilson(estimate, count)
     return [float(min(low, estimate)), float(max(high, estimate))]
 
 

@@ -1,7 +1,7 @@
-"""Find recordings that are probably mislabelled, by a fast model on statistics of recordings.
+"""Find recordings that are probably mislabelled, with a model that is trained in seconds.
 
-The model has two members that make different errors; their probabilities are averaged:
-extremely randomised trees (Geurts, Ernst & Wehenkel 2006) and a linear discriminant with a shrunken
+The model averages the probabilities of two members that make different errors: extremely
+randomised trees (Geurts, Ernst & Wehenkel 2006) and a linear discriminant with a shrunken
 covariance (Friedman 1989, "Regularized discriminant analysis").
 """
 
@@ -18,17 +18,27 @@ from timbrel.evaluation.calibration import fit_temperature, tempered
 
 _FOLDS = 5
 _TREES = 100
-# A few hundred recordings leave it to chance which of them a fold learns from: they are dealt
-# several times. Beyond, it takes longer and changes little.
+# With few recordings the result depends on how they are dealt into folds, so they are dealt several
+# times; with more than this number it would take longer and change little.
 _DEALS, _FEW = 3, 1000
-# Share of the covariance that gives way to a multiple of the identity.
+# Share of the covariance that is replaced by a multiple of the identity.
 _SHRINKAGE = 0.3
-# Statistics further from the mean than this, in deviations, are clipped.
+# Statistics are clipped at this many deviations from the mean.
 _FAR = 10.0
+
+# A recording is listed when the evidence for another class is two to one. At that, and with one
+# label in twenty wrong, the confidence is about the share of listed labels that are wrong.
+_SURE = 2 / 3
+# Share of a class's usual probability that it must reach to be suggested.
+_CREDIBLE = 0.5
+# At most one recording in this many of a class is listed: where most of a class look wrong, the
+# class is hard to recognise, or the models have too few examples of it.
+_ONE_IN = 3
+_TINY = 1e-9
 
 
 class Discriminant:
-    """A linear discriminant on standardised statistics, with equal priors."""
+    """A linear discriminant on standardised statistics, with the same prior for all classes."""
 
     def fit(self, statistics: np.ndarray, target: np.ndarray) -> Discriminant:
         """Learn from statistics `(n, d)` and classes int `(n,)`."""
@@ -42,7 +52,7 @@ class Discriminant:
         means /= count[:, None]
         within = rows - means[number]
         covariance = (1 - _SHRINKAGE) * within.T @ within / len(rows)
-        # Something must be left where each class has a single recording.
+        # The variance within classes is 0 where each class has a single recording.
         ridge = _SHRINKAGE * max(float(np.square(within).mean()), 1e-3)
         covariance[np.diag_indices_from(covariance)] += ridge
         self._weights = np.linalg.solve(covariance, means.T)
@@ -50,7 +60,7 @@ class Discriminant:
         return self
 
     def predict(self, statistics: np.ndarray) -> np.ndarray:
-        """Probabilities float64 `(n, classes)`, far too confident until tempered."""
+        """Probabilities float64 `(n, classes)`, overconfident until a temperature is applied."""
         logits = self._standardised(statistics) @ self._weights + self._offset
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
@@ -60,7 +70,7 @@ class Discriminant:
 
 
 class Forest:
-    """Extremely randomised trees, all classes weighing the same."""
+    """Extremely randomised trees with balanced class weights."""
 
     def __init__(self, seed: int) -> None:
         from sklearn.ensemble import ExtraTreesClassifier
@@ -72,7 +82,7 @@ class Forest:
     def fit(self, statistics: np.ndarray, target: np.ndarray) -> Forest:
         """Learn from statistics `(n, d)` and classes int `(n,)`."""
         with warnings.catch_warnings():
-            # It warns that so many classes might be numbers to regress on; they are classes.
+            # scikit-learn warns that many classes with few recordings might be numbers.
             warnings.simplefilter("ignore", UserWarning)
             self._trees.fit(statistics, target)
         self.classes = self._trees.classes_
@@ -80,7 +90,7 @@ class Forest:
 
     def predict(self, statistics: np.ndarray) -> np.ndarray:
         """Probabilities float64 `(n, classes)`."""
-        # Threads would add the trees up in the order in which they finish.
+        # Threads would sum the trees in the order in which they finish.
         self._trees.n_jobs = 1
         return self._trees.predict_proba(statistics)
 
@@ -93,12 +103,11 @@ def out_of_fold(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Probabilities of each recording from models that were trained without its group.
+    """Probabilities of each recording from models that have not learned from its group.
 
-    Five folds, fewer where no class or not the data have as many groups, stratified as far as
-    groups allow; up to a thousand recordings are dealt into folds three times. Each member's
-    probabilities are tempered by one temperature, the only value that is fitted to the recordings
-    that are judged.
+    There are five folds, fewer if the data or the largest class have fewer groups, stratified as
+    far as groups allow; up to a thousand recordings are dealt into folds three times. One
+    temperature for each member is the only parameter fitted to the recordings that are judged.
 
     Args:
         statistics: float `(n, d)`, finite.
@@ -111,14 +120,26 @@ def out_of_fold(
         float64 `(n, k)`, rows that sum to 1; NaN for a recording whose class was never learned
         without its group.
     """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     deals = _DEALS if len(target) <= _FEW else 1
-    folds = [(deal, *fold) for deal in range(deals) for fold in _deal(target, groups, seed + deal)]
+    alone = len(np.unique(groups)) == len(groups)
+    kind = StratifiedKFold if alone else StratifiedGroupKFold
+    count_of_folds = min(_FOLDS, len(np.unique(groups)), np.bincount(target).max())
+    folds = []
+    with warnings.catch_warnings():
+        # scikit-learn warns of classes with fewer recordings than folds, which is fine here.
+        warnings.simplefilter("ignore", UserWarning)
+        for deal in range(deals):
+            splitter = kind(count_of_folds, shuffle=True, random_state=seed + deal)
+            parts = splitter.split(target, target, groups)
+            folds += [(deal, train, test) for train, test in parts]
     sums = np.zeros((2, len(target), target.max() + 1))
     count = np.zeros(len(target))
     for done, (deal, train, test) in enumerate(folds, 1):
         known = test[np.isin(target[test], target[train])]
         if len(known):
-            models: tuple[Forest | Discriminant, ...] = (Forest(seed + deal), Discriminant())
+            models: list[Forest | Discriminant] = [Forest(seed + deal), Discriminant()]
             for member, model in enumerate(models):
                 model.fit(statistics[train], target[train])
                 sums[member][np.ix_(known, model.classes)] += model.predict(statistics[known])
@@ -127,35 +148,12 @@ def out_of_fold(
             progress(done, len(folds))
     judged = count > 0
     probabilities = np.full(sums.shape[1:], np.nan)
-    means = sums[:, judged] / count[judged, None]
-    each = np.arange(judged.sum())
-    calibrated = [tempered(mean, fit_temperature(mean, each, target[judged])) for mean in means]
+    calibrated = []
+    for mean in sums[:, judged] / count[judged, None]:
+        temperature = fit_temperature(mean, np.arange(len(mean)), target[judged])
+        calibrated.append(tempered(mean, temperature))
     probabilities[judged] = np.mean(calibrated, axis=0)
     return probabilities
-
-
-def _deal(target: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Training and held-out part of each fold."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    alone = len(np.unique(groups)) == len(groups)
-    folds = min(_FOLDS, len(np.unique(groups)), np.bincount(target).max())
-    kind = StratifiedKFold if alone else StratifiedGroupKFold
-    with warnings.catch_warnings():
-        # It warns of classes with fewer recordings than folds; those are held out one at a time.
-        warnings.simplefilter("ignore", UserWarning)
-        return list(kind(folds, shuffle=True, random_state=seed).split(target, target, groups))
-
-
-# A recording is named when the evidence for another class is two to one. With one label in twenty
-# wrong, the share of suspects that are wrong is then about the confidence.
-_SURE = 2 / 3
-# Share of a class's usual probability that it must reach to be suggested.
-_CREDIBLE = 0.5
-# At most one recording in so many of a class is named: where most of a class look wrong, the class
-# is hard to tell apart, or has too few recordings.
-_ONE_IN = 3
-_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,9 @@ class Suspect:
 
     Attributes:
         index: its number among the recordings.
-        suggested: the more probable class.
-        confidence: how far the evidence is against the label, 0.67 to 1. Where about one label in
-            twenty is wrong it is near the share of suspects of that confidence that are.
+        suggested: the class that it sounds like.
+        confidence: evidence against the label, 0.67 to 1. Where about one label in twenty is
+            wrong, it is close to the share of suspects of that confidence that are mislabelled.
     """
 
     index: int
@@ -184,19 +182,20 @@ def find_mislabelled(
 ) -> list[Suspect]:
     """List the recordings whose labels a fast model contradicts.
 
-    Every recording is judged by models that have learned from other groups alone. A class that has
-    a single group cannot be judged and takes no part. The order of the recordings does not matter.
+    Every recording is judged by models that have learned only from other groups. A class with a
+    single group cannot be judged and is left out. The order of the recordings does not matter.
 
     Args:
         statistics: float `(n, d)`, a row a recording; see
             `timbrel.features.statistics.file_statistics`.
         labels: the label of each recording.
-        groups: the group of each recording; one of its own where it belongs with no other.
+        groups: the group of each recording, different for recordings that do not belong together.
         seed: of folds and trees.
         progress: called after each fold with the number of folds done and in all.
 
     Returns:
-        The suspects, surest first; at most a third of any class, so none of a class of one or two.
+        The suspects, highest confidence first; at most a third of any class, so none of a class of
+        one or two.
 
     Raises:
         InvalidArgument: the lengths differ, or a statistic is not finite.
@@ -208,8 +207,22 @@ def find_mislabelled(
     except ModuleNotFoundError as error:
         raise MissingExtra.of("train", "Looking for wrong labels") from error
 
-    statistics = _checked(statistics, labels, groups)
-    numbers = _in_canonical_order(statistics, labels, groups)
+    with np.errstate(over="ignore"):
+        statistics = np.asarray(statistics, dtype=np.float32)
+    if statistics.ndim != 2 or not len(statistics) == len(labels) == len(groups):
+        raise InvalidArgument(
+            "`statistics` must have a row for each label and group. "
+            f"Got {statistics.shape}, {len(labels)} labels and {len(groups)} groups."
+        )
+    if not np.isfinite(statistics).all():
+        raise InvalidArgument("`statistics` must be finite. Got NaN or infinity.")
+    # Recordings of classes with two groups or more, in an order that depends only on what they are.
+    members: dict[str, set[str]] = {}
+    for label, of_recording in zip(labels, groups, strict=True):
+        members.setdefault(label, set()).add(of_recording)
+    kept = [number for number, label in enumerate(labels) if len(members[label]) > 1]
+    kept.sort(key=lambda number: (labels[number], groups[number], statistics[number].tobytes()))
+    numbers = np.array(kept, dtype=np.int64)
     classes = sorted({labels[number] for number in numbers})
     if len(classes) < 2:
         return []
@@ -230,11 +243,11 @@ def suspicious(
 
     The other class is the most probable one that is not the label. The ratio is
     p(other) / p(label), or the same with both divided by the mean probability that their class
-    gets from its own recordings, whichever is less. Its evidence is ratio / (ratio + classes),
-    since a label that is wrong may be any of them: where there are many, a wrong one gets little
-    by chance. A recording is named where that reaches 2/3 and p(other) half of its class's mean.
-    Ratios stand where confident learning compares p(other) with the mean itself, which passes
-    over two in five planted errors.
+    gets from its own recordings, whichever is less. The evidence is ratio / (ratio + classes),
+    because a wrong label can be any class: with many classes a wrong one gets little by chance. A
+    recording is listed where the evidence reaches 2/3 and p(other) half of the mean of its class.
+    Confident learning compares p(other) with that mean itself, which misses two in five planted
+    errors; ratios find more.
 
     Args:
         probabilities: float `(n, classes)`, of models that have not learned from the recording.
@@ -242,7 +255,8 @@ def suspicious(
         labels: name of each class.
 
     Returns:
-        The suspects, surest first, equals in their order; at most a third of any class.
+        The suspects, highest confidence first, equals in their order; at most a third of any
+        class.
     """
     rows = np.arange(len(target))
     p = np.asarray(probabilities, dtype=np.float64)
@@ -265,28 +279,3 @@ def suspicious(
             left[target[index]] -= 1
             found.append(Suspect(int(index), labels[other[index]], float(evidence[index])))
     return found
-
-
-def _checked(statistics: np.ndarray, labels: Sequence[str], groups: Sequence[str]) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        statistics = np.asarray(statistics, dtype=np.float32)
-    if statistics.ndim != 2 or not len(statistics) == len(labels) == len(groups):
-        raise InvalidArgument(
-            "`statistics` must have a row for each label and group. "
-            f"Got {statistics.shape}, {len(labels)} labels and {len(groups)} groups."
-        )
-    if not np.isfinite(statistics).all():
-        raise InvalidArgument("`statistics` must be finite. Got NaN or infinity.")
-    return statistics
-
-
-def _in_canonical_order(
-    statistics: np.ndarray, labels: Sequence[str], groups: Sequence[str]
-) -> np.ndarray:
-    """Numbers of the recordings whose class has two groups, sorted by what they are."""
-    members: dict[str, set[str]] = {}
-    for label, group in zip(labels, groups, strict=True):
-        members.setdefault(label, set()).add(group)
-    kept = [number for number, label in enumerate(labels) if len(members[label]) > 1]
-    kept.sort(key=lambda number: (labels[number], groups[number], statistics[number].tobytes()))
-    return np.array(kept, dtype=np.int64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,12 +42,12 @@ _MOST_COMPARED, _SAMPLES_COMPARED = 2048, 1 << 23
 
 @dataclass(frozen=True)
 class WindowScores:
-    """Probabilities of windows of recordings.
+    """Probabilities that a network gives to windows of recordings.
 
     Attributes:
         probabilities: float32 `(n, classes)`.
-        row: int64 `(n,)`, the row of the recording that each window is of, rising.
-        temperature: that of the network; the probabilities are softmax(logits / temperature).
+        row: int64 `(n,)`, ascending, the row of the recording that each window belongs to.
+        temperature: of the network; the probabilities are softmax(logits / temperature).
     """
 
     probabilities: np.ndarray
@@ -56,7 +56,7 @@ class WindowScores:
 
     @property
     def rows(self) -> np.ndarray:
-        """The recordings that there are windows of, int64 `(files,)`, rising."""
+        """The recordings that have windows, int64 `(files,)`, ascending."""
         return np.unique(self.row)
 
     @property
@@ -65,7 +65,7 @@ class WindowScores:
         return np.unique(self.row, return_inverse=True)[1]
 
     def of(self, rows: np.ndarray) -> WindowScores:
-        """Those of some recordings.
+        """The windows of some recordings.
 
         Args:
             rows: bool, a mask over the rows of the corpus.
@@ -86,37 +86,48 @@ class WindowScores:
         return file_means(self.at(temperature), self.file)
 
 
+def _no_rows() -> np.ndarray:
+    return np.zeros(0, dtype=bool)
+
+
 @dataclass(frozen=True)
 class Run:
     """One network to train, and the recordings to score with it.
 
+    The masks over the rows of the corpus select none unless given.
+
     Attributes:
-        name: what to call it, for instance "fold 2 of 5".
+        name: shown to the user, for instance "fold 2 of 5".
         learn: bool `(rows,)`, recordings to learn from, background among them.
+        labels: the classes to learn.
         score: bool `(rows,)`, recordings to score as a whole.
         calibrate: bool `(rows,)`, recordings that temperature and threshold are fitted on; where
             there are none, the temperature is 1.
         validate: bool `(rows,)`, recordings whose drawn windows the `val_` figures are computed on;
             nothing is chosen by them.
         drawn: bool `(rows,)`, recordings whose drawn windows are scored.
-        labels: the classes to learn.
         seed: of weights, order and dropout.
-        split_windows: bool `(windows,)`, drawn windows to keep aside whatever their recordings, as
+        split_windows: bool `(windows,)`, drawn windows to hold out whatever their recordings, as
             the tutorial does; they are validated on and scored. None splits by recordings.
     """
 
     name: str
     learn: np.ndarray
-    score: np.ndarray
-    calibrate: np.ndarray
-    validate: np.ndarray
-    drawn: np.ndarray
     labels: tuple[str, ...]
+    score: np.ndarray = field(default_factory=_no_rows)
+    calibrate: np.ndarray = field(default_factory=_no_rows)
+    validate: np.ndarray = field(default_factory=_no_rows)
+    drawn: np.ndarray = field(default_factory=_no_rows)
     seed: int = 0
     split_windows: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("score", "calibrate", "validate", "drawn"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros_like(self.learn))
+
     def examples(self, examples: Examples) -> tuple[Examples, Examples]:
-        """The drawn windows to learn from, and those to validate on."""
+        """Split all drawn windows: those to learn from, and those to validate on."""
         if self.split_windows is not None:
             return examples.split_windows(self.split_windows)
         if self.labels != examples.labels:
@@ -131,13 +142,13 @@ class RunResult:
 
     Attributes:
         run: the run.
-        windows: of the consecutive windows that count, of the recordings to score.
-        drawn: of the drawn windows.
-        temperature, threshold: fitted on the recordings to calibrate on; 1 and 0 where none were.
-        history: a row an epoch.
+        windows: scores of the consecutive windows that count, of the recordings to score.
+        drawn: scores of the drawn windows.
+        temperature, threshold: fitted on the recordings to calibrate on; 1 and 0 without any.
+        history: a row for each epoch.
         seconds: spent on `train` and on `predict`.
-        parity: the largest difference in probability between the network and its export, and on
-            how many windows it was measured.
+        parity: the largest difference in probability between the network and its export, and the
+            number of windows that it was measured on.
     """
 
     run: Run
@@ -180,17 +191,17 @@ def execute(
     """Fit, calibrate, export and score.
 
     Args:
-        run: what to train and what to score.
+        run: the recordings to learn from and to score.
         corpus: the recordings.
         examples: windows drawn from them.
-        recipe: what is trained.
-        checkpoint: where the state is kept after every epoch.
-        resume: go on from the checkpoint, where there is one.
-        progress: told how far it is.
+        recipe: the recipe to train.
+        checkpoint: where the state is stored after every epoch.
+        resume: continue from the checkpoint, where there is one.
+        progress: receives the stages.
 
     Raises:
         ModelError: the exported network differs from the trained one, or the checkpoint is damaged
-            or belongs to another training.
+            or belongs to a training with other data or options.
     """
     progress = progress or Progress()
     started = time.perf_counter()
@@ -268,14 +279,14 @@ def score_recordings(
 
     Args:
         corpus: the recordings.
-        rows: bool `(rows,)`, which of them.
-        answer: probabilities, float32 `(n, classes)`, of float32 windows `(n, window)`.
-        classes: of the network.
-        stage: what `progress` is told.
-        progress: told how far it is.
+        rows: bool `(rows,)`, the recordings to score.
+        answer: computes probabilities, float32 `(n, classes)`, of float32 windows `(n, window)`.
+        classes: number of classes of the network.
+        stage: name of the stage for `progress`.
+        progress: receives the stage, in recordings.
 
     Returns:
-        Of the windows that count (`timbrel.audio.windows.counts`), at the network's temperature.
+        Scores of the windows that count (`timbrel.audio.windows.counts`).
     """
     places = np.flatnonzero(rows).tolist()
     enough = windows_at_once(corpus.windowing.window, most=_BATCH)
@@ -297,14 +308,14 @@ def score_recordings(
 def check_parity(
     trained: Trained, graph: bytes, corpus: Corpus, examples: Examples, windows: np.ndarray
 ) -> dict[str, float]:
-    """Compare an export with its Keras model on windows from all over some recordings.
+    """Compare an export with its Keras model on drawn windows of evenly chosen recordings.
 
     Args:
-        trained: what was exported.
-        graph: its export.
+        trained: the parts that were exported.
+        graph: the exported graph.
         corpus: the recordings.
         examples: windows drawn from them.
-        windows: int `(n,)`, which of those may be used, in the order of recordings.
+        windows: int `(n,)`, positions of the windows that may be used, in the order of recordings.
 
     Returns:
         `max_difference` in probability and the number of `windows` that were used.
@@ -331,17 +342,17 @@ def _in_order(examples: Examples, chosen: np.ndarray) -> np.ndarray:
 
 
 class Runs:
-    """Executes runs on one corpus, and keeps what is finished until all are.
+    """Executes runs on one corpus, and stores finished runs until all are finished.
 
     Args:
         corpus, examples, recipe: as for `execute`.
-        cache: where finished runs are kept, so that an interrupted evaluation can go on.
-        resume: take up what an interrupted evaluation has finished.
-        total: how many runs there will be.
-        progress: told of the stage "networks", and how far each run is.
+        cache: where finished runs are stored, so that an interrupted evaluation can be continued.
+        resume: use the finished runs of an interrupted evaluation.
+        total: number of runs that will be executed.
+        progress: receives the stage "networks", and the stages of each run.
 
     Attributes:
-        seconds: spent so far on `train` and on `predict`, by interrupted evaluations too.
+        seconds: spent so far on `train` and on `predict`, by an interrupted evaluation too.
     """
 
     def __init__(
@@ -362,36 +373,15 @@ class Runs:
         self.seconds = {"train": 0.0, "predict": 0.0}
 
     def execute(self, run: Run) -> RunResult:
-        """Execute a run, or take its result from an interrupted evaluation.
+        """Execute a run, or read its result from the cache where an evaluation was interrupted.
 
         Raises:
             ModelError: the exported network differs from the trained one.
         """
         self._progress.stage("networks", self._done, self._total, run.name)
-        key = self._key(run)
-        result = self._kept(key, run) if self._resume else None
-        if result is None:
-            # Without the network: a hundred folds must not hold a hundred of them.
-            result = execute(
-                run, self.corpus, self.examples, self.recipe, progress=self._progress
-            ).result
-            self._keep(key, result)
-        self._keys.append(key)
-        self._done += 1
-        self._progress.stage("networks", self._done, self._total, run.name)
-        for name, spent in result.seconds.items():
-            self.seconds[name] = round(self.seconds[name] + spent, 3)
-        return result
-
-    def forget(self) -> None:
-        """Remove what was kept: the evaluation is whole."""
-        for key in self._keys:
-            self._cache.remove(key)
-
-    def _key(self, run: Run) -> str:
         learn, _ = run.examples(self.examples)
         masks = (run.score, run.calibrate, run.validate, run.drawn, run.split_windows)
-        return FeatureCache.key(
+        key = FeatureCache.key(
             version=__version__,
             run=[run.name, run.seed, list(run.labels)],
             recipe=self.recipe.to_dict(),
@@ -401,8 +391,26 @@ class Runs:
             learn=learn.sha256,
             masks=[mask is not None and np.packbits(mask).tobytes().hex() for mask in masks],
         )
+        result = self._stored(key, run) if self._resume else None
+        if result is None:
+            # Without the network: those of a hundred folds must not stay in memory.
+            result = execute(
+                run, self.corpus, self.examples, self.recipe, progress=self._progress
+            ).result
+            self._store(key, result)
+        self._keys.append(key)
+        self._done += 1
+        self._progress.stage("networks", self._done, self._total, run.name)
+        for name, spent in result.seconds.items():
+            self.seconds[name] = round(self.seconds[name] + spent, 3)
+        return result
 
-    def _keep(self, key: str, result: RunResult) -> None:
+    def forget(self) -> None:
+        """Remove the stored runs, once the evaluation is complete."""
+        for key in self._keys:
+            self._cache.remove(key)
+
+    def _store(self, key: str, result: RunResult) -> None:
         facts = {
             "history": result.history,
             "seconds": result.seconds,
@@ -423,9 +431,9 @@ class Runs:
             finding = Finding("run-not-kept", result.run.name, {"cause": str(error)})
             self._progress.finding(finding)
 
-    def _kept(self, key: str, run: Run) -> RunResult | None:
+    def _stored(self, key: str, run: Run) -> RunResult | None:
         arrays = self._cache.get(key)
-        if arrays is None or set(arrays) != _KEPT:
+        if arrays is None or set(arrays) != _STORED:
             return None
         facts = json.loads(str(arrays["facts"]))
         temperature = facts["temperature"]
@@ -437,4 +445,4 @@ class Runs:
         )
 
 
-_KEPT = {"facts", "windows", "window_rows", "drawn", "drawn_rows"}
+_STORED = {"facts", "windows", "window_rows", "drawn", "drawn_rows"}

@@ -1,7 +1,8 @@
-"""The sanity round: sounds that are no recording of any class must come out *unknown*.
+"""The sanity round: synthetic sounds that belong to no class must be predicted as *unknown*.
 
-A classifier of instruments that takes white noise for a hi-hat will take a fan for one too. Every
-model is therefore given a few synthetic sounds after training; those that it accepts are reported.
+A classifier of instruments that predicts a hi-hat for white noise will predict one for a fan too.
+Every model therefore predicts a few synthetic sounds after training, and the report lists those
+that it assigns to a class.
 
 Every sound is a function `(rate, seed, *, seconds) -> waveform`, float32 `(samples,)`, the same
 for the same arguments; a rate below 4 kHz raises InvalidArgument. Its mean is 0 and its level is
@@ -23,15 +24,14 @@ from timbrel.errors import InvalidArgument
 from timbrel.inference.prediction import UNKNOWN
 
 if TYPE_CHECKING:
-    from timbrel.inference.prediction import Prediction
     from timbrel.inference.predictor import Predictor
 
 LOWEST_RATE = 4_000
-"""Lowest sample rate of the sounds in Hz: it carries what tells them from each other."""
+"""Lowest sample rate of the sounds in Hz, below which they could not be told apart."""
 SECONDS = 5.0
 """Usual length of a sound in seconds."""
 DRAWS = 5
-"""How many different draws of each sound a model is given."""
+"""Number of random draws of each sound."""
 
 _LEVEL = 0.05
 _LOWEST_PITCH = 20.0  # of pink noise, in Hz: there is no 1/f noise down to 0 Hz
@@ -86,7 +86,7 @@ def sine(pitch: float, rate: int, seed: int = 0, *, seconds: float = SECONDS) ->
 
 
 def click_train(rate: int, seed: int = 0, *, seconds: float = SECONDS) -> np.ndarray:
-    """Ten clicks a second from a random time on, up and down in turn.
+    """Ten clicks a second from a random time on, alternately up and down.
 
     A click is a rectangle of 100 µs, one sample at least, as in audiometry (IEC 60645-3).
     """
@@ -101,13 +101,13 @@ def click_train(rate: int, seed: int = 0, *, seconds: float = SECONDS) -> np.nda
 
 
 def speech_like_noise(rate: int, seed: int = 0, *, seconds: float = SECONDS) -> np.ndarray:
-    """Noise with the average spectrum of speech and its syllables, but no words.
+    """Noise with the average spectrum and the syllable rate of speech.
 
-    In each of three bands (up to 850 Hz, up to 2.5 kHz, above) the level wanders on its own, about
-    four times a second, with a standard deviation of 6 dB. The spectrum starts at 56 Hz.
+    In each of three bands (up to 850 Hz, up to 2.5 kHz, above) the level changes independently,
+    about four times a second, with a standard deviation of 6 dB. The spectrum starts at 56 Hz.
 
     Source: the spectrum is table II of Byrne et al. (1994), "An international comparison of
-    long-term average speech spectra", JASA 96, 2108; noise that wanders in these bands is the ICRA
+    long-term average speech spectra", JASA 96, 2108; noise modulated in these bands is the ICRA
     noise of Dreschler et al. (2001), Audiology 40, 148; the rate of syllables is where Houtgast &
     Steeneken (1985), JASA 77, 1069, found speech to be modulated most.
     """
@@ -143,22 +143,21 @@ CLASSES_OF_THE_KIND: dict[str, frozenset[str]] = {
     "click train": frozenset({"click", "clicking"}),
     "speech-like noise": _NOISE | {"speech", "voice", "babble"},
 }
-"""For each sound the words, in the singular, in the names of classes of that kind."""
+"""For each sound the words, in the singular, that mark a class as one of such sounds."""
 
 
 def sanity_round(predictor: Predictor) -> list[dict]:
-    """Classify `SOUNDS`, each in five draws at least as long as a window of the model.
+    """Predict `SOUNDS` with a model, each in five draws at least as long as a window of the model.
 
-    A draw passes where the answer is `unknown`, or a class that is of its kind by name: where one
-    of the words of the class, in any case and singular or plural, is among those that
-    `CLASSES_OF_THE_KIND` lists for the sound. "Hiss", "White noise", "tape_hiss" and "NoiseBursts"
-    pass for the noises, "Sine" and "test tones" for the sines; "Baritone" does not. Names are read
-    as English.
+    A draw passes if the answer is `unknown`, or a class whose name has one of the words that
+    `CLASSES_OF_THE_KIND` lists for the sound, in any case, singular or plural. "Hiss", "White
+    noise", "tape_hiss" and "NoiseBursts" pass for the noises, "Sine" and "test tones" for the
+    sines; "Baritone" does not. Names are read as English.
 
     Returns:
-        For each sound, in the order of `SOUNDS`: `sound`, its name; and of the draw at which the
-        model did worst `label`, the answer; `predicted` and `probability`, the most probable class
-        and its probability, both None for digital silence; `passed`.
+        For each sound, in the order of `SOUNDS`: `sound`, its name; and of the worst draw `label`,
+        the answer; `predicted` and `probability`, the most probable class and its probability, both
+        None for digital silence; `passed`.
     """
     windowing = predictor.windowing
     rate = max(windowing.rate, LOWEST_RATE)
@@ -166,27 +165,28 @@ def sanity_round(predictor: Predictor) -> list[dict]:
     rows = []
     for name, sound in SOUNDS.items():
         draws = (sound(rate, seed, seconds=seconds) for seed in range(DRAWS))
-        answers = [_row(name, predictor.predict(draw, rate)) for draw in draws]
-        rows.append(max(answers, key=_how_bad))
+        worst: dict = {}
+        highest: tuple[float, ...] = (-1.0,)
+        for draw in draws:
+            answer = predictor.predict(draw, rate)
+            rejected = answer.label == UNKNOWN
+            passed = rejected or of_the_kind(name, answer.label or "")
+            badness = (not passed, not rejected, answer.probability or 0.0)
+            if badness > highest:
+                highest = badness
+                worst = {
+                    "sound": name,
+                    "label": answer.label,
+                    "predicted": answer.predicted,
+                    "probability": answer.probability,
+                    "passed": passed,
+                }
+        rows.append(worst)
     return rows
 
 
-def _row(sound: str, answer: Prediction) -> dict:
-    return {
-        "sound": sound,
-        "label": answer.label,
-        "predicted": answer.predicted,
-        "probability": answer.probability,
-        "passed": answer.label == UNKNOWN or of_the_kind(sound, answer.label or ""),
-    }
-
-
-def _how_bad(row: dict) -> tuple[bool, bool, float]:
-    return not row["passed"], row["label"] != UNKNOWN, row["probability"] or 0.0
-
-
 def of_the_kind(sound: str, label: str) -> bool:
-    """Whether a class is of the kind of a sound by its name; see `sanity_round`."""
+    """Whether the name of a class marks it as one of such sounds; see `sanity_round`."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
     words = set(re.findall(r"[^\W\d_]+", parted.casefold()))
     singular = {word.removesuffix("s") for word in words}
@@ -232,13 +232,13 @@ def _speech_gain(frequency: np.ndarray, *, low: float, high: float) -> np.ndarra
 
 
 def _syllables(rng: np.random.Generator, rate: int, samples: int) -> np.ndarray:
-    """Amplitude that wanders about four times a second; RMS 1, float64 `(samples,)`."""
+    """Amplitude that changes about four times a second; RMS 1, float64 `(samples,)`."""
 
     def gain(frequency: np.ndarray) -> np.ndarray:
         # Half an octave of standard deviation on either side of the rate of syllables.
         return np.exp(-2 * np.log2(frequency / _SYLLABLES) ** 2)
 
-    wander = _noise(rng, rate, samples, gain=gain)
-    level = _SYLLABLE_DEPTH * np.minimum(wander / wander.std(), _LOUDEST)
+    change = _noise(rng, rate, samples, gain=gain)
+    level = _SYLLABLE_DEPTH * np.minimum(change / change.std(), _LOUDEST)
     amplitude = 10 ** (level / 20)
     return amplitude / np.sqrt(np.mean(amplitude**2))

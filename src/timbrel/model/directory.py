@@ -1,7 +1,8 @@
-"""The model directory: write it whole, and check everything that is read."""
+"""Write a model directory completely or not at all; read one and check it."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ class LoadedModel:
     """A model read from disk.
 
     Attributes:
-        name: what the user named.
+        name: as the user typed it.
         metadata: the content of `model.json`, or of its copy inside `model.onnx`.
         session: runs the graph.
         graph: the content of `model.onnx`.
@@ -49,17 +50,19 @@ def load_model(model: str | os.PathLike | None = None, *, threads: int = 0) -> L
     try:
         if path.is_dir():
             return _load_directory(path, threads)
-        there = path.exists()
+        exists = path.exists()
     except PermissionError as error:
         raise ModelError(
-            f"The model '{model}' cannot be read ({error.strerror}); check its permissions and "
-            "those of its folders."
+            f"The model '{model}' cannot be read ({error.strerror}); change the permissions of it "
+            "and of the folders that contain it."
         ) from error
-    if not there:
+    if not exists:
         raise ModelError(f"There is no model '{model}'; {NAME_ONE}.")
     graph = read_file(path)
     session = Session(graph, f"'{model}'", threads=threads)
-    return _checked(str(model), session.metadata, session, graph)
+    metadata = check_metadata(session.metadata, f"'{model}'")
+    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{model}'")
+    return LoadedModel(str(model), metadata, session, graph)
 
 
 def _load_directory(folder: Path, threads: int) -> LoadedModel:
@@ -67,15 +70,15 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
         if (folder / CHECKPOINT).is_dir():
             raise ModelError(
                 f"The training of the model '{folder}' was not finished. "
-                "Go on with timbrel train --resume."
+                "Continue it with timbrel train --resume."
             )
         raise ModelError(
             f"'{folder}' is not a Timbrel model: it lacks {DESCRIPTION} or {GRAPH}; name a folder "
             "that timbrel train wrote."
         )
-    description = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
+    content = read_json(read_file(folder / DESCRIPTION), f"'{folder / DESCRIPTION}'")
     graph = read_file(folder / GRAPH)
-    metadata = check_metadata(description, f"'{folder / DESCRIPTION}'")
+    metadata = check_metadata(content, f"'{folder / DESCRIPTION}'")
     expected = metadata.get("files", {}).get(GRAPH)
     if expected != hashlib.sha256(graph).hexdigest():
         raise ModelError(
@@ -88,20 +91,15 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
             f"'{folder / DESCRIPTION}' was changed: it differs from its copy inside {GRAPH}. "
             "Copy the model again, or train it again."
         )
-    return _checked(str(folder), metadata, session, graph)
-
-
-def _checked(name: str, description: object, session: Session, graph: bytes) -> LoadedModel:
-    metadata = check_metadata(description, f"'{name}'")
-    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{name}'")
-    return LoadedModel(name, metadata, session, graph)
+    check_graph(metadata, window=session.window, classes=session.classes, name=f"'{folder}'")
+    return LoadedModel(str(folder), metadata, session, graph)
 
 
 def check_output(folder: str | os.PathLike) -> Path:
-    """Make sure that a model can be written to `folder`, creating it where needed.
+    """Check that a model can be written to a folder, and create it if it does not exist.
 
     Raises:
-        InvalidArgument: the path holds something that is not a model.
+        InvalidArgument: the path contains something that is not a model, finished or unfinished.
         OutputError: no permission.
     """
     path = Path(folder)
@@ -110,7 +108,11 @@ def check_output(folder: str | os.PathLike) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         content = {entry.name for entry in path.iterdir()}
-        if content and not _is_ours(path):
+        ours = any((path / CHECKPOINT).glob("*/state.npz"))
+        with contextlib.suppress(ModelError):
+            found = read_json(read_file(path / DESCRIPTION), DESCRIPTION)
+            ours |= isinstance(found, dict) and {"schema", "labels", "recipe"} <= set(found)
+        if content and not ours:
             raise InvalidArgument(
                 f"'{path}' exists and is not a Timbrel model. Choose another folder with -o."
             )
@@ -121,31 +123,20 @@ def check_output(folder: str | os.PathLike) -> Path:
     return path
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether a folder holds a model of ours, whole or in the making."""
-    if any((folder / CHECKPOINT).glob("*/state.npz")):
-        return True
-    try:
-        metadata = read_json(read_file(folder / DESCRIPTION), DESCRIPTION)
-    except ModelError:
-        return False
-    return isinstance(metadata, dict) and {"schema", "labels", "recipe"} <= set(metadata)
-
-
 def write_model(folder: Path, files: dict[str, bytes], metadata: dict) -> None:
-    """Write a model: everything to temporary names first, then renamed, `model.json` last.
+    """Write a model: all files under temporary names, then rename them, `model.json` last.
 
     Args:
         folder: what `check_output` returned.
         files: content by name, `model.onnx` among them.
-        metadata: the description; the SHA-256 of the files is added to it.
+        metadata: the description, to which the SHA-256 of the files is added.
 
     Raises:
-        OutputError: disk full, no permission; what was there before is untouched.
+        OutputError: disk full, no permission; an earlier model is left unchanged.
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     description = json.dumps({**metadata, "files": sums}, indent=2, ensure_ascii=False) + "\n"
-    # Bytes of a file name that are no text stay valid JSON as escapes.
+    # Bytes of a file name that are not text become escapes, which are valid JSON.
     everything = {**files, DESCRIPTION: description.encode(errors="backslashreplace")}
     partial = {name: folder / f".{name}.partial" for name in everything}
     try:

@@ -1,4 +1,4 @@
-"""From a trained network to one ONNX graph that starts at the waveform."""
+"""Export a trained network as one ONNX graph that starts at the waveform."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from timbrel.networks.builders import front_end, network
 from timbrel.networks.recipes import Recipe
 
 # The largest accepted difference in probability between the Keras model and its export: ten times
-# what rounding to float32 has been seen to make, where logarithms of faint bands count.
+# the largest rounding error that was measured, which faint bands cause by their logarithms.
 PARITY_LIMIT = 1e-4
 
 # The environment variable that makes tf2onnx keep a copy of the graph before each pass.
@@ -37,7 +37,7 @@ class Trained:
     """All parts of a finished model, before it is exported.
 
     Attributes:
-        recipe: what the network was built from.
+        recipe: the recipe of the network.
         network: trained, in float32.
         scale: minimum and maximum that become 0 and 1.
         temperature: the logits are divided by it (Guo et al. 2017, "On calibration of modern
@@ -85,11 +85,11 @@ def probabilities(model: keras.Model, windows: np.ndarray) -> np.ndarray:
 
 
 def export_onnx(trained: Trained) -> bytes:
-    """Convert a trained network to ONNX, from the waveform on; its metadata is empty.
+    """Convert a trained network to ONNX, from the waveform on, with empty metadata.
 
-    The conversion is Keras's own, through TensorFlow and tf2onnx. Where Keras runs on another
-    backend, a second process that runs on TensorFlow does it, so that the graph does not depend on
-    what trained the weights. Equal weights give equal bytes.
+    Keras converts it through TensorFlow and tf2onnx. Where Keras runs on another backend, a second
+    process does it on TensorFlow, so that the graph does not depend on the backend that trained the
+    weights. Equal weights give equal bytes.
 
     Raises:
         MissingExtra: onnx, tf2onnx or TensorFlow is not installed.
@@ -115,7 +115,7 @@ def export_onnx(trained: Trained) -> bytes:
 
 
 def with_metadata(graph: bytes, metadata: dict) -> bytes:
-    """Put the description of the model into its graph, where it replaces an earlier one."""
+    """Put the description of a model into its graph, in place of an earlier one."""
     import onnx
 
     model = onnx.load_from_string(graph)
@@ -146,8 +146,8 @@ def _convert(trained: Trained, folder: Path) -> None:
     model = whole_model(trained)
     # Keras exports a model as it was last called.
     model(np.zeros((1, trained.recipe.windowing.window), dtype=np.float32))
-    # By default tf2onnx copies the whole graph before each of its passes, to go on without a pass
-    # that fails, and takes half as long again.
+    # By default tf2onnx copies the whole graph before each of its passes, so that it can continue
+    # without a pass that fails; that takes half as long again.
     usual = os.environ.get(_COPIES)
     os.environ[_COPIES] = "FALSE"
     try:
@@ -163,7 +163,7 @@ def _convert(trained: Trained, folder: Path) -> None:
 
 
 def _convert_in_tensorflow(trained: Trained, folder: Path) -> None:
-    """Let a process that runs Keras on TensorFlow write `model.onnx` into a folder."""
+    """Write `model.onnx` into a folder by a process that runs Keras on TensorFlow."""
     trained.network.save_weights(folder / "network.weights.h5")
     facts = {
         "recipe": trained.recipe.to_dict(),
@@ -186,7 +186,7 @@ def _convert_in_tensorflow(trained: Trained, folder: Path) -> None:
 
 
 def _convert_saved(folder: Path) -> None:
-    """Write `model.onnx` from what `_convert_in_tensorflow` has saved, in the other process."""
+    """Write `model.onnx` from the files of `_convert_in_tensorflow`, in the other process."""
     facts = json.loads((folder / "trained.json").read_text(encoding="utf-8"))
     recipe = Recipe.from_dict(facts["recipe"])
     rebuilt = network(recipe, tuple(facts["input_shape"]), facts["classes"])
@@ -195,9 +195,9 @@ def _convert_saved(folder: Path) -> None:
 
 
 def _make_canonical(graph) -> None:
-    """Order and name the nodes by what they compute, so that equal models have equal bytes.
+    """Order and name the nodes by their computation, so that equal models have equal bytes.
 
-    The converter's names and order depend on what else the process has converted before.
+    The converter's names and order depend on earlier conversions in the same process.
     """
     identity = {tensor.name: _digest(_content(tensor)) for tensor in graph.initializer}
     identity |= {value.name: _digest(value.name) for value in graph.input} | {"": ""}

@@ -1,4 +1,4 @@
-"""Read and check the files of a model: `model.json` and what it must say."""
+"""The description of a model, `model.json`: make it, read it, check it and look things up in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import stat
 from collections.abc import Sequence, Set
 from pathlib import Path
 from reprlib import repr as in_short
+from typing import TypeGuard
 
 import numpy as np
 
@@ -16,19 +17,38 @@ from timbrel import __version__
 from timbrel.audio.windows import Windowing
 from timbrel.errors import ModelError
 
-# The limit of protocol buffers, and so of ONNX files.
+SCHEMA = 1
+
+_REQUIRED = {
+    "schema": int,
+    "labels": list,
+    "rate": int,
+    "window": int,
+    "hop": int,
+    "cleaning": dict,
+    "aggregation": str,
+    "thresholds": dict,
+    "recipe": dict,
+}
+# Far above every sound card and every useful window; larger values would fill the memory.
+_MOST = {"rate": 10_000_000, "window": 1 << 31, "hop": 1 << 31}
+# Limit of the envelope's window in seconds.
+_LONGEST = 3600.0
+
+# Limit of the size of a file: ONNX files are protocol buffers, which cannot be larger.
 _LARGEST = 1 << 31
-# A description is six levels deep; hundreds of levels could not be compared or copied.
+# Limit of nesting: a description has six levels; hundreds could not be compared or copied.
 _DEPTH = 32
+# Limit of whole numbers.
 _WHOLE_NUMBERS = 1 << 63
 
-# What to do about it.
+# Ends of messages that tell the user how to continue.
 NAME_ONE = "name a model directory or its model.onnx"
 AGAIN = "copy the model again, or train it again"
 
 
 def read_file(path: Path) -> bytes:
-    """Read a regular file that is no larger than a model can be.
+    """Read a regular file that is not larger than a model can be.
 
     Raises:
         ModelError: it is a device or a pipe, which may never end, too large, or cannot be read.
@@ -46,15 +66,15 @@ def read_file(path: Path) -> bytes:
 
 
 def read_json(content: str | bytes, name: str) -> object:
-    """Parse JSON and refuse values that later code could not handle.
+    """Parse JSON that is safe to compare, copy, compute with and print.
 
     Args:
         content: the text.
-        name: what to call it in messages.
+        name: of the content in messages.
 
     Raises:
-        ModelError: it is not JSON, it is nested too deeply, or it holds integers of more than 64
-            bits or unpaired surrogates.
+        ModelError: it is not JSON, is nested too deeply, or holds whole numbers of more than 64
+            bits or text that cannot be encoded.
     """
     try:
         data = json.loads(content)
@@ -71,166 +91,18 @@ def read_json(content: str | bytes, name: str) -> object:
                 below += value.values()
             elif isinstance(value, list):
                 below += value
-            elif not _can_be_used(value):
-                raise ModelError(f"{name} holds a number or a text that cannot be used; {AGAIN}.")
+            elif isinstance(value, int) and not -_WHOLE_NUMBERS <= value < _WHOLE_NUMBERS:
+                raise ModelError(f"{name} holds a number that is too large; {AGAIN}.")
+            elif isinstance(value, str):
+                try:
+                    # Bytes of a file name that are not text are stored as single surrogates.
+                    value.encode(errors="surrogateescape")
+                except UnicodeEncodeError as error:
+                    raise ModelError(
+                        f"{name} holds text that is not valid Unicode; {AGAIN}."
+                    ) from error
         level = below
     raise ModelError(f"{name} is nested too deeply, so the model is damaged; {AGAIN}.")
-
-
-def _can_be_used(value: object) -> bool:
-    if isinstance(value, int):
-        return -_WHOLE_NUMBERS <= value < _WHOLE_NUMBERS
-    if isinstance(value, str):
-        try:
-            # Bytes of a file name that are not UTF-8 are stored as surrogates, which is fine.
-            value.encode(errors="surrogateescape")
-        except UnicodeEncodeError:
-            return False
-    return True
-
-
-SCHEMA = 1
-
-_REQUIRED = {
-    "schema": int,
-    "labels": list,
-    "rate": int,
-    "window": int,
-    "hop": int,
-    "cleaning": dict,
-    "aggregation": str,
-    "thresholds": dict,
-    "recipe": dict,
-}
-# Far beyond every sound card and every useful window; more would fill the memory.
-_MOST = {"rate": 10_000_000, "window": 1 << 31, "hop": 1 << 31}
-# Limit of the envelope's window in seconds.
-_LONGEST = 3600.0
-
-
-def windowing_of(metadata: dict) -> Windowing:
-    """How recordings become windows for this model."""
-    return Windowing(
-        rate=metadata["rate"],
-        window=metadata["window"],
-        hop=metadata["hop"],
-        clean_threshold=metadata["cleaning"]["threshold"],
-        clean_window=metadata["cleaning"]["window"],
-        depth=metadata.get("depth"),
-    )
-
-
-def check_metadata(metadata: object, name: str) -> dict:
-    """Return metadata that fits the schema.
-
-    Raises:
-        ModelError: a key is missing or of the wrong type, or the schema is newer than this
-            version of Timbrel reads.
-    """
-
-    def wrong(key: str, rule: str, value: object) -> ModelError:
-        return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}; {AGAIN}.")
-
-    if not isinstance(metadata, dict):
-        raise ModelError(f"{name}: its description is not a JSON object; {AGAIN}.")
-    for key, kind in _REQUIRED.items():
-        if not _is(metadata.get(key), kind):
-            raise wrong(key, f"of type {kind.__name__}", metadata.get(key))
-    if metadata["schema"] > SCHEMA:
-        raise ModelError(
-            f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
-            f"reads up to {SCHEMA}); read it with that one."
-        )
-    for key, most in _MOST.items():
-        if not 1 <= metadata[key] <= most:
-            rule = "at least 1" if metadata[key] < 1 else f"at most {most}"
-            raise wrong(key, rule, metadata[key])
-    depth = metadata.get("depth")
-    if depth is not None and not (_is(depth, float) and 0 <= depth < math.inf):
-        raise wrong("depth", "null or at least 0 dB", depth)
-
-    cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
-    level, length = cleaning.get("threshold", ""), cleaning.get("window")
-    fits = (
-        _is(threshold, float)
-        and 0 <= threshold <= 1
-        and _is(length, float)
-        and 0 <= length <= _LONGEST
-        # The envelope is a mean over at least one sample.
-        and (level is None or (_is(level, float) and 0 <= level < math.inf))
-        and (level is None or length * metadata["rate"] >= 1)
-    )
-    if not fits:
-        raise ModelError(
-            f"{name}: its description of cleaning or thresholds is incomplete or wrong; {AGAIN}."
-        )
-    labels = metadata["labels"]
-    if not _are_texts(labels) or len(set(labels)) < len(labels):
-        raise wrong("labels", "different texts", labels)
-    # These keys may be missing.
-    if not isinstance(metadata["recipe"].get("name", ""), str):
-        raise wrong("recipe", "named by a text", metadata["recipe"]["name"])
-    if not isinstance(metadata.get("files", {}), dict):
-        raise wrong("files", "of type dict", metadata["files"])
-    return metadata
-
-
-def recipe_name(metadata: dict) -> str:
-    """What the recipe is called."""
-    return metadata["recipe"].get("name", "unnamed")
-
-
-def learned(metadata: dict, what: str) -> set[str]:
-    """SHA-256 of the `recordings` or `sounds` that a model was trained on, where it names them."""
-    sums = metadata.get(what, [])
-    return set(sums) if _are_texts(sums) else set()
-
-
-def temperature_of(metadata: dict) -> float:
-    """What the logits are divided by; 1 where the metadata do not say."""
-    found = metadata.get("temperature", 1.0)
-    return float(found) if _is(found, float) and 0 < found < math.inf else 1.0
-
-
-def _is(value: object, kind: type) -> bool:
-    """Whether a value is of a type; booleans are no numbers, and whole numbers are floats too."""
-    kinds = int | float if kind is float else kind
-    return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def _are_texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
-
-
-def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None:
-    """Raise ModelError where metadata and graph do not belong together."""
-    if metadata["window"] != window or len(metadata["labels"]) != classes:
-        raise ModelError(
-            f"{name} does not fit its description: the graph takes windows of {window} samples and "
-            f"knows {classes} classes, the description says {metadata['window']} and "
-            f"{len(metadata['labels'])}; {AGAIN}."
-        )
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that made the model."""
-    # Slow to import, and not needed for predicting.
-    from importlib import metadata as packages
-
-    found = {"python": platform.python_version(), "timbrel": __version__}
-    for name in ("numpy", "soundfile", "soxr", "keras", "onnxruntime"):
-        found[name] = packages.version(name)
-    for name in ("tensorflow", "tensorflow-cpu", "torch", "jax"):
-        try:
-            found[name] = packages.version(name)
-        except packages.PackageNotFoundError:
-            continue
-    return found
-
-
-def class_counts(labels: list[str], target: np.ndarray) -> dict[str, int]:
-    """Recordings of each class."""
-    return {label: int((target == number).sum()) for number, label in enumerate(labels)}
 
 
 def describe_model(
@@ -252,22 +124,22 @@ def describe_model(
     policy: str,
     seed: int,
 ) -> dict:
-    """The content of `model.json`, but for the sanity round and the sums of the files.
+    """Make the content of `model.json`, except the sanity round and the hashes of the files.
 
     Args:
         labels: the classes, in the order of the probabilities.
-        recipe: what was trained, as `Recipe.to_dict` gives it.
+        recipe: the recipe, as `Recipe.to_dict` gives it.
         windowing: how recordings become windows.
         threshold: for *unknown*.
         temperature: the logits are divided by it.
         scale: minimum and maximum of the training pictures.
         parameters: of the network.
         evaluation: the content of `evaluation.json`.
-        refit: whether it was trained once more, on everything, after scoring.
+        refit: whether it was trained again on all recordings after scoring.
         target: int `(recordings,)`, class of each recording of the data.
         data: the `data` part of `evaluation.json`.
-        recordings: SHA-256 of each file that shaped the model.
-        sounds: SHA-256 of its samples.
+        recordings: SHA-256 of each file that the model was trained or calibrated on.
+        sounds: SHA-256 of the samples of each.
         parity: `max_difference` and `windows`, from comparing the export with the network.
         policy: Keras dtype policy that it was trained with.
         seed: of everything.
@@ -295,7 +167,9 @@ def describe_model(
         },
         "refit": refit,
         "parameters": parameters,
-        "class_counts": class_counts(list(labels), target),
+        "class_counts": {
+            label: int((target == number).sum()) for number, label in enumerate(labels)
+        },
         "data": data,
         "recordings": sorted(recordings - {""}),
         "sounds": sorted(sounds - {""}),
@@ -304,3 +178,123 @@ def describe_model(
         "seed": seed,
         "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that made the model."""
+    # Slow to import, and not needed for predicting.
+    from importlib import metadata as packages
+
+    found = {"python": platform.python_version(), "timbrel": __version__}
+    for name in ("numpy", "soundfile", "soxr", "keras", "onnxruntime"):
+        found[name] = packages.version(name)
+    for name in ("tensorflow", "tensorflow-cpu", "torch", "jax"):
+        try:
+            found[name] = packages.version(name)
+        except packages.PackageNotFoundError:
+            continue
+    return found
+
+
+def check_metadata(metadata: object, name: str) -> dict:
+    """Check a description against the schema and return it.
+
+    Raises:
+        ModelError: a key is missing or has a wrong type or value, or the schema is newer than this
+            version of Timbrel reads.
+    """
+
+    def wrong(key: str, rule: str, value: object) -> ModelError:
+        return ModelError(f"{name}: '{key}' must be {rule}. Got {in_short(value)}; {AGAIN}.")
+
+    if not isinstance(metadata, dict):
+        raise ModelError(f"{name}: its description is not a JSON object; {AGAIN}.")
+    for key, kind in _REQUIRED.items():
+        value = metadata.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise wrong(key, f"of type {kind.__name__}", value)
+    if metadata["schema"] > SCHEMA:
+        raise ModelError(
+            f"{name} was made by a newer Timbrel (schema {metadata['schema']}, this version "
+            f"reads up to {SCHEMA}); read it with that one."
+        )
+    for key, most in _MOST.items():
+        if not 1 <= metadata[key] <= most:
+            rule = "at least 1" if metadata[key] < 1 else f"at most {most}"
+            raise wrong(key, rule, metadata[key])
+    depth = metadata.get("depth")
+    if depth is not None and not (_is_number(depth) and 0 <= depth < math.inf):
+        raise wrong("depth", "null or at least 0 dB", depth)
+
+    cleaning, threshold = metadata["cleaning"], metadata["thresholds"].get("unknown")
+    level, length = cleaning.get("threshold", ""), cleaning.get("window")
+    fits = (
+        _is_number(threshold)
+        and 0 <= threshold <= 1
+        and _is_number(length)
+        and 0 <= length <= _LONGEST
+        # The envelope is a mean over at least one sample.
+        and (level is None or (_is_number(level) and 0 <= level < math.inf))
+        and (level is None or length * metadata["rate"] >= 1)
+    )
+    if not fits:
+        raise ModelError(
+            f"{name}: its description of cleaning or thresholds is incomplete or wrong; {AGAIN}."
+        )
+    labels = metadata["labels"]
+    if not _are_texts(labels) or len(set(labels)) < len(labels):
+        raise wrong("labels", "different texts", labels)
+    # These keys may be missing.
+    if not isinstance(metadata["recipe"].get("name", ""), str):
+        raise wrong("recipe", "named by a text", metadata["recipe"]["name"])
+    if not isinstance(metadata.get("files", {}), dict):
+        raise wrong("files", "of type dict", metadata["files"])
+    return metadata
+
+
+def check_graph(metadata: dict, *, window: int, classes: int, name: str) -> None:
+    """Raise ModelError if description and graph do not belong together."""
+    if metadata["window"] != window or len(metadata["labels"]) != classes:
+        raise ModelError(
+            f"{name} does not fit its description: the graph takes windows of {window} samples and "
+            f"knows {classes} classes, the description says {metadata['window']} and "
+            f"{len(metadata['labels'])}; {AGAIN}."
+        )
+
+
+def windowing_of(metadata: dict) -> Windowing:
+    """How recordings are cut into windows for a model."""
+    return Windowing(
+        rate=metadata["rate"],
+        window=metadata["window"],
+        hop=metadata["hop"],
+        clean_threshold=metadata["cleaning"]["threshold"],
+        clean_window=metadata["cleaning"]["window"],
+        depth=metadata.get("depth"),
+    )
+
+
+def recipe_name(metadata: dict) -> str:
+    """Name of the recipe of a model."""
+    return metadata["recipe"].get("name", "unnamed")
+
+
+def learned(metadata: dict, key: str) -> set[str]:
+    """SHA-256 of the `recordings` or `sounds` that a model was trained on, if it lists them."""
+    sums = metadata.get(key)
+    return set(sums) if _are_texts(sums) else set()
+
+
+def temperature_of(metadata: dict) -> float:
+    """Temperature of a model; 1 where the description has none."""
+    found = metadata.get("temperature")
+    return float(found) if _is_number(found) and 0 < found < math.inf else 1.0
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number; booleans are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_texts(values: object) -> TypeGuard[list[str]]:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

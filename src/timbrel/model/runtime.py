@@ -10,7 +10,7 @@ from timbrel.errors import ModelError
 from timbrel.model.metadata import NAME_ONE, read_json
 from timbrel.workers import cores
 
-# What onnxruntime raises for a file that it cannot make sense of; they share no base class.
+# Raised by onnxruntime for a file that it cannot read; they have no base class in common.
 _REFUSALS = (
     onnxruntime_state.Fail,
     onnxruntime_state.InvalidArgument,
@@ -18,13 +18,13 @@ _REFUSALS = (
     onnxruntime_state.InvalidProtobuf,
     onnxruntime_state.NotImplemented,
     onnxruntime_state.RuntimeException,
-    # Its message about a damaged name need not be text.
+    # A damaged name in its message cannot be decoded.
     UnicodeDecodeError,
 )
 
 METADATA_KEY = "timbrel"
-# Samples that are classified together: with more, what is computed of them in between falls out of
-# the cache of a processor, and takes a third longer.
+# Samples classified at a time: with more, intermediate results do not fit into the processor's
+# cache, and it takes a third longer.
 _SAMPLES_AT_ONCE = 1 << 17
 
 
@@ -33,7 +33,7 @@ class Session:
 
     Args:
         model: the file's bytes.
-        name: what to call the model in messages.
+        name: of the model in messages.
         threads: threads for one run; 0 means one per core.
 
     Raises:
@@ -47,7 +47,7 @@ class Session:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                # There is nothing to fall back to; it would print that it tries.
+                # Without `enable_fallback=0` it prints that it tries another provider.
                 model,
                 options,
                 providers=["CPUExecutionProvider"],
@@ -59,13 +59,17 @@ class Session:
             ) from error
         inputs = {each.name: each for each in self._session.get_inputs()}
         outputs = {each.name: each for each in self._session.get_outputs()}
-        text = _description(self._session)
-        window = _width(inputs.get("waveform"))
-        classes, dimensions = (_width(outputs.get(key)) for key in ("probabilities", "embedding"))
-        if text is None or len(inputs) != 1 or not (window and classes and dimensions):
+        self.window = _width(inputs.get("waveform"))
+        self.classes = _width(outputs.get("probabilities"))
+        self.dimensions = _width(outputs.get("embedding"))
+        try:
+            text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except UnicodeDecodeError:
+            text = None
+        fits = len(inputs) == 1 and self.window and self.classes and self.dimensions
+        if text is None or not fits:
             raise ModelError(f"{name} is an ONNX model, but not one that Timbrel made; {NAME_ONE}.")
         self.metadata: object = read_json(text, f"The description inside {name}")
-        self.window, self.classes, self.dimensions = window, classes, dimensions
 
     def run(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classify windows.
@@ -88,16 +92,9 @@ class Session:
         return probabilities, embedding
 
 
-def _description(session: onnxruntime.InferenceSession) -> str | None:
-    try:
-        return session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    except UnicodeDecodeError:
-        return None
-
-
-def _width(found: onnxruntime.NodeArg | None) -> int | None:
-    """The second of two dimensions of floats, where there is such a thing."""
+def _width(found: onnxruntime.NodeArg | None) -> int:
+    """The second dimension of a float tensor that has two; 0 where it is anything else."""
     if found is None or found.type != "tensor(float)" or len(found.shape) != 2:
-        return None
+        return 0
     size = found.shape[1]
-    return size if isinstance(size, int) and size > 0 else None
+    return size if isinstance(size, int) and size > 0 else 0

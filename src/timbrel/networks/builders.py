@@ -1,4 +1,4 @@
-"""Build the Keras models that recipes name, and list their layers and costs."""
+"""Build the Keras models of recipes, and list their layers and costs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from timbrel.features.backend import keras
 from timbrel.networks.layers import SeededLayers
 from timbrel.networks.recipes import Recipe, get_recipe
+
+layers = keras.layers
 
 
 def front_end(recipe: str | Recipe) -> keras.Sequential:
@@ -65,9 +67,6 @@ def network(
     return recipe.network.build(picture, classes, make=make, name=name)
 
 
-layers = keras.layers
-
-
 @dataclass(frozen=True)
 class LayerRow:
     """One layer of a network.
@@ -90,7 +89,7 @@ class LayerRow:
 
 
 def layer_table(model: keras.Model) -> list[LayerRow]:
-    """List the layers of a built model, each branch in one piece."""
+    """List the layers of a built model, the layers of each branch together."""
     total = model.count_params()
     return [
         LayerRow(
@@ -108,9 +107,9 @@ def layer_table(model: keras.Model) -> list[LayerRow]:
 def multiply_adds(layer: keras.layers.Layer) -> int:
     """Multiply-adds of a built layer for one window.
 
-    Products of matrices, convolutions and weighted sums are counted; single operations on each
-    value (activations, scaling, logarithms) and pooling are not, as is usual. Layers of Timbrel's
-    own count theirs in an attribute of the same name.
+    Matrix products, convolutions and weighted sums are counted; operations on single values
+    (activations, scaling, logarithms) and pooling are not, as is usual. Timbrel's own layers count
+    theirs in an attribute of the same name.
     """
     if hasattr(layer, "multiply_adds"):
         return layer.multiply_adds

@@ -7,7 +7,7 @@ import numpy as np
 from timbrel.features.backend import keras
 from timbrel.features.spectrum import cosine_matrix
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 
 
 class SeededLayers:
@@ -78,17 +78,15 @@ class SeededLayers:
         )
 
 
-ops = keras.ops
-
 _DECIBEL = 10 / np.log(10)
 
-# The unit of relative levels in decibels, in which they vary by about one.
+# The unit of relative levels in decibels; in it they have a deviation of about one.
 _UNIT = 20.0
-# A peak below this counts as silence: power of `LogMel` of a sine at -90 dB of full scale.
+# A lower peak counts as silence: power of `LogMel` of a sine at -90 dB of full scale.
 _SILENCE = float(np.log(2e-6))
 
-# A frame holds sound where its level is within this of the loudest frame's, in decibels; the second
-# figure is the width of the transition. The same for loud frames.
+# A frame counts as sound if its level is less than this many decibels below the loudest frame; the
+# second value is the width of the transition. The same for loud frames.
 _SOUND, _SOUND_WIDTH = 35.0, 4.0
 _LOUD, _LOUD_WIDTH = 15.0, 3.0
 _CEPSTRUM = 20
@@ -96,23 +94,23 @@ _FRAMES_APART = 2
 _LEAST_VARIANCE = 1e-5
 _NEPER = float(_UNIT / _DECIBEL)
 
-# Periods of ripple along the bands, in bands; distance of the places where it is measured; width of
-# the shortest window.
+# Periods of ripple along the bands, distance between the centres of the functions, and width of the
+# shortest window, all in bands.
 _PERIODS = (24.0, 12.0, 7.0, 4.0)
 _EVERY, _LEAST_WIDTH = 8, 3.0
 _LEAST_RIPPLE = 1e-6
 _FAINTEST = 1e-12
 
-# How sharply the steps of a course are separated, and the least weight of a frame.
+# Sharpness of the separation of the steps of a course, and the least weight of a frame.
 _SHARP, _LEAST_WEIGHT = 2.0, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class RelativeLevel(keras.layers.Layer):
-    """Level relative to the loudest band and frame of the window, so that gain makes no difference.
+    """Level relative to the loudest band and frame of the window, independent of gain.
 
-    What is more than `depth` below the peak, such as noise floors and padding, becomes `depth`
-    below. A window whose peak is below -90 dB of full scale is not raised.
+    Levels more than `depth` below the peak, such as noise floors and padding, are raised to `depth`
+    below. A peak below -90 dB of full scale counts as -90 dB.
 
     Input: float32 `(batch, frames, bands)`, natural logarithm of power, from `LogMel`. Output: the
     same shape, in units of 20 dB, from -depth/40 to depth/40.
@@ -144,12 +142,12 @@ class RelativeLevel(keras.layers.Layer):
 class SpectralStatistics(keras.layers.Layer):
     """Statistics over the frames of a sound, whatever their number.
 
-    Frames are weighted by whether there is sound in them (within 35 dB of the loudest), so that
-    silence before and after, and the padding of a short recording, change little. Per band: mean
+    Frames are weighted by whether they contain sound (within 35 dB of the loudest), so that silence
+    before and after, and the padding of a short recording, change little. Per band: mean
     and deviation over the sound, the same weighted by power, maximum, mean rise and fall from frame
     to frame. Of the first 20 cepstral coefficients: mean and deviation with both weights, and mean
-    change over one and over two frames. Of the level: shares of the frames that hold sound and that
-    are loud, steepest rise, mean change.
+    change over one and over two frames. Of the level: shares of the frames that contain sound and
+    that are loud, steepest rise, mean change.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`, 3 frames or more. Output: float32
     `(batch, 7 · bands + 6 · 20 + 4)`.
@@ -217,8 +215,8 @@ class MergedBands(keras.layers.Layer):
     def call(self, picture):
         """Merge the bands of a batch."""
         one, other = picture[..., ::2], picture[..., 1::2]
-        # As `ops.logaddexp`, but without log1p, which the converter to ONNX does not know. The
-        # argument of this logarithm is between 1/2 and 1.
+        # As `ops.logaddexp`, but without log1p, which the converter to ONNX does not support. The
+        # argument of the logarithm is between 1/2 and 1.
         mean = ops.log(0.5 + 0.5 * ops.exp(-ops.abs(one - other)))
         return ops.maximum(one, other) + mean
 
@@ -229,12 +227,12 @@ class MergedBands(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class SpectralRipple(keras.layers.Layer):
-    """How the spectrum ripples along the bands, which shows harmonics and their spacing.
+    """Ripple of the spectrum along the bands, which depends on harmonics and their spacing.
 
     At every eighth band and for four periods of ripple, the magnitude of the picture's product with
     a complex Gabor function along the bands; of each magnitude the mean and deviation over the
     sound and the mean weighted by power, with the weights of `SpectralStatistics`. Harmonics of a
-    tone, noise between them and formants ripple differently, and a tilt hardly at all.
+    tone, noise between them and formants have different ripples, and a spectral tilt almost none.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
     `(batch, 12 · bands / 8)`.
@@ -266,11 +264,10 @@ class SpectralRipple(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="timbrel")
 class Course(keras.layers.Layer):
-    """The course of a sound in a fixed number of steps, however long it lasts.
+    """The course of a sound in a fixed number of steps, whatever its length.
 
-    Each step is a mean of frames around an equal share of the sound, where frames are weighted by
-    whether there is sound in them: a short sound is stretched, a long one averaged, silence left
-    out.
+    Each step is a mean of frames around an equal share of the sound, weighted by whether they
+    contain sound: a short sound is stretched, a long one averaged, silence left out.
 
     Input: float32 `(batch, frames, bands)` from `RelativeLevel`. Output: float32
     `(batch, steps, bands, 1)`, a picture for convolutions.
@@ -321,7 +318,7 @@ def gabor_matrix(bands: int) -> np.ndarray:
         width = max(0.45 * period, _LEAST_WIDTH)
         for centre in np.arange(bands // _EVERY) * _EVERY + _EVERY // 2:
             window = np.exp(-(((band - centre) / width) ** 2) / 2)
-            # Subnormal float32 numbers take many times as long to multiply.
+            # Multiplying subnormal float32 numbers takes many times as long.
             window[window < _FAINTEST] = 0.0
             angle = 2 * np.pi * (band - centre) / period
             cosine, sine = (
@@ -341,12 +338,12 @@ def _below_loudest(picture):
 
 
 def _sound(below):
-    """Whether there is sound in a frame, from 0 to 1."""
+    """Whether a frame contains sound, from 0 to 1."""
     return ops.sigmoid((below + _SOUND) / _SOUND_WIDTH)
 
 
 def _shares(below):
-    """Weights of the frames, which sum to one: by whether there is sound in them, and by power."""
+    """Weights of the frames, which sum to one: by whether they contain sound, and by power."""
     sound = _sound(below)
     power = ops.softmax(below / float(_DECIBEL), axis=1)
     return sound / ops.sum(sound, axis=1, keepdims=True), power
@@ -359,7 +356,7 @@ def _moments(values, weight) -> tuple:
     return mean[:, 0], ops.sqrt(variance + _LEAST_VARIANCE)
 
 
-# The least squared distance, so that no answer becomes certain because of it.
+# The least squared distance; a smaller one would make answers too certain.
 _LEAST = 0.01
 # Share of the covariance that is replaced by a multiple of the identity, and the least variance.
 _SHRINKAGE, _LEAST_MEAN_VARIANCE = 0.3, 1e-6
@@ -370,13 +367,13 @@ _LEAST_PROBABILITY = 1e-30
 class DistanceTemperature(keras.layers.Layer):
     """Probabilities at a temperature that is the Mahalanobis distance to the nearest class.
 
-    A network that has learned ten classes is also sure of a sound of an eleventh, if it shows a
-    feature that separates two of the ten. Its hidden units, however, are far from those of every
-    class. The logarithms of the probabilities are divided by that distance, in units of the square
-    root of its dimensions; the order of the classes does not change.
+    A network that has learned ten classes is also confident about a sound of an eleventh, if the
+    sound has a feature that separates two of the ten. The hidden units of that sound, however, are
+    far from those of every class. The logarithms of the probabilities are divided by the distance,
+    in units of the square root of its dimensions; the order of the classes does not change.
 
     Input: hidden units float32 `(batch, d)` and probabilities float32 `(batch, classes)`. Output:
-    float32 `(batch, classes)`. Until `weights_of` has been computed and set, the temperature is 1.
+    float32 `(batch, classes)`. The temperature is 1 until the weights from `weights_of` are set.
 
     Source: Lee et al. (2018), "A simple unified framework for detecting out-of-distribution samples
     and adversarial attacks", for the distance; Joy et al. (2023), "Sample-dependent adaptive
@@ -418,15 +415,15 @@ def weights_of(
     """Compute the weights of `DistanceTemperature`; every recording counts the same.
 
     Args:
-        hidden: float `(n, d)`, hidden units for windows that were learned from.
+        hidden: float `(n, d)`, hidden units for training windows.
         target: int `(n,)`, their classes, 0 to `classes` − 1.
         recording: int `(n,)`, the recording of each.
-        classes: number of classes; one without windows gets the mean of another one.
+        classes: number of classes; a class without windows gets the mean of another one.
 
     Returns:
         Whitening matrix `(d, d)`, whitened means `(classes, d)`, and the least squared distance
         `()`; float32. The covariance is that within the classes, shrunk so that it has an inverse
-        however few windows there are.
+        even with few windows.
     """
     hidden = hidden.astype(np.float64)
     _, place, count = np.unique(recording, return_inverse=True, return_counts=True)

@@ -1,9 +1,9 @@
-"""What a kind of network is: its sizes, its layers, and everything that depends on the kind.
+"""The base of all kinds of networks: sizes, layers, and everything that depends on the kind.
 
 Each kind is one module with one sub-class of `Network`, a frozen dataclass of its sizes, and is
-listed in `timbrel.networks.recipes.NETWORKS`. Nothing else asks which kind a network is.
+listed in `timbrel.networks.recipes.NETWORKS`. No other code distinguishes the kinds.
 
-Recipes are read where Keras is not installed, so modules of kinds import it inside methods.
+Recipes are also read where Keras is not installed, so these modules import it inside methods.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from timbrel.features.backend import keras
     from timbrel.networks.layers import SeededLayers
 
-# Pictures that are computed at a time by `outputs_of`.
+# Pictures computed at a time by `outputs_of`.
 _AT_ONCE = 128
 
 
@@ -27,10 +27,10 @@ class Network:
     `hidden_and_logits` and, where something in it has no weights to learn, `divide`.
 
     Attributes:
-        kind: what `Recipe.to_dict` calls it.
+        kind: its name in `Recipe.to_dict`.
         scales: whether it takes pictures scaled to [0, 1], by the minimum and maximum of the
             training pictures, or as the front end gives them.
-        faster_in_bfloat16: whether training it gains from matrix units for bfloat16.
+        faster_in_bfloat16: whether it trains faster on matrix units for bfloat16.
     """
 
     kind: ClassVar[str]
@@ -38,11 +38,11 @@ class Network:
     faster_in_bfloat16: ClassVar[bool] = False
 
     def arrangement(self, shape: tuple[int, ...]) -> list[keras.layers.Layer]:
-        """Layers that bring pictures of a front end, of this shape, into the network's form."""
+        """Layers that rearrange pictures of a front end, of this shape, for the network."""
         return []
 
     def hidden_layers(self, make: SeededLayers) -> list[keras.layers.Layer]:
-        """The layers of a plain stack, without the last one, which classifies."""
+        """The layers of a plain stack, without the classifier at the end."""
         raise NotImplementedError
 
     def build(
@@ -53,7 +53,7 @@ class Network:
         Args:
             picture: its input, one scaled picture.
             classes: number of classes.
-            make: makes the layers that have weights or draw random numbers.
+            make: makes the layers that have weights or dropout.
             name: of the model.
 
         Returns:
@@ -69,9 +69,9 @@ class Network:
         """Divide a built network into a fixed part and a part that learns; both share its weights.
 
         Returns:
-            A model from pictures to a list of what learning begins with, which is computed once for
-            each picture; None where everything learns. And a model from there on, which may end in
-            several classifiers whose answers are averaged, output `(batch, classifiers, classes)`.
+            A model from pictures to a list of the inputs of the second, computed once for each
+            picture; None where everything learns. And a model from these to the answers, which may
+            end in several classifiers to be averaged, output `(batch, classifiers, classes)`.
         """
         return None, model
 
@@ -84,11 +84,11 @@ class Network:
         recording: np.ndarray,
         classes: int,
     ) -> None:
-        """Set weights of a trained network that do not come from training, where it has any.
+        """Set the weights of a trained network that are computed and not learned, if any.
 
         Args:
             model: trained.
-            pictures: float32 `(n, …)`, what it has learned from.
+            pictures: float32 `(n, …)`, the training pictures.
             target: int `(n,)`, their classes.
             recording: int `(n,)`, the recording of each.
             classes: number of classes.
@@ -98,8 +98,8 @@ class Network:
         """Apply a trained network to a picture, for export.
 
         Returns:
-            The hidden units below the classifier, `(batch, d)`, and what softmax turns into the
-            probabilities, `(batch, classes)`.
+            The hidden units below the classifier, `(batch, d)`, and the logits, whose softmax are
+            the probabilities, `(batch, classes)`.
         """
         from timbrel.features.backend import keras
 
@@ -119,7 +119,7 @@ def outputs_of(model: keras.Model, pictures: np.ndarray) -> list[np.ndarray]:
     for start in range(0, len(pictures), _AT_ONCE):
         part = pictures[start : start + _AT_ONCE]
         missing = _AT_ONCE - len(part)
-        # Always the same number, because the model would be compiled again for another one.
+        # Padded to a fixed number, because the model would be compiled again for another one.
         padded = np.pad(part, [(0, missing), *[(0, 0)] * (part.ndim - 1)])
         outputs = model.predict_on_batch(padded)
         outputs = outputs if isinstance(outputs, list) else [outputs]

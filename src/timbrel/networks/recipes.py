@@ -1,14 +1,13 @@
 """Recipes: a front end, a network and a training schedule under one name.
 
-A recipe is frozen data, so that it can be written into a model and compared. `NETWORKS` and
-`FRONT_ENDS` list the kinds of networks and front ends that there are.
+A recipe is frozen data that can be written into a model and compared. `NETWORKS` and `FRONT_ENDS`
+list the kinds of networks and front ends.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 from timbrel.audio.windows import Windowing
 from timbrel.errors import InvalidArgument
@@ -25,35 +24,37 @@ FRONT_ENDS: dict[str, type[FrontEndSettings]] = {
     kind.kind: kind for kind in (MFCCSettings, LogMelSettings)
 }
 
-# The fewest copies of each recording, however many recordings there are.
+# The smallest number of copies of each recording.
 _LEAST_COPIES = 3
-# The fewest windows of an epoch: with fewer, most time would go into starting and validating it.
+# The smallest number of windows of an epoch: below it, starting and validating takes most of the
+# time.
 _LEAST_WINDOWS = 3000
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a network is trained where it is not trained as the tutorial does.
+    """A training schedule other than the tutorial's.
 
-    AdamW with a learning rate that rises and falls once over the whole training. An epoch holds
-    every recording equally often, one of its changed copies drawn at random each time; the fixed
-    part of the network is computed once for each copy. The network must take pictures in the form
-    in which the front end gives them.
+    AdamW with a learning rate that rises and falls once over the whole training. An epoch contains
+    every recording equally often, each time as one of its augmented copies, drawn at random; the
+    fixed part of the network is computed once for each copy. The network must take pictures in the
+    form in which the front end gives them.
 
     Attributes:
         learning_rate: at its highest.
         weight_decay: of the kernels.
         smoothing: share of each target that is spread over all classes.
         crops: windows to train on in all; the number of epochs follows from it and the next three.
-        views: how often each copy is trained on at most, so that few recordings take less time.
-        least_crops: however few recordings there are.
-        least_passes: over the recordings, however many there are.
-        copies: of all recordings together, about.
-        most_copies: of one recording.
-        outliers: pictures of no class that an epoch holds besides, as a share of the others; their
-            target is the same probability for every class.
+        views: the largest number of times that each copy is trained on, so that few recordings take
+            less time.
+        least_crops: the smallest number of windows, even with few recordings.
+        least_passes: the smallest number of passes over the recordings, even with many.
+        copies: approximate number of copies of all recordings together.
+        most_copies: the largest number of copies of one recording.
+        outliers: pictures of no class that an epoch contains in addition, as a share of the others;
+            their target is the same probability for every class.
         patience: share of the epochs after which training stops if its loss no longer falls.
-        augmentation: how pictures are changed.
+        augmentation: random changes of the copies.
     """
 
     learning_rate: float = 3e-3
@@ -70,17 +71,17 @@ class Schedule:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def passes(self, recordings: int) -> int:
-        """How often an epoch goes through the recordings: one has 3000 windows or more."""
+        """Passes of an epoch over the recordings, so that it has at least 3000 windows."""
         return max(-(-_LEAST_WINDOWS // recordings), 1)
 
     def epochs(self, recordings: int) -> int:
-        """Number of epochs for this many recordings, if training does not stop before."""
+        """Number of epochs for this many recordings, if training does not stop early."""
         most = self.views * self.copies_each(recordings) * recordings
         crops = max(min(self.crops, most), self.least_crops, self.least_passes * recordings)
         return max(round(crops / (recordings * self.passes(recordings))), 1)
 
     def copies_each(self, recordings: int) -> int:
-        """Changed copies of each recording where there are this many."""
+        """Number of copies of each recording if there are this many recordings."""
         return min(max(self.copies // recordings, _LEAST_COPIES), self.most_copies)
 
 
@@ -89,14 +90,14 @@ class Recipe:
     """A front end, a network and a training schedule.
 
     Attributes:
-        name: what `-r` takes.
+        name: the value of `-r`.
         description: one sentence.
-        windowing: how a recording becomes windows.
+        windowing: how a recording is cleaned and cut into windows.
         front_end: settings of the front end.
         network: the kind of network and its sizes.
-        epochs: passes over the training windows; None where the schedule says how many.
-        batch_size: windows a training step.
-        schedule: None trains as the tutorial does: all drawn windows once an epoch, Adam.
+        epochs: passes over the training windows; None where the schedule determines them.
+        batch_size: windows of a training step.
+        schedule: None trains as the tutorial does: all drawn windows once in each epoch, Adam.
     """
 
     name: str
@@ -117,7 +118,7 @@ class Recipe:
         )
 
     def epochs_for(self, recordings: int) -> int:
-        """Number of epochs where there are this many recordings to learn from."""
+        """Number of epochs for this many recordings to learn from."""
         if self.epochs is not None:
             return self.epochs
         return (self.schedule or Schedule()).epochs(recordings)
@@ -137,13 +138,16 @@ class Recipe:
             InvalidArgument: a key is missing or unknown.
         """
         try:
-            sizes: dict[str, Any] = {
+            described = dict(data["network"])
+            sizes = {
                 key: tuple(value) if isinstance(value, list) else value
-                for key, value in dict(data["network"]).items()
+                for key, value in described.items()
+                if key != "kind"
             }
-            # Models from before there were two front ends do not name theirs.
+            # The first models had only one front end and do not name it.
             settings = {"kind": "mfcc", **data["front_end"]}
-            network, front_end = NETWORKS[sizes.pop("kind")], FRONT_ENDS[settings.pop("kind")]
+            network = NETWORKS[described["kind"]]
+            front_end = FRONT_ENDS[settings.pop("kind")]
             schedule = data.get("schedule")
             if schedule is not None:
                 changes = Augmentation(**schedule["augmentation"])
@@ -167,11 +171,11 @@ class Recipe:
         batch_size: int | None = None,
         clean_threshold: float | None = None,
     ) -> Recipe:
-        """Return the recipe with another schedule or cleaning; None keeps what it has.
+        """Return the recipe with other epochs, batch size or cleaning; None keeps the recipe's.
 
         Raises:
-            InvalidArgument: fewer than one epoch or window a step, or a threshold that is no
-                share of full scale.
+            InvalidArgument: `epochs` or `batch_size` is below 1, or the threshold is not at least 0
+                and below 1.
         """
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if value is not None and value < 1:
@@ -245,7 +249,7 @@ RECIPES: dict[str, Recipe] = {
 }
 
 DEFAULT_RECIPE = "statistics-cnn"
-# Whose pictures `explore` shows.
+# The recipe whose pictures `explore` shows.
 TUTORIAL_RECIPE = "tutorial-cnn"
 
 

@@ -1,4 +1,4 @@
-"""A network that looks at a log-mel picture in two or three ways and averages the answers."""
+"""A network with two or three views of a log-mel picture, whose answers are averaged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from timbrel.features.backend import keras
     from timbrel.networks.layers import SeededLayers
 
-# The largest number of pictures that the distances to the classes are computed from.
+# The largest number of pictures used to compute the distances to the classes.
 _MOST_PICTURES = 20_000
-# Names of layers: what the fixed part ends in, the answers of the classifiers, and the hidden units
-# below them.
+# Names of layers: outputs of the fixed part, answers of the classifiers, hidden units below them.
 _VIEWS = ("statistics", "course", "relative_picture")
 _ANSWERS, _HIDDEN = "answers", "hidden"
 
@@ -26,10 +25,10 @@ class StatisticsCNN(Network):
     """Views of a log-mel picture, each with a classifier of its own, whose answers are averaged.
 
     A dense network on statistics over the frames, a convolutional network on the course of the
-    sound in a fixed number of steps, and, where wanted, one on the picture as it is.
+    sound in a fixed number of steps, and optionally one on the whole picture.
 
     Attributes:
-        depth: range below the loudest band and frame that is used, in dB.
+        depth: range below the loudest band and frame that is kept, in dB.
         hidden: units of the hidden layer on the statistics (ReLU).
         steps: steps of the course.
         filters: channels of the 3×3 convolutions (ReLU); the last halves the bands, the others the
@@ -37,7 +36,7 @@ class StatisticsCNN(Network):
         dense: units of the hidden layer after the convolutions (ReLU).
         dropout: share of the statistics, and of other values before a dense layer, that is dropped.
         picture: channels of the 3×3 convolutions (ReLU) on the picture, each of which halves frames
-            and bands; none without it.
+            and bands; empty for a network without them.
     """
 
     kind: ClassVar[str] = "statisticscnn"
@@ -81,7 +80,7 @@ class StatisticsCNN(Network):
         )
         course = Course(steps=self.steps, name="course", **exact)(coarse)
 
-        # What learns: hidden units for each view.
+        # The part that learns: hidden units for each view.
         some, many = self.dropout
         hidden = {}
         values = layers.BatchNormalization(momentum=0.9, name="normalise", **exact)(statistics)
@@ -131,7 +130,7 @@ class StatisticsCNN(Network):
         return make.dropout(share, name=f"{view}_dropout_2")(values)
 
     def divide(self, model: keras.Model) -> tuple[keras.Model | None, keras.Model]:
-        """Views of the picture, and the classifiers on them."""
+        """The views of the picture, and the classifiers."""
         from timbrel.features.backend import keras
 
         names = [layer.name for layer in model.layers]
@@ -148,7 +147,7 @@ class StatisticsCNN(Network):
         recording: np.ndarray,
         classes: int,
     ) -> None:
-        """Set the weights of `DistanceTemperature`: where the classes lie."""
+        """Compute and set the weights of `DistanceTemperature`."""
         from timbrel.networks.layers import weights_of
 
         count = len(pictures)

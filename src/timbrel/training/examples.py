@@ -1,4 +1,4 @@
-"""Pictures with their classes: the tutorial's `X`, `y` and what belongs to them."""
+"""Drawn windows as pictures with their classes: the tutorial's `X` and `y`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_windows(
 
     A window's class is drawn with probability proportional to the mean length of the class's
     recordings, its recording uniformly within the class, its start uniformly within the recording.
-    A recording that the draw misses gets one window more, so that none goes unheard.
+    A recording that was not drawn gets one window, so that every recording has one.
 
     Args:
         samples: int `(recordings,)`, length of each cleaned recording.
@@ -81,7 +81,7 @@ def spread_windows(
         starts: of each recording, from `sounding_starts`; between neighbours windows may begin
             anywhere.
         window: length of a window in samples.
-        most: of one recording, however long.
+        most: largest number from one recording.
         seed: of the draw.
 
     Returns:
@@ -111,7 +111,7 @@ class Examples:
         labels: the classes, sorted.
         scale: minimum and maximum that become 0 and 1; the pictures' own by default.
         scales: False for networks that take pictures as the front end gives them.
-        background: windows of sounds that belong to no class, to learn from as such.
+        background: windows of sounds that belong to no class, to learn as such.
     """
 
     pictures: np.ndarray
@@ -168,7 +168,7 @@ class Examples:
 
     @property
     def background_recordings(self) -> np.ndarray:
-        """The recordings of `background`, int64 `(r,)`, rising."""
+        """The recordings of `background`, int64 `(r,)`, ascending."""
         if self.background is None:
             return np.empty(0, dtype=np.int64)
         return np.unique(self.background.recording)
@@ -184,7 +184,7 @@ class Examples:
 
     @property
     def sha256(self) -> str:
-        """Sum of which windows these are, in hexadecimal."""
+        """SHA-256 of recordings, starts and background pictures, in hexadecimal."""
         whole = hashlib.sha256(self.recording.astype(np.int64).tobytes())
         whole.update(self.start.astype(np.int64).tobytes())
         if self.background is not None:
@@ -228,14 +228,14 @@ class Examples:
     def split_windows(self, aside: np.ndarray) -> tuple[Examples, Examples]:
         """Split by window, and take the scale from the training part alone.
 
-        Windows of one recording may come to lie on both sides. That is how the tutorial splits,
-        and a score taken this way is not honest; `split` is the way to hold recordings out.
+        Windows of one recording can be in both parts. The tutorial splits this way, and a score
+        computed this way is too high; use `split` to hold out whole recordings.
 
         Args:
             aside: bool `(n,)`, which windows are not trained on.
 
         Returns:
-            The training part and the part set aside, both scaled by the training part's range.
+            The training part and the held-out part, both scaled by the training part's range.
 
         Raises:
             InvalidArgument: the mask leaves nothing to train on.
@@ -247,7 +247,7 @@ class Examples:
         return train, replace(self.select(aside), scale=train.scale)
 
     def restrict(self, labels: Sequence[str]) -> Examples:
-        """Keep the windows of some classes, which become all the classes there are.
+        """Keep the windows of some classes, which become the only classes.
 
         Args:
             labels: some of `labels`.

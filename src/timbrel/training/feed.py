@@ -1,4 +1,4 @@
-"""The training data of each epoch: as in the tutorial, or by a schedule."""
+"""The batches of each epoch and the optimiser: as in the tutorial, or by a schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from timbrel.workers import in_order
 # Share of all steps in which the learning rate rises, and where it starts and ends.
 _RISE = 0.15
 _LOWEST = 1e-3
-# Pictures that are changed at a time.
+# Pictures that are augmented at a time.
 _AT_ONCE = 128
 # Parts of the seeds of copies and of outliers, which differ from the numbers of epochs.
 _OF_COPIES, _OF_OUTLIERS = 1 << 31, (1 << 31) + 1
@@ -29,7 +29,7 @@ class Plain:
 
     Args:
         train: what to learn from.
-        recipe: names the batch size.
+        recipe: gives the batch size.
         seed: of the order.
         fixed: the fixed part of the network, see `timbrel.networks.network.Network.divide`.
 
@@ -48,7 +48,7 @@ class Plain:
         self.recordings = len(train.recording_class)
 
     def optimizer(self, epochs: int) -> str:
-        """Return what the tutorial trains with, however many epochs."""
+        """The tutorial's optimiser, whatever the number of epochs."""
         return "adam"
 
     def epoch(self, epoch: int) -> dict:
@@ -63,14 +63,14 @@ class Plain:
 
 
 class Scheduled:
-    """Every recording equally often, one of its changed copies at a time; see `Schedule`.
+    """Every recording equally often, as one of its augmented copies each time; see `Schedule`.
 
     Args:
         train: what to learn from.
         recipe: its schedule, batch size and front end.
-        seed: of everything that is drawn.
+        seed: of all random draws.
         fixed: the fixed part of the network, see `timbrel.networks.network.Network.divide`.
-        progress: told the stage "making copies", of copies and outliers.
+        progress: receives the stage "making copies", in copies and outliers.
 
     Attributes:
         recordings: number of recordings to learn from.
@@ -88,14 +88,14 @@ class Scheduled:
         fixed: keras.Model | None,
         progress: Progress,
     ) -> None:
-        schedule = recipe.schedule or Schedule()
         layer, *arrangement = front_end(recipe).layers
         if arrangement:
             raise InvalidArgument(
                 "A recipe with a schedule must have a network that takes pictures as the front end "
                 f"gives them. Got '{recipe.network.kind}'."
             )
-        self._schedule, self._batch_size, self._seed = schedule, recipe.batch_size, seed
+        schedule = self._schedule = recipe.schedule or Schedule()
+        self._batch_size, self._seed = recipe.batch_size, seed
         self._target = train.recording_class
         self.recordings = len(self._target)
         # Weights are balanced over recordings, each of which occurs equally often.
@@ -116,8 +116,8 @@ class Scheduled:
             pictures = train.pictures[chosen[start : start + _AT_ONCE]]
             return layer.changed(pictures, schedule.augmentation, rng)
 
-        # Outliers, too many for a network to memorise: those that the front end makes, from
-        # training pictures and from noise, and the examples of background, if any.
+        # Outliers, enough that a network cannot memorise them: those that the front end makes, with
+        # and without training pictures, and the given background, if any.
         given = train.background
         self._outlier_share = schedule.outliers if layer.makes_outliers or given else 0.0
         outliers = max(round(self._outlier_share * copies), 1) if self._outlier_share else 0
@@ -137,7 +137,7 @@ class Scheduled:
         low, high = train.value_range
 
         def views(make: Callable[[int], np.ndarray], count: int, done: int) -> list[np.ndarray]:
-            """Make pictures in other threads while this one computes the fixed part's outputs."""
+            """Augment pictures in other threads while this one computes the fixed part."""
             parts = []
             starts = range(0, count, _AT_ONCE)
             for start, pictures in zip(starts, in_order(make, starts), strict=True):
@@ -152,7 +152,7 @@ class Scheduled:
         self._outliers = views(changed_outliers, outliers, copies)
 
     def optimizer(self, epochs: int) -> keras.Optimizer:
-        """AdamW; its rate rises and falls once over so many epochs.
+        """AdamW with a learning rate that rises and falls once over this number of epochs.
 
         Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization"; Smith & Topin
         (2019), "Super-convergence", for the single cycle.
@@ -175,7 +175,7 @@ class Scheduled:
     def epoch(self, epoch: int) -> dict:
         """Arguments of Keras's `fit` for an epoch, numbered from 0.
 
-        A copy of each recording, mixed with the copy of another one; their targets likewise.
+        Copies of recordings, each mixed with a copy of another one; their targets likewise.
 
         Source: Zhang et al. (2018), "mixup: beyond empirical risk minimization".
         """
@@ -191,8 +191,8 @@ class Scheduled:
         share = np.ones(count, dtype=np.float32)
         mixup = schedule.augmentation.mixup
         if mixup:
-            drawn = rng.beta(mixup, mixup, count)
-            share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+            one = rng.beta(mixup, mixup, count)
+            share = np.maximum(one, 1 - one).astype(np.float32)
         other = rng.permutation(count)
 
         def mixed(values: np.ndarray) -> np.ndarray:
@@ -203,8 +203,8 @@ class Scheduled:
         weight = self._weight[target]
         outliers = round(self._outlier_share * count)
         if outliers:
-            chosen = rng.integers(0, len(self._outliers[0]), outliers)
-            x = [np.concatenate([a, b[chosen]]) for a, b in zip(x, self._outliers, strict=True)]
+            drawn = rng.integers(0, len(self._outliers[0]), outliers)
+            x = [np.concatenate([a, b[drawn]]) for a, b in zip(x, self._outliers, strict=True)]
             y = np.concatenate([y, np.full((outliers, classes), 1 / classes, dtype=np.float32)])
             weight = np.concatenate([weight, np.ones(outliers)])
         order = rng.permutation(len(y))
@@ -217,7 +217,7 @@ class Scheduled:
 
 
 def views_of(pictures: np.ndarray, fixed: keras.Model | None) -> list[np.ndarray]:
-    """Inputs of the part that learns: the outputs of the fixed part, or the pictures."""
+    """Inputs of the part that learns: outputs of the fixed part, or the pictures themselves."""
     return [pictures] if fixed is None else outputs_of(fixed, pictures)
 
 

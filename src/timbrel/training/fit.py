@@ -32,7 +32,7 @@ class Checkpoint:
 
     Attributes:
         folder: a folder of its own in `checkpoint/` in the model directory.
-        identity: what is trained on what (JSON data); only the same can be resumed.
+        identity: recipe, data and options (JSON data); only an equal training can be resumed.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Checkpoint:
 
     @property
     def file(self) -> Path:
-        """The one file, replaced as a whole after every epoch."""
+        """The file, replaced after every epoch."""
         return self.folder / "state.npz"
 
     @property
@@ -48,7 +48,7 @@ class Checkpoint:
         return {**self.identity, "backend": keras.backend.backend()}
 
     def save(self, model: keras.Model, history: list[dict], best: list[np.ndarray]) -> None:
-        """Write weights, optimiser state, history, and the best weights where they are kept.
+        """Write weights, optimiser state, history, and the best weights, which may be none.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -91,7 +91,7 @@ class Checkpoint:
         return facts["history"], [arrays[f"best_{number}"] for number in range(kept)]
 
     def remove(self) -> None:
-        """Remove the file, and its folders where nothing else is in them."""
+        """Remove the file, and its folders if they are then empty."""
         with contextlib.suppress(OSError):
             self.file.unlink()
         for folder in (self.folder, self.folder.parent):
@@ -120,8 +120,8 @@ def _cpu_flags() -> set[str]:
     return set(line.partition(":")[2].split())
 
 
-# Batches of a plain network that Keras hands to the backend at a time: fewer returns to Python, the
-# same arithmetic. Larger steps gain nothing by it, and take longer to trace.
+# Batches of a network with one classifier that Keras passes to the backend at a time, which saves
+# time and gives the same results. Networks with larger steps gain nothing and trace longer.
 _STEPS_AT_ONCE = 16
 _VALIDATION_BATCH = 512
 # The least fall of a loss that counts, as a share of itself, and the least patience in epochs.
@@ -140,7 +140,8 @@ class Fitted:
     Attributes:
         network: in float32, whatever it was trained in.
         scale: minimum and maximum of the training pictures, which became 0 and 1.
-        history: a row an epoch with `HISTORY_KEYS`; `val_` values are None without validation.
+        history: a row for each epoch with `HISTORY_KEYS`; `val_` values are None without
+            validation.
         policy: Keras dtype policy that it was trained with.
         stopped: whether training ended before all epochs, because the loss no longer fell.
     """
@@ -188,7 +189,7 @@ def fit(
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Fitted:
-    """Train a network from scratch, or on from a checkpoint.
+    """Train a network from scratch, or continue from a checkpoint.
 
     The order of the examples and the dropout of an epoch derive from the seed and the epoch alone,
     so that a resumed training ends with the same weights as an uninterrupted one. No global random
@@ -198,14 +199,14 @@ def fit(
         train: what to learn from; class weights are balanced over it.
         recipe: a recipe or its name; gives the network, the epochs, the batch size and the
             schedule.
-        validation: what the `val_` figures are computed on; nothing is chosen by them.
+        validation: examples for the `val_` figures; nothing is chosen by them.
         seed: of weights, order, dropout, and of copies and outliers where there are any.
         policy: Keras dtype policy; by default what `training_policy` finds fastest.
-        checkpoint: where to keep the state after every epoch.
-        resume: go on from the checkpoint, where there is one.
-        progress: True for bars, or an object that is told the stages "making copies", where the
-            recipe has a schedule, and "training", in batches, and is given a row of the table
-            "epochs" after each epoch, with `HISTORY_KEYS`.
+        checkpoint: where to store the state after every epoch.
+        resume: continue from the checkpoint, where there is one.
+        progress: True for bars, or an object that receives the stages "making copies", where the
+            recipe has a schedule, and "training", in batches, and a row of the table "epochs"
+            after each epoch, with `HISTORY_KEYS`.
 
     Raises:
         InvalidArgument: there is no recipe of that name, or its network cannot follow a schedule.
@@ -233,7 +234,13 @@ def fit(
         for epoch in range(len(history), epochs):
             if schedule is not None and stalled(history, schedule, epochs):
                 break
-            _reseed_dropout(learning, seed, epoch)
+            # Dropout of an epoch depends on the seed and the epoch alone.
+            for number, layer in enumerate(learning.layers):
+                generator = getattr(layer, "seed_generator", None)
+                if generator is not None:
+                    rng = np.random.default_rng([seed, epoch, number])
+                    state = rng.integers(1, 2**31, size=2)
+                    generator.state.assign(state.astype("uint32"))
             data = feed.epoch(epoch)
             started = time.perf_counter()
             logs = learning.fit(
@@ -280,14 +287,14 @@ def stalled(history: list[dict], schedule: Schedule, epochs: int) -> bool:
     """Whether training has stopped learning: its loss no longer falls.
 
     Args:
-        history: a row an epoch, `loss` in it.
-        schedule: names the patience.
+        history: a row for each epoch with its `loss`.
+        schedule: gives the patience.
         epochs: planned in all.
     """
     losses = [row["loss"] for row in history]
     patience = max(math.ceil(schedule.patience * epochs), _LEAST_PATIENCE)
-    before, lately = losses[:-patience], losses[-patience:]
-    return bool(before) and min(lately) > min(before) * (1 - _LEAST_FALL)
+    before, recent = losses[:-patience], losses[-patience:]
+    return bool(before) and min(recent) > min(before) * (1 - _LEAST_FALL)
 
 
 def _mean_loss(target, answers):
@@ -298,9 +305,9 @@ def _mean_loss(target, answers):
 
 
 class _AccuracyOfMean(keras.metrics.Mean):
-    """How often the mean answer is right, over examples that have a class.
+    """Accuracy of the mean answer over examples of classes.
 
-    An outlier has none; its target is the same for every class.
+    An outlier has no class; its target is the same probability for every class.
     """
 
     def update_state(self, target, answers, sample_weight=None):
@@ -310,16 +317,8 @@ class _AccuracyOfMean(keras.metrics.Mean):
         return super().update_state(right, sample_weight=has_class)
 
 
-def _reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    for number, layer in enumerate(model.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            state = np.random.default_rng([seed, epoch, number]).integers(1, 2**31, size=2)
-            generator.state.assign(state.astype("uint32"))
-
-
 class _Steps(keras.callbacks.Callback):
-    """Passes on how many batches of the whole training are done."""
+    """Reports how many batches of the whole training are done."""
 
     def __init__(self, epochs: int, progress: Progress) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From recordings to pictures: draw windows, let the front end look at them; cached."""
+"""From recordings to pictures: draw windows and compute what the front end makes of them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from timbrel.training.examples import Examples, draw_windows, spread_windows
 # Part of every cache key: raise it when the same settings give other pictures.
 _CACHE_VERSION = 6
 _BATCH = 512
-# Windows that a long recording is represented by, where there are few recordings.
+# The largest number of windows drawn from one recording.
 MOST_WINDOWS = 16
 
-# When to say that the cleaning threshold looks wrong, and what to propose: the tutorial's 0.005 is
-# about this share of the mean level of its recordings.
+# Cleaning looks wrong if it kept less than this share of the sound, or emptied more than that share
+# of the recordings. The threshold to suggest, as a share of the mean level of the recordings: the
+# tutorial's 0.005 is about that share.
 _LITTLE_KEPT = 0.2
 _MANY_EMPTIED = 0.1
 _SUGGESTED_SHARE = 0.1
@@ -34,14 +35,14 @@ _SUGGESTED_SHARE = 0.1
 
 @dataclass(frozen=True, repr=False)
 class Audit:
-    """What reading and cleaning found of the recordings in use, one by one.
+    """Results of reading and cleaning each recording in use.
 
     Attributes:
         seconds: float64 `(recordings,)`, length as read.
         kept: float64 `(recordings,)`, length after cleaning.
         emptied: bool `(recordings,)`, cleaning left nothing and the sound was used uncleaned.
         level: float64 `(recordings,)`, mean of `|x|` as read, in units of full scale.
-        findings: whatever was found of all recordings, copies among it.
+        findings: of all recordings, copies among them.
     """
 
     seconds: np.ndarray
@@ -111,9 +112,9 @@ def prepare(
         dataset: what `read_dataset` gave.
         recipe: a recipe or its name.
         seed: of the drawing of windows.
-        cache: where pictures are kept; the platform's cache folder by default. What a decoder
-            that crashed or hung left out is not kept: it is tried again the next time.
-        progress: True for bars, or an object to tell.
+        cache: where pictures are stored; the platform's cache folder by default. Recordings that
+            are missing because a decoder crashed or hung are tried again the next time.
+        progress: True for bars, or an object that receives the stages.
 
     Raises:
         DataError: fewer than two classes have a recording that can be used.
@@ -130,7 +131,7 @@ def prepare(
 
 
 def prepared_of(corpus: Corpus, examples: Examples, recipe: Recipe, *, cached: bool) -> Prepared:
-    """What `prepare` returns: the recordings in use alone, numbered without the others."""
+    """What `prepare` returns: only the recordings in use, numbered without the others."""
     rows = np.flatnonzero(corpus.has_class)
     return Prepared(
         examples=replace(
@@ -165,8 +166,8 @@ def draw_examples(
         corpus: the recordings.
         recipe: names windows and front end.
         seed: of the drawing.
-        cache: where pictures are kept.
-        progress: told of the stage "computing".
+        cache: where pictures are stored.
+        progress: receives the stage "computing".
 
     Returns:
         The examples, numbered by the rows of the corpus, and whether they came from the cache.
@@ -187,8 +188,8 @@ def draw_examples(
             corpus.of("samples", rows), corpus.target[rows], window=window, seed=seed
         )
     else:
-        # A training learns from two thirds of the recordings or more, and makes more copies of
-        # fewer; windows beyond these would not be used.
+        # Training uses at least two thirds of the recordings, and at most this many copies of each;
+        # more windows would not be used.
         most = min(recipe.schedule.copies_each(max(2 * len(rows) // 3, 1)), MOST_WINDOWS)
         starts = [corpus.description(row).starts for row in rows]
         place, start = spread_windows(starts, window=window, most=most, seed=seed)
@@ -206,9 +207,11 @@ def draw_examples(
         recording=hashlib.sha256(recording.tobytes()).hexdigest(),
         start=hashlib.sha256(start.tobytes()).hexdigest(),
     )
-    pictures = (cache.get(key) or {}).get("pictures")
-    cached = pictures is not None
-    if pictures is None:
+    stored = cache.get(key)
+    cached = False
+    if stored is not None and set(stored) == {"pictures"}:
+        pictures, cached = stored["pictures"], True
+    else:
         pictures = _pictures(corpus, recipe, recording, start, progress)
         try:
             cache.put(key, {"pictures": pictures})
@@ -229,20 +232,22 @@ def draw_examples(
 def background_examples(
     corpus: Corpus, recipe: Recipe, rows: np.ndarray, *, seed: int = 0
 ) -> Examples | None:
-    """Draw windows from background and compute their pictures; None where there is none to draw.
+    """Draw windows from background and compute their pictures; None if there are none.
 
     Args:
         corpus: the recordings.
-        recipe: names windows and front end; the tutorial's learn from no background.
-        rows: bool `(rows,)`, which to draw from.
+        recipe: names windows and front end; the tutorial's recipes do not learn from background.
+        rows: bool `(rows,)`, the background to draw from.
         seed: of the drawing.
     """
     if recipe.schedule is None or not rows.any():
         return None
     places = np.flatnonzero(rows)
-    starts = [corpus.description(row).starts for row in places]
     place, start = spread_windows(
-        starts, window=recipe.windowing.window, most=MOST_WINDOWS, seed=seed
+        [corpus.description(row).starts for row in places],
+        window=recipe.windowing.window,
+        most=MOST_WINDOWS,
+        seed=seed,
     )
     recording = places[place]
     return Examples(
@@ -256,7 +261,7 @@ def background_examples(
 
 
 def cleaning_finding(corpus: Corpus) -> Finding | None:
-    """Say so where cleaning took so much that its threshold looks wrong; else None."""
+    """A finding if cleaning removed so much that its threshold looks wrong; else None."""
     threshold, rows = corpus.windowing.clean_threshold, np.flatnonzero(corpus.has_class)
     if threshold is None or not len(rows):
         return None
@@ -283,12 +288,12 @@ def cleaning_finding(corpus: Corpus) -> Finding | None:
 def _pictures(
     corpus: Corpus, recipe: Recipe, recording: np.ndarray, start: np.ndarray, progress: Progress
 ) -> np.ndarray:
-    """What the front end makes of windows; float32 `(n, …)`."""
+    """Pictures of windows; float32 `(n, …)`."""
     model = front_end(recipe)
     transform = model.layers[0].transform(model)
     pictures = np.empty((len(recording), *model.output_shape[1:]), dtype=np.float32)
     size = windows_at_once(model.input_shape[1], most=_BATCH)
-    # Where samples must be decoded again, once for each recording.
+    # Where samples must be decoded again, decode each recording once.
     order = np.arange(len(recording))
     if not corpus.keeps_all:
         order = np.argsort(recording, kind="stable")

@@ -17,8 +17,7 @@ from timbrel.display.html import block, named, sentences, title
 from timbrel.errors import DataError, InvalidArgument
 from timbrel.evaluation.calibration import file_means, tempered
 from timbrel.evaluation.metrics import difference_interval
-from timbrel.evaluation.record import Scored, evaluation_record
-from timbrel.evaluation.unknown import Rejection, rejection_record
+from timbrel.evaluation.record import Rejection, Scored, evaluation_record, rejection_record
 from timbrel.findings import Finding
 from timbrel.inference.predictor import Predictor, load
 from timbrel.inference.scores import Waveform, score_windows

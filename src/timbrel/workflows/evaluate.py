@@ -27,9 +27,10 @@ from timbrel.evaluation.crossval import (
     random_run,
     random_score,
     score_folds,
+    window_row,
 )
 from timbrel.evaluation.record import evaluation_record
-from timbrel.evaluation.run import Run, Runs
+from timbrel.evaluation.run import Run, RunResult, Runs
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.files import replacing
 from timbrel.findings import Finding
@@ -153,19 +154,21 @@ def evaluate(
         prepared = time.perf_counter()
 
         # Cross-validation, and the tutorial's random split.
-        repeated = [[runs.execute(run) for run in plan] for plan in plans]
+        repeated: list[list[RunResult]] = []
+        for plan in plans:
+            repeated.append([])
+            for run in plan:
+                repeated[-1].append(runs.execute(run))
+                told.row("fold windows", window_row(corpus, repeated[-1][-1]))
         fitted = [calibrate_folds(corpus, results) for results in repeated]
         temperatures = [[temperature for temperature, _ in turn] for turn in fitted]
         thresholds = [threshold for turn in fitted for _, threshold in turn]
         scored = score_folds(corpus, repeated, temperatures)
         for row in fold_rows(scored, [[run.name for run in plan] for plan in plans]):
             told.row("folds", row)
-        random_split = random_score(corpus, runs.execute(leaky))
-        right = random_split.right
-        told.row(
-            "random split",
-            {"name": leaky.name, "right": int(right.sum()), "windows": len(right)},
-        )
+        leaky_result = runs.execute(leaky)
+        random_split = random_score(corpus, leaky_result)
+        told.row("random split", window_row(corpus, leaky_result))
 
         # Classes that are left out, and the learning curve.
         rejected = None

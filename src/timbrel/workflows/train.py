@@ -18,10 +18,13 @@ from timbrel.dataset.manifest import read_dataset
 from timbrel.display.html import block, note, sentences, text
 from timbrel.errors import InvalidArgument
 from timbrel.evaluation.crossval import rejections, score_folds
-from timbrel.evaluation.record import evaluation_json, evaluation_record
+from timbrel.evaluation.record import (
+    evaluation_json,
+    evaluation_record,
+    rejection_record,
+)
 from timbrel.evaluation.run import Run, check_parity, execute
 from timbrel.evaluation.sanity import sanity_round
-from timbrel.evaluation.unknown import rejection_record
 from timbrel.features.cache import FeatureCache, default_folder
 from timbrel.findings import Finding
 from timbrel.inference.predictor import Predictor
