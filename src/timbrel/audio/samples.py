@@ -153,14 +153,14 @@ def check_rate(rate: object, name: str = "rate") -> None:
         rate: the number, in Hz.
         name: the name of the argument.
     """
-    number = 0.0 if isinstance(rate, bool) or not isinstance(rate, Real) else float(rate)
-    if not LEAST_RATE <= number <= _MOST_RATE:
+    possible = isinstance(rate, Real) and not rate < LEAST_RATE and rate <= _MOST_RATE
+    if not possible:
         raise InvalidArgument(
             f"`{name}` must be between {LEAST_RATE} and {_MOST_RATE:,} Hz. Got {rate!r}."
         )
 
 
 def _check_rates(source_rate: object, rate: object) -> None:
-    numbers = [float(item) for item in (source_rate, rate) if isinstance(item, Real)]
-    if len(numbers) < 2 or not all(0 < number < math.inf for number in numbers):
-        raise InvalidArgument(f"Sample rates must be above 0 Hz. Got {source_rate} and {rate}.")
+    for item in (source_rate, rate):
+        if not isinstance(item, Real) or item <= 0 or not item < math.inf:
+            raise InvalidArgument(f"Sample rates must be above 0 Hz. Got {source_rate} and {rate}.")
