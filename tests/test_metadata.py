@@ -78,6 +78,7 @@ def test_json_that_is_no_description(saying, text, message):
         ({"cleaning": {"threshold": 0.1, "window": float("inf")}}, "cleaning or thresholds"),
         ({"rate": 5}, "cleaning or thresholds is incomplete"),
         ({"depth": float("inf")}, "'depth' must be null or at least 0 dB. Got inf"),
+        ({"depth": -1}, "'depth' must be null or at least 0 dB. Got -1"),
         ({"recipe": {"name": ["x"]}}, "'recipe' must be named by a text"),
         ({"aggregation": "x" * 5000, "hop": 0}, "'hop' must be at least 1"),
     ],
@@ -115,7 +116,7 @@ def places(data, above=()):
 def test_whatever_stands_in_a_description_nothing_crashes(saying, tiny_model, tiny_data):
     original = load_model(tiny_model / "model.onnx").metadata
     everywhere = [(place, value) for place in places(original) for value in ODD]
-    for place, value in random.Random(0).sample(everywhere, 150):
+    for place, value in random.Random(0).sample(everywhere, 60):
         changed = json.loads(json.dumps(original))
         inner = changed
         for key in place[:-1]:
