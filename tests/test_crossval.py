@@ -20,8 +20,9 @@ from timbrel.evaluation.crossval import (
     random_run,
     random_score,
     score_folds,
+    window_row,
 )
-from timbrel.evaluation.run import RunResult, WindowScores
+from timbrel.evaluation.run import Run, RunResult, WindowScores
 from timbrel.networks.recipes import get_recipe
 from timbrel.training.prepare import prepare
 
@@ -125,7 +126,7 @@ def test_joined_predictions_belong_to_their_recordings(corpus):
     assert np.bincount(scored.window_file).tolist() == [2] * 2 * len(corpus)
 
 
-def test_what_is_said_of_the_folds_adds_up_to_the_score(corpus):
+def test_the_scores_of_the_folds_add_up_to_the_score(corpus):
     repeats = [[result(run) for run in fold_runs(corpus, folds(corpus), nobody(corpus))]]
     fitted = [[temperature for temperature, _ in calibrate_folds(corpus, repeats[0])]]
     scored = score_folds(corpus, repeats, fitted)
@@ -134,6 +135,19 @@ def test_what_is_said_of_the_folds_adds_up_to_the_score(corpus):
     right = scored.files.argmax(axis=1) == scored.target
     assert sum(row["right"] for row in rows) == right.sum()
     assert sum(row["files"] for row in rows) == len(corpus)
+    # The windows are final before calibration, so that they can be shown when the fold ends.
+    assert len(set(fitted[0])) == 3
+    for row, ended in zip(rows, repeats[0], strict=True):
+        early = window_row(corpus, ended)
+        assert early["name"] == ended.run.name
+        assert row["windows"] == early["right"] / early["windows"]
+
+
+def test_a_run_scores_and_validates_nothing_unless_told_to(corpus):
+    run = Run(name="one", learn=corpus.has_class, labels=corpus.labels)
+    for mask in (run.score, run.calibrate, run.validate, run.drawn):
+        assert mask.dtype == bool
+        assert mask.tolist() == [False] * len(corpus)
 
 
 def test_the_history_is_the_mean_over_networks(corpus):

@@ -129,7 +129,10 @@ class Stopping(Progress):
     """Stops the evaluation when it has come to so many networks; counts those that it trains."""
 
     def __init__(self, after):
-        self.left, self.trained, self.begun = after, [], set()
+        self.left, self.trained, self.begun, self.rows = after, [], set(), []
+
+    def row(self, table, row):
+        self.rows.append((table, row.get("name"), len(self.begun)))
 
     def stage(self, name, done, total, note=""):
         if name == "networks" and note not in self.begun:
@@ -153,6 +156,9 @@ def test_an_interrupted_evaluation_goes_on_to_the_same_result(tiny_data, tmp_pat
     watched = Stopping(9)
     resumed = evaluate(tiny_data, **how, resume=True, progress=watched)
     assert (len(watched.begun), watched.trained) == (3, [3])
+    # Each fold is shown before the next network begins.
+    shown = [(name, begun) for table, name, begun in watched.rows if table == "fold windows"]
+    assert shown == [("fold 1 of 2", 1), ("fold 2 of 2", 2)]
     assert without_times(resumed.evaluation) == without_times(undisturbed.evaluation)
     for row, other in zip(resumed.history, undisturbed.history, strict=True):
         assert {**row, "seconds": None} == {**other, "seconds": None}
