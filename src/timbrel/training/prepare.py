@@ -191,7 +191,7 @@ def draw_examples(
         # Training uses at least two thirds of the recordings, and at most this many copies of each;
         # more windows would not be used.
         most = min(recipe.schedule.copies_each(max(2 * len(rows) // 3, 1)), MOST_WINDOWS)
-        starts = [corpus.description(row).starts for row in rows]
+        starts = [corpus.description(row).starts for row in rows.tolist()]
         place, start = spread_windows(starts, window=window, most=most, seed=seed)
     recording = rows[place]
     key = FeatureCache.key(
@@ -244,7 +244,7 @@ def background_examples(
         return None
     places = np.flatnonzero(rows)
     place, start = spread_windows(
-        [corpus.description(row).starts for row in places],
+        [corpus.description(row).starts for row in places.tolist()],
         window=recipe.windowing.window,
         most=MOST_WINDOWS,
         seed=seed,
