@@ -90,7 +90,7 @@ def test_what_makes_a_finding_gives_the_facts_that_its_sentence_needs():
                 case ast.Call(func=ast.Name(id="Finding"), args=[ast.Constant(value=code), _]):
                     assert not needed[code], (path, code)
                     checked.add(code)
-    assert len(checked) > 60
+    assert len(checked) >= 60
 
 
 def test_kinds_are_of_one_sort_or_the_other():
