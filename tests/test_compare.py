@@ -139,7 +139,7 @@ def test_a_model_that_does_not_know_the_sound_of_its_recordings_still_scores(
     old = other_description(tiny_model, tmp_path / "old", sounds=None)
     found = evaluate_models(new_data, [old])
     assert len(found.evaluations[0]["predictions"]) == 12
-    assert found.notes[0].startswith(f"'{old}' knows the files that it was trained on, but not")
+    assert found.notes[0].startswith(f"'{old}' lists the files that it was trained on, but not")
 
 
 def test_copies_among_the_recordings_share_a_group_and_are_named(tiny_model, new_data, tmp_path):
