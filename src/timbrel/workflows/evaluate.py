@@ -17,7 +17,6 @@ from timbrel.errors import InvalidArgument
 from timbrel.evaluation.crossval import (
     GROWING_SHARES,
     calibrate_folds,
-    check_classes,
     fold_rows,
     fold_runs,
     growing_row,
@@ -141,7 +140,6 @@ def evaluate(
         leaky = random_run(corpus, examples, learned, seed=seed)
         without, not_left_out = [], []
         if unknown:
-            check_classes(corpus)
             without, not_left_out = left_out_runs(corpus, learned, seed=seed)
         growing = []
         if learning_curve:
