@@ -1,4 +1,4 @@
-"""Fit temperature and thresholds on held-out recordings, and say how far confidence is off."""
+"""Fit temperature and threshold on held-out recordings, and compare confidence with accuracy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from timbrel.errors import MissingExtra
 from timbrel.evaluation.metrics import BINS, confidence_bin, wilson
 
 ACCEPT = 0.95
-"""Usual share of the rightly answered files that the threshold accepts."""
+"""Default share of the correctly answered files that the threshold accepts."""
 
 _RANGE = (0.05, 20.0)
 
 
 def calibrate(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """Temperature and threshold from held-out files; 1 and 0 where there is none.
+    """Temperature and threshold from held-out files; 1 and 0 if there are none.
 
     Args:
         windows: float `(n, classes)`, probabilities at temperature 1.
@@ -33,8 +33,8 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
     """Temperature that minimises the log loss of files.
 
     A file's probabilities are the mean over its windows of softmax(logits / temperature). The
-    targets are Platt's: one file in `files` + 2 is taken to be something else. Without that, a
-    few files that are all answered correctly would make every later answer certain.
+    targets are Platt's: one file in `files` + 2 counts as another class. Without that, a few files
+    that are all answered correctly would make every later answer certain.
 
     Args:
         windows: float `(n, classes)`, probabilities at temperature 1.
@@ -42,7 +42,7 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
         target: int `(files,)`, class of each file.
 
     Returns:
-        A temperature between 0.05 and 20; 1 where there is no file.
+        A temperature between 0.05 and 20; 1 if there is no file.
 
     Raises:
         MissingExtra: SciPy is not installed.
@@ -52,7 +52,7 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
     """
     if len(target) == 0:
         return 1.0
-    # Finished models are scored without it.
+    # Imported here because finished models are scored without SciPy.
     try:
         from scipy.optimize import minimize_scalar
     except ModuleNotFoundError as error:
@@ -63,7 +63,7 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
     wanted[np.arange(len(target)), target] = 1 - doubt
 
     def loss(log_temperature: float) -> float:
-        p = file_means(_softmax(logits / np.exp(log_temperature)), file)
+        p = file_means(softmax(logits / np.exp(log_temperature)), file)
         return float(-(wanted * np.log(np.maximum(p, 1e-15))).sum(axis=1).mean())
 
     bounds = tuple(np.log(_RANGE))
@@ -71,9 +71,15 @@ def fit_temperature(windows: np.ndarray, file: np.ndarray, target: np.ndarray) -
     return float(np.exp(found.x))
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits `(n, classes)`."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities `(n, classes)` at another temperature than 1, float64."""
-    return _softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature)
+    return softmax(np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature)
 
 
 def file_means(windows: np.ndarray, file: np.ndarray) -> np.ndarray:
@@ -94,20 +100,15 @@ def fit_threshold(
         accept: the share, 0 to 1.
 
     Returns:
-        The threshold, rounded down to four decimals; 0 where no file was answered correctly.
+        The threshold, rounded down to four decimals; 0 if no file was answered correctly.
     """
     right = probabilities.argmax(axis=1) == target
     confidence = np.sort(probabilities.max(axis=1)[right])
     if len(confidence) == 0:
         return 0.0
     reached = confidence[min(int((1 - accept) * len(confidence)), len(confidence) - 1)]
-    # Rounded down: the exported graph must accept what the trained network reached it with.
+    # Rounded down, so that rounding errors of the exported graph do not reject these files.
     return float(np.floor(reached * 1e4) / 1e4)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class ReliabilityBin:
     """Predictions of about the same confidence.
 
     Attributes:
-        low, high: the confidences that it holds, the upper end among them, 0 to 1.
+        low, high: the range of confidences, without `low` and with `high`, 0 to 1.
         count: how many predictions.
         confidence: their mean confidence.
         accuracy: the share of them that is right.
@@ -133,13 +134,13 @@ class ReliabilityBin:
 def reliability(
     confidence: np.ndarray, right: np.ndarray, *, repeats: int = 1
 ) -> list[ReliabilityBin]:
-    """Sort predictions into the bins of the ECE; bins without a prediction are left out.
+    """Group predictions into the bins of the ECE; empty bins are left out.
 
     Args:
         confidence: float `(n,)`, probability of the predicted class, 0 to 1.
         right: bool `(n,)`, whether the prediction is right.
-        repeats: how many of the predictions are of the same example. The intervals count each
-            example once: asking again does not make a model better known.
+        repeats: number of predictions of each example. The intervals count each example once,
+            because repeated predictions are not independent.
 
     Source: DeGroot & Fienberg (1983), "The comparison and evaluation of forecasters"; Niculescu-
     Mizil & Caruana (2005), "Predicting good probabilities with supervised learning".

@@ -251,16 +251,6 @@ def growing_row(corpus: Corpus, results: Sequence[RunResult], share: float) -> d
     }
 
 
-def check_classes(corpus: Corpus) -> None:
-    """Raise InvalidArgument if there are too few classes to leave one out."""
-    count = len(corpus.labels)
-    if count < _FEWEST_CLASSES:
-        raise InvalidArgument(
-            f"`--unknown` needs at least {_FEWEST_CLASSES} classes: it trains without a part of "
-            f"them. Got {count}."
-        )
-
-
 def left_out_parts(labels: Sequence[str], *, seed: int = 0) -> list[tuple[str, ...]]:
     """Deal the classes into at most five parts that leave two classes or more to train on."""
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -284,7 +274,15 @@ def left_out_runs(
 
     Returns:
         The runs, and a finding for each part that has none.
+
+    Raises:
+        InvalidArgument: there are too few classes to leave one out.
     """
+    if len(corpus.labels) < _FEWEST_CLASSES:
+        raise InvalidArgument(
+            f"`--unknown` needs at least {_FEWEST_CLASSES} classes: it trains without a part of "
+            f"them. Got {len(corpus.labels)}."
+        )
     runs, findings = [], []
     for part in left_out_parts(corpus.labels, seed=seed):
         name = f"without {', '.join(part)}"

@@ -33,6 +33,14 @@ BINS = 15
 _MEANS = ("accuracy", "map3", "log_loss", "brier")
 
 
+_RESAMPLES = 2000
+# Resamples computed at a time.
+_AT_ONCE = 100
+_SHARES = ("accuracy", "macro_f1", "map3")
+
+Interval = list[float]
+
+
 @dataclass(frozen=True)
 class ClassScore:
     """Scores of one class: `precision`, `recall`, `f1` in 0 to 1, and its number of targets."""
@@ -163,17 +171,9 @@ def class_sums(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return right, target, predicted
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` / `whole`, and 0 where `whole` is 0."""
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)
-
-
-_RESAMPLES = 2000
-# Resamples computed at a time.
-_AT_ONCE = 100
-_SHARES = ("accuracy", "macro_f1", "map3")
-
-Interval = list[float]
+def ratio(part: np.ndarray, whole: np.ndarray, *, empty: float = 0.0) -> np.ndarray:
+    """`part` / `whole`, and `empty` where `whole` is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(part), empty), where=np.asarray(whole) > 0)
 
 
 def interval(
@@ -240,11 +240,11 @@ def difference_interval(
         first, second: bool `(n,)`, and the group of each example `(n,)`.
         seed: of the resamples.
     """
-    columns = np.zeros((len(first[0]) + len(second[0]), 4))
-    for place, (right, rows) in enumerate(
-        ((first[0], slice(0, len(first[0]))), (second[0], slice(len(first[0]), None)))
-    ):
-        columns[rows, 2 * place], columns[rows, 2 * place + 1] = right, 1.0
+    # Columns: right answers and examples of the first share, the same of the second.
+    count = len(first[0])
+    columns = np.zeros((count + len(second[0]), 4))
+    columns[:count, 0], columns[:count, 1] = first[0], 1.0
+    columns[count:, 2], columns[count:, 3] = second[0], 1.0
     sums = _summed(columns, np.concatenate([first[1], second[1]]))
     drawn = _resampled(sums, seed)
     values = ratio(drawn[:, 0], drawn[:, 1]) - ratio(drawn[:, 2], drawn[:, 3])
@@ -281,7 +281,7 @@ def auroc_interval(
             for place, part in enumerate(parts)
         ]
         defined = ~np.isnan(aurocs)
-        values.append(_defined_ratio(np.nansum(aurocs, axis=0), defined.sum(axis=0)))
+        values.append(ratio(np.nansum(aurocs, axis=0), defined.sum(axis=0), empty=np.nan))
     estimate = np.mean([auroc(part[0], part[2]) for part in parts])
     fewest = min(len(np.unique(np.concatenate([part[side] for part in parts]))) for side in (1, 3))
     return _percentiles(np.concatenate(values), float(estimate), count=fewest)
@@ -298,21 +298,17 @@ def _weighted_auroc(
     not_above = upto[:, np.searchsorted(ordered, known[0], side="right")]
     won = (known[1] * (below + not_above)).sum(axis=1)
     pairs = 2 * known[1].sum(axis=1) * upto[:, -1]
-    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return ratio(won, pairs, empty=np.nan)
 
 
 def _class_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
     """Scores `(…, classes)` by name; NaN where a resample holds nothing to score."""
     right, target, predicted = class_sums(sums)
     return {
-        "precision": _defined_ratio(right, predicted),
-        "recall": _defined_ratio(right, target),
-        "f1": _defined_ratio(2 * right, target + predicted),
+        "precision": ratio(right, predicted, empty=np.nan),
+        "recall": ratio(right, target, empty=np.nan),
+        "f1": ratio(2 * right, target + predicted, empty=np.nan),
     }
-
-
-def _defined_ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
 def _summed(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrel.errors import InvalidArgument, MissingExtra
-from timbrel.evaluation.calibration import fit_temperature, tempered
+from timbrel.evaluation.calibration import fit_temperature, softmax, tempered
 
 _FOLDS = 5
 _TREES = 100
@@ -62,8 +62,7 @@ class Discriminant:
     def predict(self, statistics: np.ndarray) -> np.ndarray:
         """Probabilities float64 `(n, classes)`, overconfident until a temperature is applied."""
         logits = self._standardised(statistics) @ self._weights + self._offset
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return raised / raised.sum(axis=1, keepdims=True)
+        return softmax(logits)
 
     def _standardised(self, statistics: np.ndarray) -> np.ndarray:
         return np.clip((statistics - self._mean) / self._deviation, -_FAR, _FAR)

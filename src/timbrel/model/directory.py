@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbrel.errors import InvalidArgument, ModelError, OutputError
-from timbrel.model.metadata import NAME_ONE, check_graph, check_metadata, read_file, read_json
+from timbrel.model.metadata import (
+    AGAIN,
+    NAME_ONE,
+    check_graph,
+    check_metadata,
+    read_file,
+    read_json,
+)
 from timbrel.model.runtime import Session
 
 GRAPH = "model.onnx"
 DESCRIPTION = "model.json"
 CHECKPOINT = "checkpoint"
-# The model that comes with the package; `make instrument-model` made it.
+_AGAIN = AGAIN.capitalize()
+# The model that comes with the package; `make instrument-model` makes it.
 INSTRUMENTS = Path(__file__).with_name("instruments.onnx")
 
 
@@ -83,13 +91,13 @@ def _load_directory(folder: Path, threads: int) -> LoadedModel:
     if expected != hashlib.sha256(graph).hexdigest():
         raise ModelError(
             f"'{folder / GRAPH}' is not the file that {DESCRIPTION} describes (SHA-256 differs). "
-            "Copy the model again, or train it again."
+            f"{_AGAIN}."
         )
     session = Session(graph, f"'{folder / GRAPH}'", threads=threads)
     if {key: value for key, value in metadata.items() if key != "files"} != session.metadata:
         raise ModelError(
             f"'{folder / DESCRIPTION}' was changed: it differs from its copy inside {GRAPH}. "
-            "Copy the model again, or train it again."
+            f"{_AGAIN}."
         )
     check_graph(metadata, window=session.window, classes=session.classes, name=f"'{folder}'")
     return LoadedModel(str(folder), metadata, session, graph)

@@ -9,6 +9,38 @@ from timbrel.features.spectrum import cosine_matrix
 
 layers, ops = keras.layers, keras.ops
 
+_DECIBEL = 10 / np.log(10)
+
+# The unit of relative levels in decibels; in it they have a deviation of about one.
+_UNIT = 20.0
+# A lower peak counts as silence: power of `LogMel` of a sine at -90 dB of full scale.
+_SILENCE = float(np.log(2e-6))
+
+# A frame counts as sound if its level is less than this many decibels below the loudest frame; the
+# second value is the width of the transition. The same for loud frames.
+_SOUND, _SOUND_WIDTH = 35.0, 4.0
+_LOUD, _LOUD_WIDTH = 15.0, 3.0
+_CEPSTRUM = 20
+_FRAMES_APART = 2
+_LEAST_VARIANCE = 1e-5
+_NEPER = float(_UNIT / _DECIBEL)
+
+# Periods of ripple along the bands, distance between the centres of the functions, and width of the
+# shortest window, all in bands.
+_PERIODS = (24.0, 12.0, 7.0, 4.0)
+_EVERY, _LEAST_WIDTH = 8, 3.0
+_LEAST_RIPPLE = 1e-6
+_FAINTEST = 1e-12
+
+# Sharpness of the separation of the steps of a course, and the least weight of a frame.
+_SHARP, _LEAST_WEIGHT = 2.0, 1e-9
+
+# The least squared distance; a smaller one would make answers too certain.
+_LEAST = 0.01
+# Share of the covariance that is replaced by a multiple of the identity, and the least variance.
+_SHRINKAGE, _LEAST_MEAN_VARIANCE = 0.3, 1e-6
+_LEAST_PROBABILITY = 1e-30
+
 
 class SeededLayers:
     """Makes the layers of one network, and gives each its own seed.
@@ -76,33 +108,6 @@ class SeededLayers:
             dtype="float32",
             name=name,
         )
-
-
-_DECIBEL = 10 / np.log(10)
-
-# The unit of relative levels in decibels; in it they have a deviation of about one.
-_UNIT = 20.0
-# A lower peak counts as silence: power of `LogMel` of a sine at -90 dB of full scale.
-_SILENCE = float(np.log(2e-6))
-
-# A frame counts as sound if its level is less than this many decibels below the loudest frame; the
-# second value is the width of the transition. The same for loud frames.
-_SOUND, _SOUND_WIDTH = 35.0, 4.0
-_LOUD, _LOUD_WIDTH = 15.0, 3.0
-_CEPSTRUM = 20
-_FRAMES_APART = 2
-_LEAST_VARIANCE = 1e-5
-_NEPER = float(_UNIT / _DECIBEL)
-
-# Periods of ripple along the bands, distance between the centres of the functions, and width of the
-# shortest window, all in bands.
-_PERIODS = (24.0, 12.0, 7.0, 4.0)
-_EVERY, _LEAST_WIDTH = 8, 3.0
-_LEAST_RIPPLE = 1e-6
-_FAINTEST = 1e-12
-
-# Sharpness of the separation of the steps of a course, and the least weight of a frame.
-_SHARP, _LEAST_WEIGHT = 2.0, 1e-9
 
 
 @keras.saving.register_keras_serializable(package="timbrel")
@@ -354,13 +359,6 @@ def _moments(values, weight) -> tuple:
     mean = ops.sum(weight * values, axis=1, keepdims=True)
     variance = ops.sum(weight * ops.square(values - mean), axis=1)
     return mean[:, 0], ops.sqrt(variance + _LEAST_VARIANCE)
-
-
-# The least squared distance; a smaller one would make answers too certain.
-_LEAST = 0.01
-# Share of the covariance that is replaced by a multiple of the identity, and the least variance.
-_SHRINKAGE, _LEAST_MEAN_VARIANCE = 0.3, 1e-6
-_LEAST_PROBABILITY = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="timbrel")

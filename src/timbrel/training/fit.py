@@ -25,6 +25,18 @@ from timbrel.text import counted
 from timbrel.training.examples import Examples
 from timbrel.training.feed import Plain, Scheduled, one_or_several, views_of
 
+# Batches of a network with one classifier that Keras passes to the backend at a time, which saves
+# time and gives the same results. Networks with larger steps gain nothing and trace longer.
+_STEPS_AT_ONCE = 16
+_VALIDATION_BATCH = 512
+# The least fall of a loss that counts, as a share of itself, and the least patience in epochs.
+_LEAST_FALL = 0.002
+_LEAST_PATIENCE = 3
+# Targets that differ by less are the same.
+_SAME = 1e-4
+
+HISTORY_KEYS = ("epoch", "loss", "acc", "val_loss", "val_acc", "seconds")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -118,19 +130,6 @@ def _cpu_flags() -> set[str]:
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     line = next((line for line in text.splitlines() if line.startswith("flags")), "")
     return set(line.partition(":")[2].split())
-
-
-# Batches of a network with one classifier that Keras passes to the backend at a time, which saves
-# time and gives the same results. Networks with larger steps gain nothing and trace longer.
-_STEPS_AT_ONCE = 16
-_VALIDATION_BATCH = 512
-# The least fall of a loss that counts, as a share of itself, and the least patience in epochs.
-_LEAST_FALL = 0.002
-_LEAST_PATIENCE = 3
-# Targets that differ by less are the same.
-_SAME = 1e-4
-
-HISTORY_KEYS = ("epoch", "loss", "acc", "val_loss", "val_acc", "seconds")
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,7 +16,6 @@ from timbrel.errors import InvalidArgument
 from timbrel.evaluation.crossval import (
     GROWING_SHARES,
     calibrate_folds,
-    check_classes,
     fold_rows,
     fold_runs,
     growing_row,
@@ -143,7 +142,6 @@ def evaluate(
         without: list[Run] = []
         not_left_out: list[Finding] = []
         if unknown:
-            check_classes(corpus)
             without, not_left_out = left_out_runs(corpus, learned, seed=seed)
         shares = GROWING_SHARES if learning_curve else ()
         growing = [growing_runs(corpus, dealt[0], learned, share, seed=seed) for share in shares]
