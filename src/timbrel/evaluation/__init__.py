@@ -1,1 +1,1 @@
-"""How good a model is, measured on recordings that it has not heard."""
+"""How good a model is, measured on held-out recordings."""

@@ -94,7 +94,7 @@ class KnownData:
 
     @property
     def attribution(self) -> str:
-        """A text to put beside the recordings: the makers, the licence and the checks."""
+        """A text to store with the recordings: the makers, the licence and the checks."""
         return _text("attribution", f"{self.name}.txt")
 
     @property

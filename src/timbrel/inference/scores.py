@@ -124,7 +124,7 @@ class WindowScores:
         counted: bool `(n,)`, windows that count for the answer for the whole recording.
         seconds: length of the recording.
         findings: what is odd about the recording.
-        embeddings: float32 `(n, d)`, hidden units below the classifier; None unless asked for.
+        embeddings: float32 `(n, d)`, hidden units below the classifier; None unless requested.
     """
 
     probabilities: np.ndarray

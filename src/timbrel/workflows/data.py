@@ -150,7 +150,7 @@ def _parse_source(text: str) -> Source | Path:
 def unfinished(output: str | os.PathLike) -> Path:
     """The folder in which `fetch_data` keeps files until all of them are there.
 
-    It lies beside a new folder, under its name, but inside one that is there already, so that both
+    It is next to a new folder, under its name, but inside one that already exists, so that both
     are on one disk.
     """
     target = Path(os.path.realpath(output))

@@ -36,9 +36,9 @@ class ModelInfo:
             nothing is cut away), `depth` (dB below the loudest window at which one still counts),
             `aggregation` (how windows become the answer for a recording), and further `settings`.
         network: its `kind`, `parameters`, and `embedding`, the number of hidden units that
-            `model.onnx` gives beside the probabilities.
+            `model.onnx` gives besides the probabilities.
         scores: `file`, `window`, `calibration`, `unknown`, `held_out_files` and `protocol`, as in
-            `evaluation.json`: computed on recordings that the scored network never heard.
+            `evaluation.json`: computed on held-out recordings.
         refit: whether it was trained once more, on everything, after scoring.
         temperature: the logits are divided by it.
         threshold: probability from which a class is accepted; below it the answer is "unknown".
@@ -48,7 +48,7 @@ class ModelInfo:
             number of different files that shaped the model), `trained_in`, and `parity` with the
             network that was exported.
         notes: what its user should know.
-        evaluation: from `evaluation.json`, where it lies beside the model: `per_class`,
+        evaluation: from `evaluation.json`, where it is next to the model: `per_class`,
             `confusion`, `seconds` and `excluded`.
     """
 

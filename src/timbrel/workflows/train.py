@@ -78,7 +78,7 @@ class TrainResult:
         return block(*self.html_parts())
 
     def html_parts(self) -> list[str]:
-        """What a notebook shows of it, to stand beside something else."""
+        """The parts of `_repr_html_`, for a larger block."""
         return [
             *score_parts(ScoreView(self.evaluation, self.metadata)),
             note(f"Model: {text(self.path)}", f"report: {text(self.path / 'report.html')}"),
@@ -101,7 +101,7 @@ def train(
     cache: FeatureCache | None = None,
     progress: Progress | bool = False,
 ) -> TrainResult:
-    """Train a model on labelled recordings and score it on recordings that it never heard.
+    """Train a model on labelled recordings and score it on held-out recordings.
 
     One of five folds of whole groups is held out and only ever scored. An eighth of the rest is the
     inner hold-out, on which temperature, threshold and the `val_` figures are computed. The
@@ -271,8 +271,8 @@ def train_corpus(
     if refit:
         progress.finding(Finding("refit", str(folder)))
         background = background_examples(corpus, recipe, corpus.background, seed=seed)
-        nobody = np.zeros(len(corpus), dtype=bool)
-        everything, nothing = replace(examples, background=background).split(nobody)
+        no_rows = np.zeros(len(corpus), dtype=bool)
+        everything, nothing = replace(examples, background=background).split(no_rows)
         second = replace(second, identity={**identity, "split": everything.sha256})
         if not resume:
             second.remove()
