@@ -221,13 +221,13 @@ class CommandProgress(TerminalProgress):
                 shown = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
                 terminal.print(f"Epoch {row['epoch']:>2}{planned}  {shown}  {row['seconds']:.1f} s")
         elif table in ("fold windows", "random split") and row["windows"]:
-            share, windows = row["right"] / row["windows"], counted(row["windows"], "window")
-            terminal.print(f"{row['name']}: {share:.1%} of {windows} right")
+            share, windows = 100 * row["right"] / row["windows"], counted(row["windows"], "window")
+            terminal.print(f"{row['name']}: {share:.1f} % of {windows} right")
         elif table == "folds":
             terminal.print(f"{row['name']}: {row['right']} of {row['files']} recordings right")
         elif table == "unknown":
-            names = ", ".join(row["left_out"])
-            terminal.print(f"without {names}: {row['accept_rate']:.1%} of its sounds are accepted")
+            names, share = ", ".join(row["left_out"]), 100 * row["accept_rate"]
+            terminal.print(f"without {names}: {share:.1f} % of its sounds are accepted")
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         super().__exit__(kind, *rest)

@@ -139,9 +139,9 @@ class _FileProgress(Progress):
     def row(self, table: str, row: Mapping[str, Any]) -> None:
         """Print where a file would go."""
         if row["to"] is not None:
-            share = "" if row["probability"] is None else f"{row['probability']:.1%}"
+            share = "" if row["probability"] is None else f"{100 * row['probability']:.1f} %"
             predicted = row["predicted"] or "–"
-            line = f"{share:>6}  {predicted:<12}  {row['path']} → {row['to']}"
+            line = f"{share:>7}  {predicted:<12}  {row['path']} → {row['to']}"
             self._terminal.print(one_line(line))
 
 
