@@ -94,7 +94,7 @@ class KnownData:
 
     @property
     def attribution(self) -> str:
-        """A text to store with the recordings: the makers, the licence and the checks."""
+        """The makers, the licence and the checks, as a text to store with the recordings."""
         return _text("attribution", f"{self.name}.txt")
 
     @property
