@@ -62,6 +62,7 @@ def described(command: typer.core.TyperCommand | typer.core.TyperGroup, name: st
         yield f"{panel}:"
         yield "\n".join(lines)
     if command.epilog:
+        yield "<!-- not run: the files are the reader's; a test parses every example -->"
         yield f"```sh\n{command.epilog.partition(chr(10))[2]}\n```"
 
 
