@@ -51,8 +51,8 @@ _INSTALLED = {"predicting": "core", "training": "core, all extras, JAX"}
 TOOLS = ("build", "import-linter", "readme-renderer", "ruff")
 ALONE = (
     *("cache", "events", "isolated", "levels", "listen", "manifest", "outputs"),
-    *("predict_cli", "predictor", "scores", "stream"),
-    *("tag", "tag_cli", "tag_undo", "truncation", "workers"),
+    *("predict_cli", "predictor", "reading", "scores", "stream"),
+    *("tag", "tag_cli", "tag_undo", "workers"),
 )
 TESTS = {
     "predicting": (
