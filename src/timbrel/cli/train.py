@@ -74,9 +74,10 @@ def train(
     terminal.print("")
     print_score(terminal.out, ScoreView(result.evaluation, result.metadata))
     parity = result.metadata["parity"]
+    held_out = "" if refit else "held-out "
     terminal.print(
         f"\nmodel.onnx agrees with the Keras model to {parity['max_difference']:.1e} in "
-        f"probability on {parity['windows']} held-out windows.\n"
+        f"probability on {parity['windows']} {held_out}windows.\n"
         f"Model    {result.path}\n"
         f"Report   {result.path / 'report.html'}"
     )

@@ -195,7 +195,7 @@ def write_report(
         history: one mapping an epoch with `epoch`, `loss`, `acc`, `val_loss`, `val_acc`; may be
             empty.
         model: the content of `model.json`; empty for a cross-validation.
-        players: mistakes to look at and listen to, from `mistakes.mistake`. The twelve that the
+        players: mistakes to look at and listen to, from `mistake`. The twelve that the
             model was surest of are shown.
 
     Raises:

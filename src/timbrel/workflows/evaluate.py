@@ -114,8 +114,11 @@ def evaluate(
     """
     if repeats < 1:
         raise InvalidArgument(f"`repeats` must be at least 1. Got {repeats}.")
-    if not 0 <= seed < 2**32 - repeats:
-        raise InvalidArgument(f"`seed` must be at least 0 and below 2³². Got {seed}.")
+    if not 0 <= seed <= 2**32 - repeats:
+        raise InvalidArgument(
+            f"`seed` must be at least 0 and, with `repeats` {repeats}, at most {2**32 - repeats}. "
+            f"Got {seed}."
+        )
     check_folds(folds)
     started = time.perf_counter()
     chosen = get_recipe(recipe).adjusted(
