@@ -164,8 +164,13 @@ def window_row(corpus: Corpus, result: RunResult) -> dict:
     Returns:
         `name`, `right` and `windows`, both counts.
     """
-    right = random_score(corpus, result).right
+    right = right_windows(corpus, result)
     return {"name": result.run.name, "right": int(right.sum()), "windows": len(right)}
+
+
+def right_windows(corpus: Corpus, result: RunResult) -> np.ndarray:
+    """Which of the drawn windows that a run scored are answered correctly; bool `(n,)`."""
+    return result.drawn.probabilities.argmax(axis=1) == corpus.target[result.drawn.row]
 
 
 def random_run(corpus: Corpus, examples: Examples, learned: np.ndarray, *, seed: int = 0) -> Run:
@@ -183,10 +188,8 @@ def random_run(corpus: Corpus, examples: Examples, learned: np.ndarray, *, seed:
 
 
 def random_score(corpus: Corpus, result: RunResult) -> RandomSplit:
-    """Which of the drawn windows that a run held out are answered correctly."""
-    row = result.drawn.row
-    right = result.drawn.probabilities.argmax(axis=1) == corpus.target[row]
-    return RandomSplit(right, corpus.groups[row])
+    """What the tutorial's split claims."""
+    return RandomSplit(right_windows(corpus, result), corpus.groups[result.drawn.row])
 
 
 def growing_runs(

@@ -251,7 +251,7 @@ def execute(
         part = drawn[first : first + size]
         cut = corpus.windows(examples.recording[part], examples.start[part])
         answers.append(session.run(cut)[0])
-    compared = _in_order(examples, run.score[examples.recording] if aside is None else aside)
+    compared = run.score[examples.recording] if aside is None else aside
     parity = check_parity(trained, graph, corpus, examples, compared)
     result = RunResult(
         run=run,
@@ -306,7 +306,7 @@ def score_recordings(
 
 
 def check_parity(
-    trained: Trained, graph: bytes, corpus: Corpus, examples: Examples, windows: np.ndarray
+    trained: Trained, graph: bytes, corpus: Corpus, examples: Examples, compared: np.ndarray
 ) -> dict[str, float]:
     """Compare an export with its Keras model on drawn windows of evenly chosen recordings.
 
@@ -315,7 +315,7 @@ def check_parity(
         graph: the exported graph.
         corpus: the recordings.
         examples: windows drawn from them.
-        windows: int `(n,)`, positions of the windows that may be used, in the order of recordings.
+        compared: bool `(windows,)`, the drawn windows that may be used.
 
     Returns:
         `max_difference` in probability and the number of `windows` that were used.
@@ -323,6 +323,7 @@ def check_parity(
     Raises:
         ModelError: the difference is too large.
     """
+    windows = _in_order(examples, compared)
     most = max(min(_MOST_COMPARED, _SAMPLES_COMPARED // corpus.windowing.window), 1)
     several, first, file = np.unique(
         examples.recording[windows], return_index=True, return_inverse=True

@@ -287,8 +287,7 @@ def train_corpus(
         )
         trained = replace(trained, network=fitted.network, scale=fitted.scale)
         graph = export_onnx(trained)
-        compared = np.flatnonzero(held_out[examples.recording])
-        compared = compared[np.argsort(examples.recording[compared], kind="stable")]
+        compared = held_out[examples.recording]
         parity = check_parity(trained, graph, corpus, examples, compared)
         trained_on = corpus.usable
 
